@@ -167,9 +167,19 @@ class _Builder:
             into = dict(zip((*matrix.lead, matrix.row, matrix.column), other.indices, strict=False))
             wanted = n.element(matrix.name, matrix.indices) if matrix.kind == "cholesky" else matrix.value
             if other.kind == kind and n.rename(wanted, into) == other.value:
-                return replace(matrix, beside=other.name)
+                return replace(matrix, beside=other.name, triangle=self.triangle(matrix))
         what = f"{matrix.name}[i,j]" if matrix.kind == "cholesky" else "…"
         raise UserError(self.where, f"{matrix.kind} without what its derivative reads", f"w[i,j] = {kind}({what})")
+
+    def triangle(self, matrix: Matrix) -> str:
+        """The helper that says how much of a triangle counts in the derivative of a factor."""
+        if matrix.kind != "cholesky":
+            return ""
+        for helper in self.helpers:
+            if len(helper.indices) == 2 and helper.value == implicit.triangle(*helper.indices):
+                return helper.name
+        right = "h[i,j] = 1 if i > j else 1/2 if i >= j else 0"
+        raise UserError(self.where, "cholesky without the triangle that its derivative reads", right)
 
     def enter(self, statement: t.Statement) -> tuple[str, tuple[Expr, ...], tuple[Expr, ...]]:
         """Bind the indices of a left side: (name, symbols, sizes)."""

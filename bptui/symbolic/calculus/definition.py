@@ -60,7 +60,8 @@ class Matrix:
     """A helper that an equation with a whole matrix defines, `w[i,j] = inverse(a[i,j])`: `calculus/implicit.py`.
 
     Its element at `indices` (ranges `sizes`) is of the matrix whose element (row, column) is `value`; of an inverse and
-    of a Cholesky factor those are the last two of `indices`. `beside` names the Matrix that its derivative reads.
+    of a Cholesky factor those are the last two of `indices`. `beside` names the Matrix that its derivative reads,
+    `triangle` a helper.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Matrix:
     side: Expr
     value: Expr
     beside: str = ""
+    triangle: str = ""
 
     @property
     def lead(self) -> tuple[Expr, ...]:

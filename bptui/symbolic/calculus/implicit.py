@@ -19,7 +19,7 @@ from itertools import permutations
 import sympy as sp
 
 from bptui.symbolic.calculus.definition import Matrix
-from bptui.symbolic.calculus.notation import Expr, Piecewise, bound
+from bptui.symbolic.calculus.notation import Expr, Piecewise, bound, element
 
 SIZES = (1, 2, 3)
 """Of the matrices for which a rule is proved."""
@@ -103,9 +103,14 @@ def _by_logabsdet(w: Element, matrix: Matrix, at: Sequence[Expr], k: Expr, l: Ex
 def _by_cholesky(w: Element, matrix: Matrix, at: Sequence[Expr], k: Expr, l: Expr) -> list[Part]:  # noqa: E741
     """l times the lower triangle of w·da·wᵀ, of whose diagonal one half counts."""
     (i, j), m = at[-2:], bound("m")
-    counts = Piecewise((1, m > j), (sp.Rational(1, 2), m >= j), (0, True))
+    counts = element(matrix.triangle, (m, j))
     whole = w(matrix.name, i, m) * counts * w(matrix.beside, m, k) * w(matrix.beside, j, l)
     return [(whole, ((m, sp.Integer(0), matrix.side - 1),))]
+
+
+def triangle(i: Expr, j: Expr) -> Expr:
+    """How much of a triangle's element counts in a factor: of the diagonal one half."""
+    return Piecewise((1, i > j), (Piecewise((sp.Rational(1, 2), i >= j), (0, True)), True))
 
 
 RULES: Mapping[str, Callable[[Element, Matrix, Sequence[Expr], Expr, Expr], list[Part]]] = {

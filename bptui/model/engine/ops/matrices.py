@@ -137,10 +137,9 @@ def _cholesky_definition(signature: Signature) -> str:
     lead = _lead(signature)
     own, turned = [*lead, "i", "j"], [*lead, "j", "i"]
     factor = at("l", turned if signature["upper"] else own)
-    return (
-        f"{at('l', own)} = cholesky(({at('a', own)} + {at('a', turned)})/2); {at('w', own)} = inverse({at('l', own)}); "
-        f"{at('y', own)} = {factor}"
-    )
+    low, a = at("l", own), f"({at('a', own)} + {at('a', turned)})/2"
+    half = "h[i,j] = 1 if i > j else 1/2 if i >= j else 0"
+    return f"{half}; {low} = cholesky({a}); {at('w', own)} = inverse({low}); {at('y', own)} = {factor}"
 
 
 # -------------------------------------------------------------------------------------------------------------- numbers
