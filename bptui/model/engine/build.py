@@ -4,7 +4,7 @@ that shapes, attributes, names and gradients are settled, and mistakes told, in 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
+from bptui.model.engine.derivative import Derivatives
 from bptui.model.engine.graph import CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
@@ -72,6 +73,7 @@ class Builder:
         self._composite_calls: dict[str, CompositeCall] = {}
         self._handles: dict[int, int] = {}
         """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
+        self._derivatives = Derivatives(self)
 
     def find(self, name: str, where: str) -> Op | Composite:
         """The operation of that name, or a UserError with the nearest one."""
@@ -224,7 +226,7 @@ class Builder:
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
-        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), calls)
+        return Graph(tuple(nodes), loss.id, (*layers, *self._derivatives.layers), MappingProxyType(ids), calls)
 
     def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
         """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the
@@ -317,15 +319,29 @@ class Builder:
             use = f"{op.name}({', '.join(node.name for node in inputs)})"
             what, *right = problem.args
             raise UserError(self.place(column), f"{use}: {what}", " ".join(map(str, right))) from None
-        if result.id < first:
-            return result
-        if full in self._names:
-            raise UserError(self.place(column), f"the name '{full}' is taken", "give every value a name of its own")
-        self._names.discard(result.name)
-        self._names.add(full)
-        named = replace(self._nodes[result.id], name=full, symbol=called.symbol or full.rpartition(".")[2])
-        self._nodes[result.id] = named
+        return result if result.id < first else self.called(result, full, column, called.symbol)
+
+    def called(self, node: Node, name: str, column: Column, symbol: str = "") -> Node:
+        """The node under another name: what several operations are named after is the last of them."""
+        if name in self._names:
+            raise UserError(self.place(column), f"the name '{name}' is taken", "give every value a name of its own")
+        self._names.discard(node.name)
+        self._names.add(name)
+        named = replace(self._nodes[node.id], name=name, symbol=symbol or name.rpartition(".")[2])
+        self._nodes[node.id] = named
         return named
+
+    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
+        """`use` for operations of one scope, which have no names of their own."""
+
+        def part(kind: str | Op, *given: Node | float, **settings: Any) -> Node:
+            return self._use(kind, given, settings, _Called(None, scope, "", column, prefix=f"{scope}."))
+
+        return part
+
+    def derivative(self, u: Node, x: Node, *, name: str | None = None, column: Column = None) -> Node:
+        """∂ sum(u)/∂x as operations of the graph (`bptui.model.engine.derivative`), in the shape of x."""
+        return self._derivatives.of(u, x, name or self._next(""), column)
 
     def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
         """Labels and positions are whole numbers, everything else is not."""

@@ -1,0 +1,232 @@
+"""`d(u, x)` inside of a graph: the backward pass of u as operations of the graph.
+
+    ux = d(u, x)          of every element of x: ∂ sum(u)/∂x, in the shape of x
+
+The nodes between x and u are gone through from u back, as the engine does it (`bptui.model.engine.plan`), but what a
+rule computes becomes nodes (`bptui.model.engine.lifted`) in the place of calls. Those are operations like any other: they
+are stepped, derived, checked, and the backward pass of the loss runs through them, which is what makes second
+derivatives. An operation's rule becomes nodes in one of three ways:
+
+    mathematics   it is NumPy on stand-ins: its calls are operations
+    planned       it says its calls one by one, and all of them are operations (matmul)
+    adjoint       the operation is linear in the input (`Op.linear`): its rule is one operation, whose derivatives are the
+                  operation itself and this rule (`bptui.model.engine.adjoint`)
+
+Where none of them does, there is no second derivative of it here, and a UserError names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Shape
+from bptui.model.engine.calls import Backward
+from bptui.model.engine.graph import Layer, Node
+from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
+
+if TYPE_CHECKING:
+    from bptui.model.engine.build import Builder, Column
+
+
+class Derivatives:
+    """Those of one graph that is being built."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.layers: list[Layer] = []
+        """A heading for each: what its operations are together."""
+        self._made_of: dict[int, int] = {}
+        """By the result of one, the value whose derivative it is."""
+
+    def of(self, u: Node, x: Node, name: str, column: Column) -> Node:
+        """∂ sum(u)/∂x, in the shape of x; all elements of u count, as in PyTorch's `autograd.grad(u.sum(), x,
+        create_graph=True)`. Its operations stand in the scope `name`, and the last of them is called so.
+
+        A UserError where u does not depend on x, and for an operation whose rule is not made of operations.
+        """
+        builder, where = self.builder, self.builder.place(column)
+        if not self._depends(u, x):
+            raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
+        first = builder.count
+        passed = _Pass(builder, u, x, name, column)
+        found = passed.run().settled()
+        if found.id >= first:
+            found = builder.called(found, name, column)
+            self.layers.append(Layer(name, f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"))
+        self._made_of[found.id] = u.id
+        return found
+
+    def _depends(self, u: Node, x: Node) -> bool:
+        """Is u computed from x, or the derivative of what is? That may be 0, as the second one of relu is."""
+        waiting, seen = [u.id], set[int]()
+        while waiting:
+            at = waiting.pop()
+            if at == x.id:
+                return True
+            if at not in seen:
+                seen.add(at)
+                waiting += self.builder.node(at).inputs
+                if at in self._made_of:
+                    waiting.append(self._made_of[at])
+        return False
+
+
+class _Pass:
+    """One backward pass that becomes nodes."""
+
+    def __init__(self, builder: Builder, u: Node, x: Node, name: str, column: Column) -> None:
+        self.builder, self.u, self.x, self.column = builder, u, x, column
+        self.known: dict[Any, Node] = {}
+        self.use = builder.inside(name, column)
+
+    def run(self) -> Lifted:
+        """From u, with 1 for each of its elements, back to x."""
+        nodes, reached = self._between(), {self.x.id}
+        arrived: dict[int, list[Lifted]] = {self.u.id: [Lifted(self.use, self.known, 1.0, self.u.shape)]}
+        reached |= {node.id for node in nodes}
+        for node in reversed(nodes):
+            if node.id not in arrived:
+                continue
+            g = _sum(arrived.pop(node.id))
+            for position, source in enumerate(node.inputs):
+                assert node.op is not None
+                if source in reached and node.op.differentiable(position):
+                    part = self._contribution(node, position, g)
+                    if part.node or part.what != 0:
+                        arrived.setdefault(source, []).append(part.summed_to(self.builder.node(source).shape))
+        return _sum(arrived.get(self.x.id, [Lifted(self.use, self.known, 0.0, self.x.shape)]))
+
+    def _between(self) -> list[Node]:
+        """The nodes on a way from x to u, in execution order."""
+        found, reached = [], {self.x.id}
+        for i in range(self.x.id + 1, self.u.id + 1):
+            node = self.builder.node(i)
+            if node.op is not None and any(
+                source in reached and node.op.differentiable(n) for n, source in enumerate(node.inputs)
+            ):
+                reached.add(i)
+                found.append(node)
+        return found
+
+    def _contribution(self, node: Node, position: int, g: Lifted) -> Lifted:
+        """What a node adds to the gradient of one of its inputs, given the gradient of its own."""
+        count, known = self.builder.count, dict(self.known)
+        for way in (_by_mathematics, _by_plan):
+            try:
+                return way(self, node, position, g)
+            except NoOperation:
+                self.builder.undo(count)
+                self.known.clear()
+                self.known |= known
+        assert node.op is not None
+        what = f"d({self.u.name}, {self.x.name}): '{node.op.name}' ({node.name}) has no backward rule made of operations"
+        raise UserError(self.builder.place(self.column), what, "write what it does by smooth operations")
+
+    def lifted(self, node: int | Node) -> Lifted:
+        """A node as a rule sees it; a number of the formula as that number."""
+        found = node if isinstance(node, Node) else self.builder.node(node)
+        if found.role == "const" and found.value is not None and not found.shape:
+            return Lifted(self.use, self.known, float(found.value))
+        return Lifted(self.use, self.known, found)
+
+
+def _sum(parts: Sequence[Lifted]) -> Lifted:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+# ------------------------------------------------------------------------------------------------------------ the ways
+def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
+    """The rule as it is written, on nodes."""
+    assert node.op is not None
+    rule = rule_of(node.op)
+    if rule is None:
+        raise NoOperation(node.op.name)
+    inputs = [passed.lifted(i) for i in node.inputs]
+    try:
+        part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
+    except TypeError as problem:
+        raise NoOperation(node.op.name) from problem
+    return g.lifted(part)
+
+
+def _by_plan(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
+    """The calls that the rule plans, each as the operation that it is."""
+    op = node.op
+    assert op is not None
+    shapes = [passed.builder.node(i).shape for i in node.inputs]
+    into: list[Any] = [None] * len(shapes)
+    into[position] = target = _Into(op.contribution(position, shapes, node.shape))
+    inputs: list[Any] = [passed.lifted(i) for i in node.inputs]
+    passing: Any = Backward(g, inputs, passed.lifted(node), node.attributes, into)  # type: ignore[arg-type]
+    try:
+        ready = op.vjp(_Replayed(), passing)
+    except (TypeError, AttributeError) as problem:  # it reads what only arrays have, or what forward saved
+        raise NoOperation(op.name) from problem
+    found = ready[position] if ready is not None else None
+    part: Any = target.filled if found is None else found
+    if part is None:
+        raise NoOperation(op.name)
+    return g.lifted(part)
+
+
+class _Into:
+    """An array that a planned rule fills: what fills a view of it fills it."""
+
+    flags = Lifted.flags
+
+    def __init__(self, shape: Shape, above: _Into | None = None) -> None:
+        self.shape, self.above = shape, above
+        self.filled: Lifted | None = None
+
+    ndim = property(lambda self: len(self.shape))
+
+    def fill(self, value: Lifted) -> None:
+        """It is this value."""
+        self.filled = value.reshape(self.shape)
+        if self.above is not None:
+            self.above.fill(self.filled)
+
+    def reshape(self, *shape: Any) -> _Into:
+        """The same numbers in another shape."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return _Into(np.empty(self.shape, np.bool_).reshape(wanted).shape, self)
+
+    def __getitem__(self, key: Any) -> _Into:
+        if any(part is not Ellipsis and part is not None for part in (key if isinstance(key, tuple) else (key,))):
+            raise NoOperation("a part of an array is filled")
+        return _Into(np.broadcast_to(np.empty((), np.bool_), self.shape)[key].shape, self)
+
+
+class _Replayed:
+    """The Emit that does with nodes what the planned calls do with arrays."""
+
+    dtype = np.dtype(np.float64)
+    noted: dict[Any, Any] = {}
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> None:
+        """Run it on nodes: the last argument is what it fills."""
+        *inputs, out = args
+        if options or not isinstance(out, _Into):
+            raise NoOperation(getattr(function, "__name__", "a call"))
+        of = getattr(function, "__self__", None)
+        if isinstance(of, Lifted):
+            out.fill(function(*inputs))
+        elif function in (np.matmul, np.add, np.multiply, np.subtract, np.divide):
+            out.fill(function(*inputs))
+        else:
+            raise NoOperation(getattr(function, "__name__", "a call"))
+
+    def temp(self, shape: Shape, dtype: Any = None) -> Any:
+        """Scratch."""
+        return _Into(tuple(shape))
+
+    def const(self, value: float) -> Any:
+        """A number."""
+        return value
