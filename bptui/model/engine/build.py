@@ -331,6 +331,11 @@ class Builder:
         self._nodes[node.id] = named
         return named
 
+    def free(self, name: str) -> str:
+        """The name, or with a number behind it where it is taken."""
+        names = (name, *(f"{name}_{n}" for n in range(2, len(self._nodes) + 3)))
+        return next(each for each in names if each not in self._names and each not in self._reserved)
+
     def inside(self, scope: str, column: Column) -> Callable[..., Node]:
         """`use` for operations of one scope, which have no names of their own."""
 

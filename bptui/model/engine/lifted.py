@@ -140,7 +140,7 @@ class Lifted(NDArrayOperatorsMixin):
             return self.made("matmul", *items)
         if function is np.power and not items[1].node and items[0].node:
             return self.made("power", items[0], exponent=float(items[1].what))  # type: ignore[arg-type]
-        kind = forward_rules().get(function) or getattr(function, "__name__", "")
+        kind = forward_rules().get(function) or str(getattr(function, "__name__", ""))
         if kind not in ops.OPS:
             raise NoOperation(f"the function {getattr(function, '__name__', 'of a rule')}")
         return self._elementwise(kind, function, items, attributes)
@@ -170,7 +170,7 @@ class Lifted(NDArrayOperatorsMixin):
         axes = many_axes(axis, self.shape)
         if not axes:
             return self
-        if kind == "sum" and not self.node:
+        if kind == "sum" and not isinstance(self.what, Node):
             count = prod(self.shape[n] for n in axes)
             sizes = [1 if n in axes else size for n, size in enumerate(self.shape) if keepdims or n not in axes]
             return self.number(self.what * count, tuple(sizes))

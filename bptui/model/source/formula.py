@@ -4,7 +4,8 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
+the loss.
 """
 
 from __future__ import annotations
