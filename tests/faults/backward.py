@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import options, wrong
+from . import losses, options, wrong
 from .plant import Backward as B
 
-sig = lambda x: 1 / (1 + np.exp(-x))
+sig = wrong.sig
 hot = wrong.one_hot
 rows = lambda a: a.sum(-1, keepdims=True)
 column = lambda a: np.asarray(a)[..., None]
@@ -174,6 +174,8 @@ SHAPES = [
     B("tril", "the diagonal for what is up to k above it", "x", "triangle", lambda g: np.tril(g)),
     B("triu", "passed on below, too", "x", "triangle", lambda g: g),
     B("diagonal", "on the main diagonal", "x", "beside the diagonal", lambda g: np.pad(np.diag(g), ((0, 0), (0, 1)))),
+    B("diag_embed", "read from the first row", "x", "embedded", lambda g: g[:, 0, :3]),
+    B("diag_embed", "of the main diagonal", "x", "embedded", lambda g: np.diagonal(g, 0, 1, 2)[:, :3]),
     B("trace", "to all of the matrix", "x", "matrix", lambda g, x: g * np.ones(x.shape)),
     B("outer", "its own for the other", "a", "vectors", lambda g, a: a * g.sum(1)),
     B("repeat", "the first copy only", "x", "tiled", lambda g: g[:3, :4]),
@@ -269,4 +271,15 @@ WINDOWS = [
     B("avg_pool2d", "padding is counted", "x", "bordered", lambda d: np.where((np.indices(d.shape)[1] < 1), d * 2 / 3, d)),
 ]  # fmt: skip
 
-FAULTS = [*ARITHMETIC, *MAPS, *ACTIVATIONS, *PRODUCTS, *REDUCTIONS, *SHAPES, *LOSSES, *WINDOWS, *options.FAULTS]
+FAULTS = [
+    *ARITHMETIC,
+    *MAPS,
+    *ACTIVATIONS,
+    *PRODUCTS,
+    *REDUCTIONS,
+    *SHAPES,
+    *LOSSES,
+    *WINDOWS,
+    *options.FAULTS,
+    *losses.FAULTS,
+]
