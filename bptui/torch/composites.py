@@ -55,6 +55,11 @@ def _group_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.group_norm(x[0], s["groups"], *_filled(x[1:], 2), s["eps"])
 
 
+def _matrix_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    order = "fro" if s["ord"] == "fro" else float(s["ord"])
+    return torch.linalg.matrix_norm(x[0], order, keepdim=s["keepdims"])
+
+
 def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """A query that sees no key gives 0."""
     q, k, v, *masks = x
@@ -80,7 +85,15 @@ def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 
 def _lstm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    return torch.cat(torch._VF.lstm_cell(x[0], (x[1], x[2]), *x[3:]), -1)
+    source, h, c, *weights = x
+    if len(weights) < 5:
+        return torch.cat(torch._VF.lstm_cell(source, (h, c), *weights), -1)
+    rows = weights[0].shape[:1]  # PyTorch's cell has no projection: one step of its layer
+    given = [w if n not in (2, 3) else w.expand(rows) for n, w in enumerate(weights)]
+    one = source[None] if source.ndim > 1 else source[None, None]
+    before = tuple(state.reshape(1, -1, state.shape[-1]) for state in (h, c))
+    _, after, state = torch._VF.lstm(one, before, given, True, 1, 0.0, False, False, False)
+    return torch.cat([after, state], -1).reshape(*source.shape[:-1], -1)
 
 
 COMPOSITES: Mapping[str, Call] = MappingProxyType(
@@ -96,6 +109,9 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "group_norm": _group_norm,
         "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], dim=s["axis"], eps=s["eps"]),
         "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
+        "matrix_norm": _matrix_norm,
+        "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
+        "bilinear": _functional("bilinear"),
         "scaled_dot_product_attention": _attention,
         "rnn_cell": _rnn,
         "lstm_cell": _lstm,
