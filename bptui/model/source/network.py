@@ -21,7 +21,7 @@ from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real
-from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
 from bptui.model.source import custom_ops, formula, layers, weights
@@ -219,7 +219,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
 
 def read_optimizer(table: Table) -> Optimizer:
     """The optimizer of an [optimizer] table."""
-    keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
+    keys = {name: Key(flag if name in FLAGS else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
     kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
     found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
     try:
