@@ -16,7 +16,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
 from bptui.model.engine.derivative import Derivatives
-from bptui.model.engine.graph import CompositeCall, Graph, Layer, Node, Role
+from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 from bptui.model.engine.use import arity, dispatched, inside, output_shape, settle
@@ -24,8 +24,6 @@ from bptui.model.engine.use import arity, dispatched, inside, output_shape, sett
 MAX_TOTAL = 2**27
 """Numbers in all values of a graph together: 1 GB of float64."""
 MAX_NODES = 100_000
-
-Column = tuple[int, int] | str | None
 
 
 @dataclass(frozen=True)

@@ -22,21 +22,44 @@ import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Shape
 from bptui.model.engine.calls import Backward
-from bptui.model.engine.graph import Layer, Node
+from bptui.model.engine.graph import Column, Layer, Node
 from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
-
-if TYPE_CHECKING:
-    from bptui.model.engine.build import Builder, Column
 
 MAKER = "bptui.symbolic.custom"
 _UNNAMED = re.compile(r"t\d+")
+
+
+class Builder(Protocol):
+    """What makes the nodes (`bptui.model.engine.build`), as far as it is needed here."""
+
+    @property
+    def count(self) -> int:
+        """How many nodes there are."""
+
+    def node(self, i: int) -> Node:
+        """A node as it is now."""
+
+    def place(self, column: Column) -> str:
+        """Where a message points to."""
+
+    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
+        """`use` for operations of one scope."""
+
+    def called(self, node: Node, name: str, column: Column) -> Node:
+        """The node under another name."""
+
+    def free(self, name: str) -> str:
+        """The name, or one like it that is not taken."""
+
+    def undo(self, count: int) -> None:
+        """Forget all nodes but the first `count`."""
 
 
 class Derivatives:

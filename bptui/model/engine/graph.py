@@ -15,6 +15,8 @@ T = TypeVar("T")
 KEPT = 64
 """Answers that a graph keeps (`Graph.once`): a list of its rows for each size of a panel, say."""
 
+Column = tuple[int, int] | str | None
+"""(line, column) of a formula, the key of a file, or nothing that one could point to."""
 Role = Literal["op", "param", "input", "target", "const", "state", "random"]
 """op: computed · param: trained · input, target: given (may change with the batch) · const: a number in a formula ·
 state: carried from step to step, not trained (running mean) · random: drawn anew at each step (a dropout mask)"""
@@ -46,7 +48,7 @@ class Node:
     wants_grad: bool = True
     whole: bool = False
     value: Array | None = None
-    column: tuple[int, int] | str | None = None
+    column: Column = None
     composite: str = ""
 
     @property
