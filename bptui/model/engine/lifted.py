@@ -37,12 +37,10 @@ class NoOperation(TypeError):
 class Lifted(NDArrayOperatorsMixin):
     """A node of the graph as a rule sees it; or one number in each element of a shape, which needs no node yet."""
 
-    __slots__ = ("known", "shape", "truth", "use", "what")
+    __slots__ = ("known", "shape", "use", "what")
 
-    def __init__(
-        self, use: Use, known: dict[Any, Node], what: Node | float, shape: Shape | None = None, truth: bool = False
-    ) -> None:
-        self.use, self.known, self.what, self.truth = use, known, what, truth
+    def __init__(self, use: Use, known: dict[Any, Node], what: Node | float, shape: Shape | None = None) -> None:
+        self.use, self.known, self.what = use, known, what
         self.shape: Shape = what.shape if isinstance(what, Node) else () if shape is None else tuple(shape)
 
     __hash__ = object.__hash__
@@ -50,7 +48,7 @@ class Lifted(NDArrayOperatorsMixin):
     # -------------------------------------------------------------------------------------------- as NumPy's arrays
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: prod(self.shape))
-    dtype = property(lambda self: np.dtype(np.bool_ if self.truth else np.float64))
+    dtype = np.dtype(np.float64)
     T = property(lambda self: np.transpose(self))
     real = property(lambda self: self)
     flags = SimpleNamespace(c_contiguous=True)
@@ -73,6 +71,10 @@ class Lifted(NDArrayOperatorsMixin):
     def swapaxes(self, a: int, b: int) -> Lifted:
         """With two axes in each other's place."""
         return np.swapaxes(self, a, b)  # type: ignore[call-overload,no-any-return]
+
+    def held(self) -> Lifted:
+        """The same numbers, through which no gradient passes."""
+        return self.made("detach", self) if self.node else self
 
     def dot(self, other: Any) -> Lifted:
         """The product of vectors and matrices."""
@@ -132,15 +134,12 @@ class Lifted(NDArrayOperatorsMixin):
     def call(self, function: Any, *inputs: Any, **attributes: Any) -> Lifted:
         """What a function of NumPy, or a forward rule, is among the operations."""
         items = [self.lifted(item) for item in inputs]
-        logical = _LOGICAL.get(function)
-        if logical is not None:
-            found: Lifted = logical(*items)
-            return Lifted(found.use, found.known, found.what, found.shape, truth=True)
         if function is np.matmul:
             return self.made("matmul", *items)
         if function is np.power and not items[1].node and items[0].node:
             return self.made("power", items[0], exponent=float(items[1].what))  # type: ignore[arg-type]
         kind = forward_rules().get(function) or str(getattr(function, "__name__", ""))
+        kind = "logical_not" if function is np.invert else kind
         if kind not in ops.OPS:
             raise NoOperation(f"the function {getattr(function, '__name__', 'of a rule')}")
         return self._elementwise(kind, function, items, attributes)
@@ -162,8 +161,7 @@ class Lifted(NDArrayOperatorsMixin):
                 return rest
         bare = np.broadcast_shapes(*(item.shape for item in items if item.node)) == shape
         given = [item.what if bare and not item.node else item.settled() for item in items]
-        truth = kind in _COMPARISONS
-        return Lifted(self.use, self.known, self._use(kind, given, attributes), truth=truth)
+        return Lifted(self.use, self.known, self._use(kind, given, attributes))
 
     def reduced(self, kind: str, axis: Any, keepdims: Any) -> Lifted:
         """A reduction over axes."""
@@ -274,12 +272,3 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.dot: lambda a, b: a.dot(b),
 }
 _REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
-_COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
-_LOGICAL: dict[Any, Callable[..., Lifted]] = {
-    np.logical_and: lambda a, b: a * b,
-    np.logical_or: lambda a, b: np.maximum(a, b),
-    np.logical_not: lambda a: 1 - a,
-    np.invert: lambda a: 1 - a,
-    np.isnan: lambda a: np.not_equal(a, a),
-}
-"""Conditions are 1 or 0: what is not elementwise a row of its own is arithmetic of those."""
