@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import options, wrong
+from . import losses, options, wrong
 from .plant import Backward as B
 
-sig = lambda x: 1 / (1 + np.exp(-x))
+sig = wrong.sig
 hot = wrong.one_hot
 rows = lambda a: a.sum(-1, keepdims=True)
 column = lambda a: np.asarray(a)[..., None]
@@ -271,4 +271,15 @@ WINDOWS = [
     B("avg_pool2d", "padding is counted", "x", "bordered", lambda d: np.where((np.indices(d.shape)[1] < 1), d * 2 / 3, d)),
 ]  # fmt: skip
 
-FAULTS = [*ARITHMETIC, *MAPS, *ACTIVATIONS, *PRODUCTS, *REDUCTIONS, *SHAPES, *LOSSES, *WINDOWS, *options.FAULTS]
+FAULTS = [
+    *ARITHMETIC,
+    *MAPS,
+    *ACTIVATIONS,
+    *PRODUCTS,
+    *REDUCTIONS,
+    *SHAPES,
+    *LOSSES,
+    *WINDOWS,
+    *options.FAULTS,
+    *losses.FAULTS,
+]

@@ -26,12 +26,19 @@ LAYOUTS = ("in_out", "out_in")
 """How the given weight of a dense layer may lie: a row per input, or a row per unit."""
 
 
+def layout_words(layout: str) -> str:
+    """A layout as it is said."""
+    return {"in_out": "(in, out), a row per input", "out_in": "(out, in), a row per unit"}[layout]
+
+
 @dataclass
 class Making:
     """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on. `layout`
     is that of given weights, `notes` what is to be said of them.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
+    lengths   how many of the inputs' `positions` each sample has, where the data say so
+    ends      by the name of a recurrent layer, the states in which it ended
     """
 
     builder: Builder
@@ -41,6 +48,9 @@ class Making:
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     number: int = 0
+    lengths: Node | None = None
+    positions: int = 0
+    ends: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,7 +107,7 @@ class LayerContext:
         UserError. `turns`: it is (in, out), and may be given as (out, in)."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
-        given, trained = self.settings.get(part), self.settings.get("train")
+        given = self.settings.get(part)
         bias = part.startswith("b")
         init = "bias_init" if bias else "init"
         if given is not None:
@@ -113,30 +123,34 @@ class LayerContext:
                     raise UserError(where, f"is not given, although {self.given[0]} is", right)
                 default = "zeros"
             value = self.initial(init, shape, default, fan or fans(shape))
+        return self.trained(part, value, symbol)
+
+    def trained(self, part: str, value: Array, symbol: str) -> Node:
+        """A parameter with these numbers, unless `train` names others."""
         self.parameters.append(part)
+        trained = self.settings.get("train")
         role: Role = "param" if trained is None or part in trained else "input"
-        column = where.partition(": ")[2]
+        column = self.table.at(part).partition(": ")[2]
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
 
     def _turned(self, part: str, value: Array, shape: Shape) -> Array:
         """A given weight as (in, out), however its file has it. Where it would fit the other way, too, that is noted;
         where it only fits the other way, it is a UserError that says so."""
         making, name = self.making, f"{self.name}.{part}"
-        words = {"in_out": "(in, out), a row per input", "out_in": "(out, in), a row per unit"}
         mine, other = sorted(LAYOUTS, key=lambda layout: layout != making.layout)
+        switch = f'weight_layout = "{other}" takes {layout_words(other)}'
         way = slice(None, None, -1 if mine == "out_in" else 1)
         expected = shape[way]
         if value.shape != expected and value.shape == expected[::-1]:
-            right = f'{shape_text(expected)}, as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
-            raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {right}")
+            right = f"expected {shape_text(expected)}, as {layout_words(mine)}; {switch}"
+            raise self.fail(part, f"found shape {shape_text(value.shape)}", right)
         if value.shape != expected:
             raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {shape_text(expected)}")
         if mine == "out_in":
-            making.notes.append(f"{name} is given as {words[mine]}, and shown as (in, out)")
+            making.notes.append(f"{name} is given as {layout_words(mine)}, and shown as (in, out)")
             return np.ascontiguousarray(value.T)
         if shape[0] == shape[1] and not np.array_equal(value, value.T):
-            told = f'{name} is square, and taken as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
-            making.notes.append(told)
+            making.notes.append(f"{name} is square, and taken as {layout_words(mine)}; {switch}")
         return value
 
     def initial(self, key: str, shape: Shape, default: str | Mapping[str, Any], fan: tuple[int, int]) -> Array:

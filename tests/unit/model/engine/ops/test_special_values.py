@@ -59,6 +59,21 @@ class Digamma(torch.autograd.Function):
         return g * torch.special.zeta(2, ctx.saved_tensors[0])
 
 
+class Stable(torch.autograd.Function):
+    """log(cosh(d)), which PyTorch has only with the overflow of cosh."""
+
+    @staticmethod
+    def forward(ctx: Any, d: Any) -> Any:
+        ctx.save_for_backward(d)
+        size = d.abs()
+        far = size + torch.log1p(torch.exp(-2 * size)) - np.log(2)
+        return torch.where(size < 1e-3, size * size / 2 - size**4 / 12, far)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * torch.tanh(ctx.saved_tensors[0])
+
+
 # At a nan PyTorch's elu, selu, celu and hardswish have the upstream gradient or nan, by the element's place.
 ONE = [
     Law("neg", torch.neg), Law("exp", torch.exp), Law("log", torch.log), Law("sqrt", torch.sqrt),
@@ -238,6 +253,10 @@ LOSSES = [
     Law("huber", against(F.huber_loss), EACH), Law("smooth_l1", against(F.smooth_l1_loss), EACH),
     Law("soft_margin", lambda p, t: F.softplus(-p * t), EACH, lambda p, t: ~(np.abs(p * t) < 20)),
     Law("hinge", lambda p, t: F.relu(1 - p * t), EACH, lambda p, t: ~np.isfinite(p * t)),
+    Law("hinge_embedding", against(F.hinge_embedding_loss), EACH),
+    Law("log_cosh", lambda p, t: Stable.apply(p - t), EACH, lambda p, t: ~np.isfinite(p - t)),
+    *(Law("poisson_nll", lambda p, t, log=log: F.poisson_nll_loss(p, t, log, reduction="none"),
+          {**EACH, "log_input": log}, lambda p, t: far(t)) for log in (True, False)),
     Law("bce_with_logits", against(F.binary_cross_entropy_with_logits), EACH, lambda p, t: ~(np.abs(p) < 20)),
 ]  # fmt: skip
 
