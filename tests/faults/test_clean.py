@@ -27,11 +27,8 @@ def test_no_use_is_rejected(kind, full):
     assert [(str(use), row) for use, row in wrong if (use.op, kind, row.row) not in OPEN] == []
 
 
-OPEN = {
-    ("sort", "tied", "direction"), ("topk", "tied", "direction"), ("scaled_dot_product_attention", "wide", "paths"),
-}  # fmt: skip
-"""False alarms that are known and not mended yet: equals that change places along a direction, and the paths of an
-attention whose weights are next to nothing (1e-53)."""
+OPEN = {("scaled_dot_product_attention", "wide", "paths")}
+"""A false alarm that is known and not mended yet: paths of an attention whose weights are next to nothing (1e-53)."""
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -62,6 +59,8 @@ def test_the_networks_do_what_they_are_for():
         ("norm", "tied", 0),  # of zeros: not analytic there
         ("prod", "tied", 0),  # of zeros: a complex step of higher order
         ("mae", "tiny", 0),  # corners 1e-9 apart
+        ("sort", "tied", 100),  # equals that change places along a direction
+        ("topk", "tied", 100),
         ("max_pool2d", "tied", 2),  # equals that are read by several windows, the first of them in some
     ],
 )
