@@ -130,6 +130,30 @@ class Tensor:
     def __rpow__(self, other: Any) -> Tensor:
         return apply("pow", other, self)
 
+    def __gt__(self, other: Any) -> Tensor:
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return apply("greater_equal", self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return apply("less", self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return apply("less_equal", self, other)
+
+    def __and__(self, other: Any) -> Tensor:
+        return apply("logical_and", self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return apply("logical_or", self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return apply("logical_xor", self, other)
+
+    def __invert__(self) -> Tensor:
+        return apply("logical_not", self)
+
     def __matmul__(self, other: Any) -> Tensor:
         return apply("matmul", self, other)
 

@@ -336,6 +336,6 @@ class Builder:
                     f"{op.name}: '{name}' takes whole numbers, '{node.name}' is not",
                     "give it as a value of its own",
                 )
-            if name not in op.indices and node.whole:
+            if name not in op.indices and node.whole and any(map(op.differentiable, range(len(nodes)))):
                 what = f"{op.name}: '{node.name}' holds whole numbers, and '{name}' takes floats"
                 raise UserError(where, what, "a name is used either as an index or as a number")

@@ -119,7 +119,8 @@ class Plan:
         self._moments: dict[tuple[int, str], Slot] = {}
         for name in states:
             for node in params:
-                self._moments[node.id, name] = arena.take(node.shape, packed=True)
+                place = self._moments[node.id, name] = arena.take(node.shape, packed=True)
+                arena.view(place)[...] = self.optimizer.starts[name]
         for node in running:
             self._take_leaf(node, packed=True)
         self._params = size

@@ -21,7 +21,7 @@ from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real
-from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
 from bptui.model.source import convert, custom_ops, formula, layers, weights
@@ -224,7 +224,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
 
 def read_optimizer(table: Table) -> Optimizer:
     """The optimizer of an [optimizer] table."""
-    keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
+    keys = {name: Key(flag if name in FLAGS else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
     kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
     found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
     try:
@@ -265,7 +265,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
     settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in beside}
     loss.only(["kind", *row.attributes, *beside])
     data = Table(found["data"], top.where, "data")
-    inputs, targets, size, notes = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    samples = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    inputs, targets, size, notes, ends = samples
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
@@ -282,7 +283,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
         whole=whole,
         column="data.inputs",
     )
-    prediction, summaries, told = layers.build(builder, tables, x, found["seed"], found["weight_layout"])
+    lengths = _lengths(builder, ends, batch, full)
+    prediction, summaries, told = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
     floats = array(targets, data.at("targets"), dtype=builder.dtype)
     row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
     labels = row.input_names[1] in row.indices
@@ -303,9 +305,22 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
         graph, read = _weights(top, found, graph, folder)
         told = [*told, *read]
     arrays = {"x": x_all, "y": y_all}
+    if lengths is not None and ends is not None:
+        arrays["lengths"] = ends.astype(builder.dtype)
+        if not any(lengths.id in node.inputs for node in graph.ops):
+            raise UserError(data.at("lengths"), "no layer reads them", "lengths = true in the layers that end there")
     labels_inside(graph, arrays, top.where)
     batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
     return _Made(graph, batches, batch, (*notes, *told))
+
+
+def _lengths(builder: Builder, ends: Array | None, batch: int, full: bool) -> Node | None:
+    """The leaf `lengths`: how many positions each sample of a training step has."""
+    if ends is None:
+        return None
+    return builder.leaf(
+        "lengths", "input", ends if full else None, shape=(batch,), wants_grad=False, symbol="n", column="data.lengths"
+    )
 
 
 def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | None) -> tuple[Graph, tuple[str, ...]]:
@@ -388,7 +403,11 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     shuffle = True
     if found["data"] is not None:
         data = Table(found["data"], top.where, "data")
-        inputs, targets, asked, notes = read_data(data, found["seed"], folder)
+        inputs, targets, asked, notes, ends = read_data(data, found["seed"], folder)
+        if ends is not None:
+            raise UserError(
+                data.at("lengths"), "goes with layers", "a formula is told where each sample ends by a mask"
+            )
         count, size = len(inputs), asked or len(inputs)
         shuffle = data.get("shuffle", DATA["shuffle"])
         arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})
