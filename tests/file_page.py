@@ -98,8 +98,8 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
 
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
 `F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
-Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file as
-`# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has channels last, bptui first, so that the
+Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
+as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has channels last, bptui first, so that the
 numbers behind a `Flatten` have another order there.
 """
 

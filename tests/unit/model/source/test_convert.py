@@ -90,7 +90,8 @@ def test_a_keras_model_is_said_the_same(converted):
 def test_images_of_keras_have_their_channels_first(converted):
     table, _ = converted(
         model(given([10, 8, 3]), {"class_name": "Conv2D", "config": {"filters": 5, "kernel_size": [3, 2],
-              "padding": "same", "strides": [1, 1], "activation": "swish"}}, {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2],
+              "padding": "same", "strides": [1, 1], "activation": "swish"}},
+              {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2],
               "strides": None, "padding": "valid"}}, {"class_name": "BatchNormalization", "config": {"momentum": 0.99,
               "epsilon": 0.001}}, {"class_name": "Flatten", "config": {}}, DENSE),
         "m.json",
