@@ -86,6 +86,23 @@ In the debugger `write model.safetensors` (or `.npz`) writes the weights of the 
 `load_state_dict` takes them where its modules are called as the layers are.
 """
 
+CONVERT = """\
+## Models of Keras and PyTorch
+
+`bptui convert FILE` prints a network file that says the same, ready to run on drawn inputs of the right shape; `--to
+net.toml` writes it. The file is one of these; it is parsed, never imported or run:
+
+    open("model.json", "w").write(model.to_json())          # Keras
+    print(model, file=open("model.txt", "w"))               # PyTorch
+    bptui convert train.py [MODEL]                          # a program, or a notebook, that defines a model
+
+Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
+`F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
+Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
+as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has channels last, bptui first, so that the
+numbers behind a `Flatten` have another order there.
+"""
+
 FORMULA = """\
 ## Formulas
 
@@ -192,7 +209,7 @@ def page() -> str:
     for name, rule in OPTIMIZERS.items():
         options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", WEIGHTS, FORMULA, "## Limits", ""]
+    lines += ["", CONVERT, WEIGHTS, FORMULA, "## Limits", ""]
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
@@ -44,7 +45,7 @@ class Builder:
     dtype     of all floats;  where  what messages start with ("formula", a file's name)
     reserved  names that unnamed parts must not take, because the user writes them later
     own       operations that the user defined, by name
-    unbounded   its numbers lie in a file, not in memory: values may be of any size
+    unbounded   its numbers lie in a file, not in memory: values may be of any size, and of the kinds that it says
     The nodes that `leaf` and `use` return are handles: `finish` settles which of them have gradients.
     """
 
@@ -58,6 +59,7 @@ class Builder:
         unbounded: bool = False,
     ) -> None:
         self.dtype = np.dtype(dtype)
+        self.unbounded = unbounded
         self.most = sys.maxsize if unbounded else MAX_TOTAL
         self.largest = sys.maxsize if unbounded else MAX_ELEMENTS
         self.where = where
@@ -290,10 +292,25 @@ class Builder:
         return self._add(
             Node(
                 len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, called.scope,
-                called.symbol or full.rpartition(".")[2], wants_grad, column=column, composite=composite,
+                called.symbol or full.rpartition(".")[2], wants_grad, column=column,
+                kind="" if self.unbounded else self._kind(op, nodes, settled), composite=composite,
             ),
             where,
         )  # fmt: skip
+
+    def _kind(self, op: Op, nodes: Sequence[Node], attributes: Attributes) -> str:
+        """The kind of a result, "" for the program's: a cast says it; else that in which its inputs meet. As in PyTorch
+        a number of a formula, or one of no dimension beside tensors, changes no kind; nor do masks and labels."""
+        own = self.dtype.name
+        if op.name == "cast":
+            made = str(attributes["dtype"])
+        else:
+            numbers = [n for n in nodes if n.role != "random" and not n.whole and (n.shape or n.role != "const")]
+            counted = [n for n in numbers if n.shape] or numbers
+            if not any(n.kind for n in counted):
+                return ""
+            made = meeting(n.kind or own for n in counted)
+        return "" if meeting((made, own)) == made else made
 
     def _expand(self, op: Composite, inputs: Sequence[Node], attributes: Attributes, called: _Called) -> Node:
         first, full, column, composite = len(self._nodes), str(called.name), called.column, called.composite

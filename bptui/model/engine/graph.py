@@ -33,6 +33,7 @@ class Node:
     wants_grad  False for labels, masks, constants, and for inputs whose gradient nobody asked for
     value   a leaf's number(s): constant, or the initial value of a parameter or state; None where the batch gives it
     column  (line, column) of a formula, or the key of a file, for messages and highlighting
+    kind    the kind of numbers that its value and gradient are rounded to (`float16`), "" for that of the program
     composite    the composite that this node is a part of ("layer_norm" as `t3`), for folding to one card; else ""
     """
 
@@ -49,6 +50,7 @@ class Node:
     whole: bool = False
     value: Array | None = None
     column: Column = None
+    kind: str = ""
     composite: str = ""
 
     @property
