@@ -14,7 +14,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
 from bptui.model.base.unsupported import FILES
-from bptui.model.engine.arrays import array, room, shape_text
+from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node
@@ -24,11 +24,11 @@ from bptui.model.engine.ops.common import choice, flag, integer, optional, real
 from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
-from bptui.model.source import custom_ops, formula, layers, weights
+from bptui.model.source import convert, custom_ops, formula, layers, weights
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
-from bptui.model.source.initializers import Source, drawn, fans
+from bptui.model.source.initializers import drawn_value
 from bptui.model.source.layers.context import LAYOUTS
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
@@ -118,6 +118,11 @@ def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network
     try:
         return from_mapping(_more(parse(content, shown, path.suffix.lower() == ".json"), more), shown, path.parent)
     except UserError as problem:
+        if what := convert.recognised(path, content):
+            right = f"bptui convert {shown} prints the network file"
+            if what == convert.WEIGHTS:
+                right = f'weights = "{shown}" in a network file, or bptui run … --weights {shown}'
+            raise UserError(shown, f"is {what}, not a network file", right) from None
         place = problem.part and custom_ops.found_in(content, problem.part)
         if place is None:
             raise
@@ -388,7 +393,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     values: dict[str, Any] = dict(Table(found["values"], top.where, "values").content)
     for number, (name, value) in enumerate(values.items()):
         values[name] = (
-            _value(Table(value, top.where, f"values.{name}"), found["seed"], number)
+            drawn_value(Table(value, top.where, f"values.{name}"), found["seed"], number)
             if isinstance(value, dict)
             else value
         )
@@ -430,14 +435,3 @@ def _like(leaf: Node, samples: Array, dtype: str) -> Array:
     """All samples in the kind of numbers that the leaf has."""
     samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
     return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
-
-
-def _value(table: Table, seed: int, number: int) -> Array:
-    """A drawn value of a formula: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
-    table.only(["shape", "init"])
-    shape = table.get(
-        "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
-    )
-    room(shape, table.at("shape"))
-    init = table.get("init", Key(any_value, "xavier_uniform"))
-    return drawn(init, table, "init", shape, fans(shape), Source(seed, 0, number))

@@ -58,7 +58,8 @@ def _fixed(text: str, mine: str, other: str, fixed: str, way: int = 1) -> str:
 
 
 def _apart(tree: Tree, least: int) -> tuple[Tree, t.Add] | None:
-    """The longest sum, of at least so many terms, that stands on the line (not in a root, a power or below a fraction), and what is around it."""
+    """The longest sum, of so many terms at least, that stands on the line (not in a root, a power or below a fraction),
+    and what is around it."""
     match tree:
         case t.Add(terms, _) if len(terms) >= least:
             return t.Name(_PLACE), tree

@@ -202,12 +202,14 @@ class Kind:
 
 # ---------------------------------------------------------------------------------------------------------- keys
 def activations() -> tuple[str, ...]:
-    """Every operation that maps one tensor to one of the same shape, and need not be told more."""
+    """Every operation that maps one tensor to one of the same shape, and need not be told more; none that says what is
+    true of it."""
     one = [
         row.name
         for row in ops.OPS.values()
         if len(row.inputs) == 1
         and (row.elementwise or row.name in ("softmax", "log_softmax"))
+        and (row.differentiable(0) or row.name == "detach")
         and not any(attribute.required for attribute in row.attributes.values())
     ]
     return (*LINEAR, *one)
