@@ -158,12 +158,6 @@ def _logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     )
 
 
-def _embedding(torch: Any, table: Any, i: Any, padding: int | None) -> Any:
-    """PyTorch reads the row of the padding, which is 0 there from the start; here it reads as 0 whatever it holds."""
-    found = torch.nn.functional.embedding(i, table, padding)
-    return found if padding is None else found * (i != padding).unsqueeze(-1)
-
-
 def _masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """What attention of PyTorch makes of scores: NaN of a query that sees nothing is 0."""
     scores, *masks = torch.broadcast_tensors(*x)
@@ -264,7 +258,10 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": _put,
         **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
-        "embedding": lambda torch, x, s: _embedding(torch, x[0], x[1], s["padding_idx"]),
+        **{
+            name: lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0], s["padding_idx"])
+            for name in ("embedding", "padded_embedding")
+        },
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
         "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),

@@ -76,7 +76,7 @@ MAPS = [
 SHAPES = [
     B("std", "the variance's factor 2", "x", "rows", lambda d: 2 * d),
     B("std", "N for N - 1", "x", "corrected", lambda d: d * 3 / 4),
-    B("embedding", "the padding's row is trained", "table", "padded table", lambda d, g: d + g[1] * (np.arange(6) == 1)[:, None]),
+    B("padded_embedding", "the padding's row is trained", "table", "padded table", lambda d, g: d + g[1] * (np.arange(6) == 1)[:, None]),
     B("max_pool1d", "the dilation is ignored", "x", "dilated windows", lambda x, y, g: _spread(x, y, g)),
     B("avg_pool1d", "the last window divided by all of the kernel", "x", "ceiled windows", lambda d: np.where(np.arange(7) >= 6, d / 2, d)),
     B("adaptive_avg_pool1d", "windows that share nothing", "x", "adapted", lambda g: _shares(g, 7)),

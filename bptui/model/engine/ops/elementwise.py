@@ -71,7 +71,7 @@ def _hardtanh(x: Any, min_val: float = 0.0, max_val: float = 6.0) -> Any:
 
 
 def _hardtanh_vjp(g: Any, y: Any, x: Any, min_val: float = 0.0, max_val: float = 6.0) -> Any:
-    return np.where(np.logical_and(x > min_val, x < max_val), g, 0)
+    return np.where(np.logical_or(x <= min_val, x >= max_val), 0, g)  # nan is neither
 
 
 # --------------------------------------------------------------------------------------------------------- gelu
@@ -108,9 +108,15 @@ def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
     t = _gelu_part(x, approximate)
     if approximate == "none":  # Φ + x·φ
         return (np.exp(x * x * -0.5) * x * (1 / np.sqrt(2 * np.pi)) + t) * g
-    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf
+    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf, but for inf itself
+    near = np.where(np.isinf(x), np.nan, near)
     bend = (near * near * (1.5 * _CUBIC * _C) + 0.5 * _C) * near * (1 - t * t)  # x·(1 - t²)·u'/2
     return (bend + (t + 1) * 0.5) * g
+
+
+def _softsign_vjp(g: Any, y: Any, x: Any) -> Any:
+    below = np.absolute(x) + 1
+    return np.where(np.isnan(y), y, g / below / below)
 
 
 # ------------------------------------------------------------------------------------------------------ dropout
@@ -225,10 +231,11 @@ OPS = (
         "softsign",
         "y = x/(1 + abs(x))",
         lambda x: x / (np.absolute(x) + 1),
-        lambda g, y, x: g / (np.absolute(x) + 1) / (np.absolute(x) + 1),
+        _softsign_vjp,
         "x over 1 + its absolute value, between -1 and 1.",
         hint="1/(1 + abs(x))**2",
         analytic=False,
+        convention="of ∞ it is ∞/∞: no number, and so is the derivative",
     ),
     unary(
         "hardtanh",

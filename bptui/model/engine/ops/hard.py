@@ -114,9 +114,9 @@ OPS = (
     ),
     unary(
         "hardshrink",
-        "y = x if abs(x) > lambd else 0",
+        "y = 0 if abs(x) <= lambd else x",
         lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
-        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
+        lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x, and 0 where it is at most lambd away from 0.",
         attributes=_LAMBD,
         analytic=False,
@@ -124,9 +124,9 @@ OPS = (
     ),
     unary(
         "softshrink",
-        "y = x - lambd if x > lambd else (x + lambd if x < -lambd else 0)",
+        "y = x - lambd if x > lambd else (0 if x >= -lambd else x + lambd)",
         lambda x, lambd: x - np.minimum(np.maximum(x, -lambd), lambd),
-        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
+        lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x moved towards 0 by lambd, and 0 where it is nearer.",
         attributes=_LAMBD,
         analytic=False,

@@ -240,16 +240,10 @@ def embedding(
     u: Call, input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Node:  # fmt: skip
-    """The row at padding_idx is read as it is; only its gradient is 0."""
     if max_norm is not None or scale_grad_by_freq:
         u.lacks("embedding with max_norm or scale_grad_by_freq")
-    y = u.use("embedding", weight, u.index(input))
-    if padding_idx is None:
-        return y
-    row = padding_idx % weight.shape[0]
-    hidden = condition(u, (*input.shape, 1), lambda: (values(u, input) == row)[..., None])
-    as_it_is = u.constant((weight.shape[1],), lambda: values(u, weight)[row], "padding_row")
-    return u.use("where", hidden, as_it_is, y)
+    padding = None if padding_idx is None else padding_idx % weight.shape[0]
+    return u.use("embedding", weight, u.index(input), padding_idx=padding)
 
 
 @known("torch.embedding")
