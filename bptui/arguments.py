@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bptui.model.base.documents import from_json
+from bptui.model.base.documents import from_json, toml
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.files import read_text
 from bptui.model.debugger import script
@@ -100,6 +100,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 }
 """What one may type, for `--help`."""
 
+WITH_WEIGHTS = ("run", "trace", "check", "diagnose", "predictions", "explain", "export", "explore")
+"""Commands whose network may have its weights from a file."""
 THEME = "dark, light, high-contrast, ansi-dark or ansi-light"
 MAX_STEPS = 10_000_000
 MAX_VALUE = 2**24
@@ -158,10 +160,21 @@ def parser(command: str) -> Parser:
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
+    if command in WITH_WEIGHTS:
+        made.add_argument("--weights", metavar="FILE", help="of a network file or an example: numbers of all layers, "
+                          "from .safetensors, .npz or .json (docs/network-file.md)")  # fmt: skip
+        made.add_argument(
+            "--weight-layout", choices=("in_out", "out_in"), help="how dense ones lie there, default out_in"
+        )
     if command in ("eval", "trace", "check", "diagnose", "explain", "export", "explore"):
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
-        made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
+        made.add_argument(
+            "--lr", type=float, metavar="RATE", help="their learning rate, default 0.1; of --optimizer 0.01"
+        )
+        made.add_argument("--optimizer", metavar="KIND", help="what trains them, in the words of a network file's "
+                          "[optimizer]: adam, or 'adam, beta1 = 0.8, clip_norm = 1'; default sgd")  # fmt: skip
+        made.add_argument("--dtype", choices=("float64", "float32"), help="of all numbers, default float64")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
     if command in ("trace", "check", "explain", "export", "predictions", "diff"):
@@ -291,15 +304,14 @@ def opened(text: str) -> list[str]:
     """A line as one would type it at home, as the words of a command line: a file or an example, or a formula with its
     values, in quotes as in the shell or without: `L = (y - w*x)**2 x=2 y=2 w=0.5 --train w`."""
     text = re.sub(r"^(bptui\s+)?(run|eval)\s+", "", text.strip())
+    if re.search(r"\s--weight", text) and "=" not in text:
+        return ["run", *_words(text)]
     if "=" not in text or _is_file(text):
         return ["run", text]
     if text[0] in "'\"":
-        try:
-            return ["eval", *shlex.split(text)]
-        except ValueError as problem:
-            raise UserError("formula", str(problem).lower(), f'"{EXAMPLE[0]}" {EXAMPLE[1]}') from None
+        return ["eval", *_words(text)]
     words: list[str] = []
-    while found := re.search(r"\s(--(?:train|lr|values)[\s=]+\S+)$", text):
+    while found := re.search(r"\s(--(?:train|lr|values|optimizer|dtype)[\s=]+\S+)$", text):
         words[:0] = re.split(r"[\s=]+", found[1], maxsplit=1)
         text = text[: found.start()].rstrip()
     starts = [match.start(1) for match in re.finditer(r"\s([^\W\d][\w.]*)=(?!=)", text)]
@@ -311,6 +323,14 @@ def opened(text: str) -> list[str]:
         words.insert(0, text[at:].strip())
         text = text[:at].rstrip()
     return ["eval", text, *words]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a line, as a shell would have them."""
+    try:
+        return shlex.split(text)
+    except ValueError as problem:
+        raise UserError("formula", str(problem).lower(), f'"{EXAMPLE[0]}" {EXAMPLE[1]}') from None
 
 
 def _is_file(text: str) -> bool:
@@ -387,3 +407,23 @@ def names(text: str | None) -> list[str] | None:
         if not _NAME.fullmatch(name):
             raise UserError("--train", f"'{name[:40]}' is not a name", "--train w,b")
     return found
+
+
+def optimizer(text: str | None, rate: float | None) -> dict[str, Any]:
+    """The [optimizer] table of `adam`, or of `adam, beta1 = 0.8` (a TOML table without its braces), and of --lr."""
+    if rate is not None and not 0 < rate < float("inf"):
+        raise UserError("--lr", f"found {rate}", "a number greater than 0")
+    if text is None:
+        return {"kind": "sgd", "learning_rate": 0.1 if rate is None else rate}
+    inner = text.strip().removeprefix("{").removesuffix("}").strip()
+    kind, _, rest = inner.partition(",")
+    words = inner if "=" in kind else f'kind = "{kind.strip()}", {rest}'.rstrip(", ")
+    try:
+        found: dict[str, Any] = toml(f"o = {{{words}}}", "--optimizer")["o"]
+    except UserError:
+        raise UserError(
+            "--optimizer", f"'{text[:60]}' is no table", "adam, or 'adam, beta1 = 0.8, eps = 1e-6'"
+        ) from None
+    if rate is not None and "learning_rate" in found:
+        raise UserError("--lr", "has two values", "here, or as learning_rate in --optimizer")
+    return found if rate is None else {**found, "learning_rate": rate}

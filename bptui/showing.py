@@ -35,7 +35,7 @@ def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
             options.formula, *words = words
         _, load = network_of(options, words)
     else:
-        for option in ("values", "train", "lr"):
+        for option in ("values", "train", "lr", "optimizer", "dtype"):
             if getattr(options, option) is not None:
                 raise UserError(f"--{option}", "belongs to a formula", f'bptui explore {name} "L = (y - w*x)**2" x=2 …')
     return name, lambda: explorers.board(name, load() if load is not None else None, options.by)

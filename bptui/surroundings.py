@@ -87,13 +87,22 @@ def around_of(options: Namespace, wished: config.Config, identity: tuple[str, st
 def _line_of(options: Namespace) -> str:
     """The line that opens the same network at home."""
     command, target, *more = words_of(options)
-    return target if command == "run" else shlex.join([command, target, *more])
+    return target if command == "run" and not more else shlex.join([command, target, *more])
 
 
 def words_of(options: Namespace) -> list[str]:
     """The words of the shell that open the same network again."""
     if getattr(options, "formula", None) is None:
-        return ["run", *options.rest]
-    given = {"--values": options.values, "--train": options.train, "--lr": options.lr}
+        given = {
+            "--weights": getattr(options, "weights", None),
+            "--weight-layout": getattr(options, "weight_layout", None),
+        }
+        return [
+            "run",
+            *options.rest,
+            *(word for key, value in given.items() if value is not None for word in (key, value)),
+        ]
+    keys = ("values", "train", "lr", "optimizer", "dtype")
+    given = {f"--{key}": getattr(options, key) for key in keys}
     more = [word for key, value in given.items() if value is not None for word in (key, str(value))]
     return ["eval", *options.rest, *more]

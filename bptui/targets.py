@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ from bptui.model.base.errors import UserError
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
+
+
+NOTHING: Mapping[str, str] = {}
 
 
 def network_of(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[[], Network]]:
@@ -24,32 +27,44 @@ def network_of(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[
             command = getattr(options, "command", "run")
             right = f"bptui {command} {words[0][:60]}; a formula: bptui eval, or --formula"
             raise UserError(words[1][:60], "is one argument too many", right)
-        for option in ("values", "train", "lr"):
+        for option in ("values", "train", "lr", "optimizer", "dtype"):
             if getattr(options, option, None) is not None:
                 raise UserError(f"--{option}", "belongs to a formula", 'bptui eval "…", or --formula "…"')
-        target = words[0]
-        return target, lambda: load_named(target)
+        target, also = words[0], more_keys(options)
+        return target, lambda: load_named(target, also)
+    if more := more_keys(options):
+        raise UserError(f"--{next(iter(more)).replace('_', '-')}", "goes with layers", "a formula: --values FILE")
     given = arguments.together(words, options.values)
-    train, rate = arguments.names(options.train), 0.1 if options.lr is None else options.lr
-    if not 0 < rate < float("inf"):
-        raise UserError("--lr", f"found {rate}", "a number greater than 0")
+    train, optimizer = arguments.names(options.train), arguments.optimizer(options.optimizer, options.lr)
 
     def load() -> Network:
         from bptui.model.source.network import from_formula
 
-        return from_formula(source, given, train, learning_rate=rate)
+        return from_formula(source, given, train, optimizer=optimizer, dtype=options.dtype or "float64")
 
     return "formula", load
 
 
-def load_named(target: str) -> Network:
-    """The network of an example's name, of a network file, or of a captured step. UserError where there is none.
-    Imports NumPy."""
+def more_keys(options: Namespace) -> dict[str, str]:
+    """The keys of a network file that the command line adds to it: its weights, where from and how they lie."""
+    found = {key: getattr(options, key, None) for key in ("weights", "weight_layout")}
+    if found["weights"] is not None:
+        found["weights"] = str(Path(found["weights"]).absolute())
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def load_named(target: str, more: Mapping[str, str] = NOTHING) -> Network:
+    """The network of an example's name, of a network file with `more` keys, or of a captured step. UserError where
+    there is none. Imports NumPy."""
     from bptui.model.source.captured.network import is_captured
     from bptui.model.source.network import load
 
     if not is_captured(target):
-        return load(target)
+        return load(target, more)
+    if more:
+        raise UserError(
+            f"--{next(iter(more)).replace('_', '-')}", "a captured step has its own numbers", "leave it out"
+        )
     from bptui.model.source.captured.network import network_of
     from bptui.model.source.captured.ranks import open_captured
 

@@ -60,6 +60,32 @@ How a file was read is said by `info network`: its columns, the number of each c
 given weight that is square, or was given as (out, in): `weight_layout = "out_in"` beside `name` takes PyTorch's.
 """
 
+WEIGHTS = """\
+## Weights from files
+
+`weights = "model.safetensors"` beside `name`, or `--weights FILE` for a network file or an example in the shell, takes
+the numbers of all layers from a PyTorch `state_dict`, as safetensors, NPZ or JSON
+(`{"0.weight": [[…]], "0.bias": […]}`):
+
+    safetensors.torch.save_file(model.state_dict(), "model.safetensors")
+    numpy.savez("model.npz", **{name: value.numpy() for name, value in model.state_dict().items()})
+    numpy.savez("model.npz", **{v.path: numpy.array(v) for v in model.weights})          # Keras
+
+- What stands before the last dot of a name is a module. Where each layer has a module of its name (`name = "fc1"`
+  takes `fc1.weight` or `net.fc1.weight`), it takes that one. Else modules go to layers in their order, each to the
+  first that it fits. `info network` says which went where.
+- Parts are called as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`, `weight_ih_l0`,
+  `weight_hh_l0_reverse`, `in_proj_weight`, `out_proj.bias`; or as in Keras: `kernel`, `gamma`, `beta`, `moving_mean`,
+  `embeddings`.
+- Dense weights lie as (out, in), as PyTorch has them, unless `weight_layout = "in_out"` is said; a `kernel` is
+  (in, out).
+- All must fit: what is missing, left over or of another shape is told with what would be right.
+- `.pt`, `.pth`, `.h5` and the like are never opened, since opening one can run a program.
+
+In the debugger `write model.safetensors` (or `.npz`) writes the weights of the moment under these names: PyTorch's
+`load_state_dict` takes them where its modules are called as the layers are.
+"""
+
 FORMULA = """\
 ## Formulas
 
@@ -141,7 +167,7 @@ def page() -> str:
     for name, rule in OPTIMIZERS.items():
         options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", FORMULA, "## Limits", ""]
+    lines += ["", WEIGHTS, FORMULA, "## Limits", ""]
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"

@@ -55,6 +55,11 @@ def _group_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.group_norm(x[0], s["groups"], *_filled(x[1:], 2), s["eps"])
 
 
+def _matrix_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    order = "fro" if s["ord"] == "fro" else float(s["ord"])
+    return torch.linalg.matrix_norm(x[0], order, keepdim=s["keepdims"])
+
+
 def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """A query that sees no key gives 0."""
     q, k, v, *masks = x
@@ -96,6 +101,9 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "group_norm": _group_norm,
         "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], dim=s["axis"], eps=s["eps"]),
         "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
+        "matrix_norm": _matrix_norm,
+        "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
+        "bilinear": _functional("bilinear"),
         "scaled_dot_product_attention": _attention,
         "rnn_cell": _rnn,
         "lstm_cell": _lstm,

@@ -247,6 +247,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "tril": lambda torch, x, s: torch.tril(x[0], s["k"]),
         "triu": lambda torch, x, s: torch.triu(x[0], s["k"]),
         "diagonal": lambda torch, x, s: torch.diagonal(x[0], s["offset"], s["axis1"], s["axis2"]),
+        "diag_embed": lambda torch, x, s: torch.diag_embed(x[0], s["offset"], s["axis1"], s["axis2"]),
         "trace": _plain("trace"),
         "outer": _plain("outer"),
         "repeat": lambda torch, x, s: torch.tile(x[0], s["repeats"]),

@@ -174,6 +174,8 @@ SHAPES = [
     B("tril", "the diagonal for what is up to k above it", "x", "triangle", lambda g: np.tril(g)),
     B("triu", "passed on below, too", "x", "triangle", lambda g: g),
     B("diagonal", "on the main diagonal", "x", "beside the diagonal", lambda g: np.pad(np.diag(g), ((0, 0), (0, 1)))),
+    B("diag_embed", "read from the first row", "x", "embedded", lambda g: g[:, 0, :3]),
+    B("diag_embed", "of the main diagonal", "x", "embedded", lambda g: np.diagonal(g, 0, 1, 2)[:, :3]),
     B("trace", "to all of the matrix", "x", "matrix", lambda g, x: g * np.ones(x.shape)),
     B("outer", "its own for the other", "a", "vectors", lambda g, a: a * g.sum(1)),
     B("repeat", "the first copy only", "x", "tiled", lambda g: g[:3, :4]),

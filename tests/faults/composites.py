@@ -150,6 +150,10 @@ SPREAD = Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 
 EACH = Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": EPS})
 UNIT = Use("normalize", ((3, 4),))
 ANGLE = Use("cosine_similarity", ((3, 4), (3, 4)))
+SUMS = Use("matrix_norm", ((3, 4),), {"ord": 1})
+APART = Use("cdist", ((3, 4), (5, 4)))
+CUBED = Use("cdist", ((3, 4), (5, 4)), {"p": 3})
+BOTH = Use("bilinear", ((3, 4), (3, 2), (5, 4, 2), (5,)))
 DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (2, 3, 5)), {"dropout": 0.25})
 BIASED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (), (3, 5)))
 GROUPED = Use("scaled_dot_product_attention", ((2, 4, 3, 5), (2, 2, 6, 5), (2, 2, 6, 3)), {"grouped": True})
@@ -165,6 +169,23 @@ FAULTS = (
         EACH, "over the samples, too", {"mean": instead("mean", axis=(0, 2)), "variance": instead("mean", axis=(0, 2))}
     ),
     Composite(EACH, "the variance divided by N - 1", {"variance": times(3 / 2)}),
+    Composite(
+        SUMS, "the rows' sums for the columns'", {"sums": instead("sum", axis=-1), "largest": instead("max", axis=-2)}
+    ),
+    Composite(SUMS, "|x| is not differentiated", {"sizes": detached}),
+    Composite(
+        APART,
+        "squared, no root",
+        {"y": instead("sum"), "away": lambda use, kind, given, settings: use("square", use(kind, *given, **settings))},
+    ),
+    Composite(APART, "the sum of both for their difference", {"away": instead("add")}),
+    Composite(CUBED, "the root is left out", {"root": first}),
+    Composite(
+        BOTH,
+        "the bias counts twice",
+        {"y": lambda use, kind, given, settings: use(kind, use(kind, *given), given[1], **settings)},
+    ),
+    Composite(BOTH, "the products are halved, as for a symmetric form", {"products": times(0.5)}),
     Composite(UNIT, "along the samples", {"x_length": instead("norm", axis=0)}),
     Composite(UNIT, "the length is not differentiated", {"x_length": detached}),
     Composite(ANGLE, "only one of the lengths", {"lengths": first}),

@@ -94,6 +94,7 @@ ARENAS: dict[str, Arena] = {
     "tiled": ((_mixed(3, 4),), {"repeats": (2, 3)}),
     "interleaved": ((_mixed(3, 4),), {"repeats": 2, "axis": 1}),
     "first two": ((_mixed(3, 5),), {"k": 2}),
+    "embedded": ((_mixed(2, 3),), {"offset": 1}),
     "gathered": ((_mixed(3, 4), np.array([[0, 2, 1, 0], [0, 2, 0, 1]])), {"axis": 0}),
     "scattered": ((_mixed(3, 4), np.array([[0, 2, 1, 0], [0, 2, 0, 1]]), _mixed(2, 4)), {"axis": 0}),
     "added": ((_mixed(3, 4), np.array([2, 0, 2, 1, 2]), _mixed(3, 5)), {"axis": 1}),

@@ -183,11 +183,65 @@ def data_file(draw: random.Random, folder: Path, number: int) -> Path:
     return path
 
 
+STATE = {"0.weight": [[0.1, 0.2], [0.3, 0.4]], "0.bias": [0.0, 0.1], "2.weight": [[1.0, 2.0]], "2.bias": [0.5]}
+NAMES = (*STATE, "0.kernel", "1.weight", "0", ".", "", "a" * 300, "0.weight_ih_l0", "0.weight_ih_l" + "9" * 40,
+         "0.in_proj_weight", "0.out_proj.weight", "\x1b[2J.weight", "0/weight:0", "0.num_batches_tracked")  # fmt: skip
+
+
+def weights_bytes(draw: random.Random, form: str) -> bytes:
+    """A file of weights, broken in its names, its numbers or its bytes."""
+    tensors: dict[str, Any] = dict(STATE)
+    for _ in range(draw.choice((0, 1, 1, 2, 3))):
+        name = draw.choice(list(tensors) or [""])
+        value = tensors.pop(name, None)
+        if draw.random() < 0.6:
+            tensors[draw.choice(NAMES)] = value if draw.random() < 0.5 else pick(draw, VALUES)
+    if form == ".json":
+        content = bytearray(json.dumps(tensors).encode())
+    else:
+        plain = {name: np.asarray(value) for name, value in STATE.items()}
+        for name in list(tensors.keys() - plain.keys()):
+            plain[name.replace("\x00", "")] = draw.choice(
+                (np.ones((2, 2)), np.ones(0), np.array("a"), np.array(np.nan))
+            )
+        made = io.BytesIO()
+        if form == ".npz":
+            np.savez(made, **plain)
+        else:
+            header = {name: {"dtype": "F64", "shape": [1, 1], "data_offsets": [8 * n, 8 * n + 8]}
+                      for n, name in enumerate(plain)}  # fmt: skip
+            text = json.dumps(header).encode()
+            made.write(len(text).to_bytes(8, "little") + text + b"\0" * 8 * len(plain))
+        content = bytearray(made.getvalue())
+    for _ in range(draw.choice((0, 0, 1, 20))):
+        content[draw.randrange(len(content))] = draw.randrange(256)
+    return bytes(content[: draw.randrange(len(content))] if draw.random() < 0.15 else content)
+
+
+def weights_file(draw: random.Random, folder: Path, number: int) -> Path:
+    """A network file that reads a broken file of weights."""
+    form = draw.choice((".json", ".npz", ".safetensors", ".pt"))
+    (folder / f"w{number}{form}").write_bytes(weights_bytes(draw, form))
+    layers: list[Any] = [{"kind": "dense", "units": 2}, {"kind": "dense", "units": 1}]
+    if draw.random() < 0.2:
+        layers = [{"kind": draw.choice(("attention", "lstm", "batch_norm", "flatten", "embedding")), "units": 2}]
+    content = {
+        "data": {"inputs": [[0, 1], [1, 0]], "targets": [[0], [1]]},
+        "layers": layers,
+        "loss": {"kind": "mse"},
+        "weights": f"w{number}{form}" if draw.random() < 0.9 else pick(draw, VALUES),
+        "weight_layout": draw.choice(("in_out", "out_in")),
+    }
+    path = folder / f"v{number}.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
 # ------------------------------------------------------------------------------------------------- command lines
 SHELL = ["run", "eval", "trace", "check", "explain", "examples", "info", "learn", "diff", "--help", "--version", "help"]
 OPTIONS = [
     "--json", "--steps", "--at", "--formula", "--values", "--train", "--lr", "--plain", "--ascii", "--theme", "-x",
-    "-ex",
+    "-ex", "--weights", "--weight-layout", "--optimizer", "--dtype",
     "--batch", "--no-color", "--format", "--help", "--nosuch",
 ]  # fmt: skip
 ARGUMENTS = [

@@ -38,6 +38,12 @@ def test_data_files(full, tmp_path):
     assert rig.run(inputs) == []
 
 
+def test_files_of_weights(full, tmp_path):
+    random_ = random.Random("weights")
+    inputs = [("shell", ["trace", str(draw.weights_file(random_, tmp_path, n))]) for n in range(times(full, 60))]
+    assert rig.run(inputs) == []
+
+
 @pytest.mark.parametrize("part", range(2))
 def test_command_lines_of_the_shell(part, full):
     random_ = random.Random(f"shell {part}")

@@ -598,3 +598,47 @@ def test_without_a_terminal_an_explorer_is_a_page(capsys):
     _, out, _ = run(capsys, "explore", "race", "--ascii")
     assert out.isascii()
     assert "below ##" in out
+
+
+# the settings of a formula, and weights
+
+
+def test_a_formula_is_trained_in_the_words_of_a_network_file(capsys):
+    words = ["trace", "--json", "--formula", *DARTS, "--train", "w,b"]
+    one = result(capsys, *words, "--optimizer", "adam, beta1 = 0.8", "--lr", "0.05", "--dtype", "float32")
+    assert one["dtype"] == "float32"
+    assert one["parameters"]["w"] == pytest.approx(0.55, abs=1e-6)  # Adam's first step is the learning rate
+    two = result(capsys, *words, "--optimizer", '{kind = "sgd", momentum = 0.9, learning_rate = 0.05}')
+    assert two["parameters"]["w"] == pytest.approx(0.5 + 0.05 * 3.6)
+    assert result(capsys, *words, "--optimizer", "sgd")["parameters"]["w"] == pytest.approx(0.5 + 0.01 * 3.6)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--optimizer", "adamm"], "did you mean 'adam'"),
+        (["--optimizer", "adam, beta3 = 1"], "did you mean 'beta2'"),
+        (["--optimizer", "adam, beta1"], "is no table (adam, or"),
+        (["--optimizer", "adam, beta1 = 2"], "does not make sense"),
+        (["--optimizer", "adam, learning_rate = 1", "--lr", "1"], "has two values"),
+        (["--dtype", "float16"], "float64"),
+        (["--weights", "w.npz"], "goes with layers"),
+    ],
+)
+def test_what_is_no_setting_of_a_formula_is_told(capsys, words, said):
+    code, out, err = run(capsys, "trace", "--formula", *DARTS, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def test_weights_go_into_an_example(capsys, tmp_path):
+    path = str(tmp_path / "w.safetensors")
+    assert run(capsys, "run", "xor", "--batch", "-ex", "train 2", "-ex", f"write {path}")[0] == 0
+    again = result(capsys, "trace", "xor", "--json", "--weights", path)
+    here = result(capsys, "trace", "xor", "--json", "--steps", "2")
+    assert again["step"]["values"]["layer1.weight"] == here["parameters"]["layer1.weight"]
+    code, _, err = run(capsys, "trace", "xor", "--weights", "model.pt")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "save_file" in err
+    code, _, err = run(capsys, "run", "xor", "--optimizer", "adam")
+    assert "is not an option" in err

@@ -84,13 +84,15 @@ def widened(bits: Array) -> Array:
     return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def file(tensors: Iterable[tuple[str, str, Any]]) -> Iterator[Any]:
-    """The content of a file, piece by piece: of flat tensors (name, kind, memoryview of bytes). Its tensors begin at
-    multiples of 64 bytes where each of their lengths is one; the widest kinds should come first."""
+def file(tensors: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """The content of a file, piece by piece: of tensors (name, kind, memoryview of bytes), and their shape where they
+    are not flat. They begin at multiples of 64 bytes where each of their lengths is one; the widest kinds should come
+    first."""
     header, at, pieces = {}, 0, []
-    for name, kind, data in tensors:
+    for name, kind, data, *shape in tensors:
         count = data.nbytes // np.dtype(DTYPES[kind]).itemsize
-        header[name] = {"dtype": kind, "shape": [count], "data_offsets": [at, at + data.nbytes]}
+        sizes = list(shape[0]) if shape else [count]
+        header[name] = {"dtype": kind, "shape": sizes, "data_offsets": [at, at + data.nbytes]}
         at += data.nbytes
         pieces.append(data)
     text = json.dumps(header, separators=(",", ":")).encode()

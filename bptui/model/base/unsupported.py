@@ -19,10 +19,28 @@ PYTHON: Mapping[str, str] = {
 }
 """Names of the package."""
 
+SAVE = (
+    "in Python: safetensors.torch.save_file(model.state_dict(), 'model.safetensors'), "
+    'then weights = "model.safetensors"'
+)
+KERAS = (
+    "in Python: numpy.savez('model.npz', **{v.path: numpy.array(v) for v in model.weights}), "
+    'then weights = "model.npz"'
+)
+WEIGHTS: Mapping[str, str] = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"), SAVE),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), KERAS),
+}
+"""Files with weights that are never opened, since opening them can run a program, and how to write others."""
+
 FILES: Mapping[str, str] = {
-    **dict.fromkeys((".bptui", ".pt", ".pth", ".safetensors", ".onnx", ".ckpt", ".h5", ".keras"), CAPTURE),
+    **dict.fromkeys((".bptui", ".onnx"), CAPTURE),
+    **WEIGHTS,
+    ".safetensors": 'weights go into a network file: weights = "…" (docs/network-file.md)',
     ".py": "import bptui in it, and open the debugger there with bptui.debug(loss)",
     ".ipynb": "import bptui in it, and check there with bptui.check(loss)",
-    **dict.fromkeys((".csv", ".npz"), 'data goes into a network file: [data] file = "…" (docs/network-file.md)'),
+    **dict.fromkeys(
+        (".csv", ".npz"), 'data goes into a network file: [data] file = "…", weights = "…" (docs/network-file.md)'
+    ),
 }
 """Files that one may want to open, by their suffix."""

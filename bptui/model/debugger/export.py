@@ -15,6 +15,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.hidden import REASON
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.engine.masked import kept_back
+from bptui.model.source import weights
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -77,13 +78,19 @@ def jsonable(array: Any) -> Any:
 
 
 def write(session: Session, text: str) -> Reply:
-    """write: the selected tensor into a new file; the name says the form"""
+    """write: the selected tensor into a new file, or all weights into one of theirs; the name says the form"""
+    if Path(text).suffix in (".safetensors", ".npz"):
+        return _weights(session, text)
     node, form = session.node, Path(text).suffix
     value = session.state.value(node)
     if value is None:
         raise UserError("write", f"{node.name} is not computed yet", "step to it first")
     if form not in (".json", ".npy", ".txt"):
-        raise UserError("write", f"'{form}' is not a form", "a name that ends in .json, .npy or .txt")
+        raise UserError(
+            "write",
+            f"'{form}' is not a form",
+            "a name that ends in .json, .npy or .txt; of all weights .safetensors or .npz",
+        )
 
     def fill(file: IO[bytes]) -> None:
         if form == ".npy":
@@ -95,3 +102,14 @@ def write(session: Session, text: str) -> Reply:
 
     write_new(text, fill, "write")
     return say(f"{node.name} {numbers.shape(node.shape)} written to {text}")
+
+
+def _weights(session: Session, text: str) -> Reply:
+    """The weights of all layers as they are at this Moment, as a PyTorch state_dict."""
+    tensors = weights.state_dict(session.graph, session.state.value)
+    if any(kept_back(value).any() for value in tensors.values()):
+        raise UserError("write", f"a number of the weights is {REASON}", "later")
+    write_new(text, weights.fill(tensors, Path(text).suffix), "write")
+    count = sum(value.size for value in tensors.values())
+    step = session.cursor.step
+    return say(f"{len(tensors)} tensors with {count:,} numbers, as in training step {step}, written to {text}")

@@ -175,7 +175,8 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
     try:
         network = _network(made)
     except UserError:
-        fixed = [place for place in document.given() if place[: len(path)] != path]
+        files = [("weights",)] if "weights" in document.content else []
+        fixed = [place for place in (*document.given(), *files) if place[: len(path)] != path]
         if not fixed:
             raise
         for place in fixed:

@@ -98,7 +98,7 @@ class Document:
     def given(self) -> Sequence[Place]:
         """The keys of layers that give numbers of parameters, in the place of drawn ones."""
         layers = (path for path in self.tables().values() if path[0] == "layers")
-        rows = ((path, KINDS.get(self.value(path).get("kind"))) for path in layers)
+        rows = ((path, KINDS.get(str(self.value(path).get("kind")))) for path in layers)
         return [(*path, key) for path, row in rows if row for key in self.value(path) if row.keys.get(key) is GIVEN]
 
     @property
@@ -110,8 +110,10 @@ class Document:
 
 
 def _layers(tables: Any, path: Place, prefix: str) -> Iterator[tuple[str, Place]]:
-    """The tables of layers by the names of the layers, those inside of a layer too."""
-    for number, table in enumerate(tables or ()):
+    """The tables of layers by the names of the layers, also inside of a layer (`layers = 2` of an lstm are none)."""
+    for number, table in enumerate(tables if isinstance(tables, list | tuple) else ()):
+        if not isinstance(table, Mapping):
+            continue
         name = f"{prefix}{table.get('name', f'layer{number + 1}')}"
         yield name, (*path, number)
         yield from _layers(table.get("layers"), (*path, number, "layers"), f"{name}.")

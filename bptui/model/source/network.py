@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base import documents
@@ -19,11 +20,11 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import choice, flag, integer, real
+from bptui.model.engine.ops.common import choice, flag, integer, optional, real
 from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
-from bptui.model.source import custom_ops, formula, layers
+from bptui.model.source import custom_ops, formula, layers, weights
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
@@ -89,13 +90,14 @@ class Network:
 
 
 # -------------------------------------------------------------------------------------------------------- sources
-def load(target: str) -> Network:
-    """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
+def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network:
+    """The network of an example's name or of a .toml or .json file; a UserError for everything else. `more` keys go
+    before those of the file, weights before numbers that its layers give: as the command line says."""
     names = [name for name, _ in examples()]
     if not target.strip():
         raise UserError("TARGET", "is empty", "an example's name or a network file; bptui examples")
     if target in names:
-        return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
+        return from_mapping(_more(tomllib.loads(text_of(target)), more), target, FOLDER)
     path = Path(target)
     try:
         there = path.exists()
@@ -114,13 +116,21 @@ def load(target: str) -> Network:
         raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
     content = read_text(path, shown, MAX_FILE)
     try:
-        return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
+        return from_mapping(_more(parse(content, shown, path.suffix.lower() == ".json"), more), shown, path.parent)
     except UserError as problem:
         place = problem.part and custom_ops.found_in(content, problem.part)
         if place is None:
             raise
         after = problem.where.removeprefix(shown)
         raise UserError(f"{shown} {place[0]}:{place[1]}{after}", problem.what, problem.right) from None
+
+
+def _more(content: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table of a file with other keys too; without the numbers that its layers give, where a file has them."""
+    document = Document({**content, **more}, "")
+    for place in document.given() if "weights" in more else ():
+        document = document.changed(place, None)
+    return document.content
 
 
 def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
@@ -141,18 +151,21 @@ def from_formula(
     train: Iterable[str] | None = None,
     *,
     learning_rate: float = 0.1,
+    optimizer: Mapping[str, Any] | None = None,
     dtype: str = "float64",
     seed: int = 0,
     name: str = "formula",
 ) -> Network:
-    """A formula with its given values, trained by plain SGD."""
+    """A formula with its given values, trained by plain SGD, or as the [optimizer] table `optimizer` says."""
     trained = tuple(train or ())
     graph = formula.parse(source, values, trained, dtype)
+    table = {"kind": "sgd", "learning_rate": learning_rate} if optimizer is None else optimizer
     content = {
         "formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed,
-        "optimizer": {"kind": "sgd", "learning_rate": learning_rate},
+        "optimizer": table,
     }  # fmt: skip
-    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed, document=Document(content, name))
+    made = read_optimizer(Table(table, name, "optimizer"))
+    return Network(name, graph, made, dtype, seed, document=Document(content, name))
 
 
 # ------------------------------------------------------------------------------------------------- network files
@@ -170,7 +183,10 @@ TOP: Mapping[str, Key] = {
         choice(*LAYOUTS),
         LAYOUTS[0],
         'how the given weights of dense layers lie: "in_out", a row per input, or "out_in", a row per unit, as in '
-        "PyTorch; they are shown as (in, out)",
+        "PyTorch and, if nothing is said, in files of weights; they are shown as (in, out)",
+    ),
+    "weights": Key(
+        optional(text), None, "a .safetensors, .npz or .json file with the numbers of all layers, relative to this one"
     ),
     "loss": Key(any_value, None, "a table: kind, and the settings of that loss"),
     "optimizer": Key(any_value, {}, "a table: kind, learning_rate, and the settings of that kind"),
@@ -232,13 +248,17 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
                 top.where, f"[{key}] is missing", "a network has [data], [[layers]] and [loss], or a formula"
             )
     tables = _tables(top, found["layers"])
+    document = Document(top.content, top.where)
+    if found["weights"] is not None and (given := document.given()):
+        layer = next(name for name, path in document.tables().items() if path == given[0][:-1])
+        raise UserError(top.at("weights"), f"{layer}.{given[0][-1]} is given, too", "numbers in one of the two")
     loss = Table(found["loss"], top.where, "loss")
     operations = _operations(top, found["ops"])
     kinds = {**layers.loss_kinds(), **{name: row for name, row in operations.items() if len(row.inputs) == 2}}
     row = kinds[loss.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
-    weights = row.input_names[2:]
-    settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in weights}
-    loss.only(["kind", *row.attributes, *weights])
+    beside = row.input_names[2:]
+    settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in beside}
+    loss.only(["kind", *row.attributes, *beside])
     data = Table(found["data"], top.where, "data")
     inputs, targets, size, notes = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
@@ -270,14 +290,24 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
     y = builder.leaf(
         "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
     )
-    more = _loss_weights(builder, loss, weights)
+    more = _loss_weights(builder, loss, beside)
     end = builder.use(row, prediction, y, *more, name="loss", scope="loss", symbol="L", column="loss", **settings)
     last = Layer("loss", f"{row.name}({prediction.symbol or prediction.label}, y)")
     graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
+    if found["weights"] is not None:
+        graph, read = _weights(top, found, graph, folder)
+        told = [*told, *read]
     arrays = {"x": x_all, "y": y_all}
     labels_inside(graph, arrays, top.where)
     batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
     return _Made(graph, batches, batch, (*notes, *told))
+
+
+def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | None) -> tuple[Graph, tuple[str, ...]]:
+    """The graph with the numbers of a file."""
+    layout = found["weight_layout"] if "weight_layout" in top else "out_in"
+    path = Path(found["weights"]) if folder is None else folder / found["weights"]
+    return weights.loaded(graph, path, top.at("weights"), layout)
 
 
 def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
@@ -334,8 +364,9 @@ def labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None
 
 def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> _Made:
     """formula + values + train, with or without data (whose inputs are `x` and targets `y`)."""
-    if "weight_layout" in top:
-        raise UserError(top.at("weight_layout"), "goes with layers", "a formula says x @ W or x @ W.T")
+    for key, right in (("weight_layout", "a formula says x @ W or x @ W.T"), ("weights", "bptui eval … --values FILE")):
+        if key in top:
+            raise UserError(top.at(key), "goes with layers", right)
     for key in ("layers", "loss"):
         if found[key] is not None:
             raise UserError(top.at(key), "stands beside a formula", "a formula takes the place of layers and loss")

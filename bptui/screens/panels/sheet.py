@@ -198,7 +198,7 @@ def _table(
     for n, quantity in enumerate(ordered):
         if n and height - len(rows) > tall + 1:
             rows.append(())
-        rows += _numbered(quantity, page, y, x, start, wide, width, named=len(shown) > 1)
+        rows += _numbered(quantity, page, Grid(y, x, start, wide), width, named=len(shown) > 1)
     part = heat.flow([(Span(" " * start), *words) for words in _part(page, y, x)], width, 2)
     rows += part[: height - len(rows)]
     left = height - len(rows)
@@ -209,17 +209,19 @@ def _table(
     return rows
 
 
-def _numbered(
-    quantity: Quantity,
-    page: Page,
-    y: tuple[int, int],
-    x: tuple[int, int],
-    start: int,
-    wide: int,
-    width: int,
-    named: bool,
-) -> list[Line]:
+class Grid(NamedTuple):
+    """The part of a table that is seen: its rows and columns (first, end), cells before the first column, and cells of
+    a number."""
+
+    y: tuple[int, int]
+    x: tuple[int, int]
+    start: int
+    wide: int
+
+
+def _numbered(quantity: Quantity, page: Page, grid: Grid, width: int, named: bool) -> list[Line]:
     """The heads of the columns, then a row of numbers each; the selected one reversed with a blank at each side."""
+    y, x, start, wide = grid
     table = page.of(quantity.array)[slice(*y), slice(*x)]
     decimals = _digits(quantity.array)[1]
     y0, x0 = page.at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
@@ -203,6 +204,14 @@ class _Down:
         return [line((head, "dim"), (name, "gradient"), " × ", *local, *equation)]
 
 
+class Columns(NamedTuple):
+    """The columns that are seen: the first, the end, and how many cells each takes."""
+
+    first: int
+    end: int
+    wide: int
+
+
 class _Across(_Down):
     """Samples down, consumers across, sums on both sides."""
 
@@ -217,24 +226,24 @@ class _Across(_Down):
         count = len(found.rows)
         start, end = window(count, room if count <= room else max(1, room - 1), self.chosen[0])
         kept = found.rows[start:end]
-        texts = of(_only(found, kept), width, len(kept))
-        made = self._heads(first, last, wide)
+        texts, columns = of(_only(found, kept), width, len(kept)), Columns(first, last, wide)
+        made = self._heads(columns)
         for n, row in enumerate(kept):
-            made.append(self._cells(label(row), row, texts.cells[n][first:last], texts.sums[n], start + n, first, wide))
+            made.append(self._cells(label(row), row, (texts.cells[n], texts.sums[n]), start + n, columns))
         if len(kept) < count:
             more = f"{count - len(kept)}…"
-            made.append(self._cells(more, None, texts.cells[-1][first:last], texts.sums[-1], -1, first, wide))
+            made.append(self._cells(more, None, (texts.cells[-1], texts.sums[-1]), -1, columns))
         made.append(line(" " * (GUTTER + LABEL), *((f" {'─' * (wide - 2)}".rjust(wide), "rule"),) * (last - first + 1)))
         sums = [(f"{text:>{wide}}", "gradient bold") for text in texts.below[first:last]]
         total = Span(f"{texts.total:>{wide - 1}}", "gradient bold reverse")
         said = "sum" if texts.sign == "=" else "sum ≈"
         made.append(line(" " * GUTTER, (f"{said:<{LABEL}}", "dim"), *sums, " ", total))
-        made.append(self._shares(first, last, wide, texts))
+        made.append(self._shares(texts, columns))
         bars = self._bars(room - len(kept) - (len(kept) < count) - 1)
         return [*made, *([()] if bars else []), *bars]
 
-    def _heads(self, first: int, last: int, wide: int) -> list[Line]:
-        found = self.found
+    def _heads(self, columns: Columns) -> list[Line]:
+        found, (first, last, wide) = self.found, columns
         heads = found.heads[first:last]
         before, after = "<" if first else " ", ">" if last < len(found.heads) else ""
         corner = fit((Span(f"{before}{found.index}", "dim"),), GUTTER + LABEL)
@@ -251,15 +260,15 @@ class _Across(_Down):
             line(" " * (GUTTER + LABEL), *forms),
         ]
 
-    def _cells(
-        self, name: str, row: Row | None, cells: tuple[str, ...], whole: str, at: int, first: int, wide: int
-    ) -> Line:
+    def _cells(self, name: str, row: Row | None, texts: tuple[Sequence[str], str], at: int, columns: Columns) -> Line:
+        """One row: of `texts`, its cells and its sum, those of the columns that are seen."""
+        (cells, whole), (first, last, wide) = texts, columns
         here = at == self.chosen[0]
         spans: list[Span] = [
             Span("▶ " if here else "  ", "gradient"),
             Span(f"{name:<{LABEL}}", "text" if here else "dim"),
         ]
-        for n, text in enumerate(cells, first):
+        for n, text in enumerate(cells[first:last], first):
             cell = row.cells[n] if row is not None else None
             there = text if row is None or cell is not None or n in self.found.waiting else ""
             style = "gradient bold" if here and n == self.chosen[1] else "gradient"
@@ -271,13 +280,13 @@ class _Across(_Down):
         made = fit(spans, self.scene.width)
         return under(made, "on-cursor") if here else made
 
-    def _shares(self, first: int, last: int, wide: int, texts: Texts) -> Line:
-        columns = self.found.columns()
-        known = [abs(x) for x in columns if x is not None and math.isfinite(x)]
+    def _shares(self, texts: Texts, columns: Columns) -> Line:
+        (first, last, wide), sums = columns, self.found.columns()
+        known = [abs(x) for x in sums if x is not None and math.isfinite(x)]
         whole = math.fsum(known)
         parts = [
             (f"{percent(abs(x) / whole) if x is not None and whole and math.isfinite(x) else '':>{wide}}", "dim")
-            for x in columns[first:last]
+            for x in sums[first:last]
         ]
         unit = f"×1e{texts.power} " if texts.power else ""
         check = equal(self.found)

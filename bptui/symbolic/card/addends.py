@@ -18,7 +18,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.card.conventions import choices, spans_of
-from bptui.symbolic.card.forward import names_of
+from bptui.symbolic.card.written import names_of
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, to_spans

@@ -23,10 +23,11 @@ from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import Backward
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.form import Form
-from bptui.symbolic.card.forward import at_sizes, definition_fact, forward, names_of
+from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.names import gradient, kind, setting, title
 from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.specialize import definition_at
+from bptui.symbolic.card.written import at_sizes, definition_fact, names_of
 from bptui.symbolic.facts import NO_NOTE, Card, Contributions, Fact, Formula, Inside, Note, PartRow
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, number, sides

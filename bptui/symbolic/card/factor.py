@@ -11,11 +11,11 @@ from bptui.model.debugger.paths import Edge, Path, Paths
 from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
-from bptui.symbolic.card.forward import names_of
 from bptui.symbolic.card.moment import Rules
 from bptui.symbolic.card.names import gradient, symbol
 from bptui.symbolic.card.sparsity import held, settle
 from bptui.symbolic.card.specialize import rule_at
+from bptui.symbolic.card.written import names_of
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree

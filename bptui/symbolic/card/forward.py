@@ -5,37 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.arithmetic import compared
 from bptui.model.base.numbers import concealed
-from bptui.model.base.spans import Line, Span, line, merge, plain
+from bptui.model.base.spans import Line, Span, line, merge
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.card.choice import Choice
 from bptui.symbolic.card.conventions import choices, convention, spans_of
 from bptui.symbolic.card.form import Form
-from bptui.symbolic.card.names import kind, letters, symbols, title
+from bptui.symbolic.card.names import kind, title
 from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.card.table import Terms, expand
+from bptui.symbolic.card.written import (
+    definition_fact,
+    element_span,
+    names_of,
+    rounding,
+    with_numbers,
+    with_numbers_in,
+)
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, Setting, number, sides, to_spans
+from bptui.symbolic.formula.printing import Names, number, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.formula.worked import Worked, worked
-from bptui.symbolic.types import Failure, Rule
+from bptui.symbolic.formula.worked import worked
 
 MAX_FACTORS = 8
 """Factors of a product that are written out."""
-_AND = (Span(" and "),)
 _WINDOW = 9
 """Numbers that a maximum is written out of."""
-_SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
 def forward(state: State, node: Node, element: Index, form: Form) -> Card:
@@ -79,11 +83,6 @@ def forward(state: State, node: Node, element: Index, form: Form) -> Card:
         formulas=tuple(formulas),
         node=node.name,
     )
-
-
-def rounding(number: Span) -> Fact:
-    """What is said of a number that has no correct digit, and is shown as 0."""
-    return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
 
 
 def _underflows(reading: BoundDefinition, element: Index) -> bool:
@@ -130,52 +129,6 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
     return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, fill)
 
 
-def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:
-    """How the definition of a node (and a rule derived from it) is shown: its symbols; without indices where it is
-    written so."""
-    found = dict(symbols(graph, reading.node, unicode))
-    found[reading.output] = found["y"]
-    bare = frozenset(found) if reading.op.elementwise and not reading.letters else frozenset()
-    scalars = frozenset(n for n, i in zip(reading.op.input_names, reading.inputs, strict=False) if i.shape == ())
-    trees: list[Tree] = [part for s in reading.statements for part in (s.target, s.value)]
-    known = {**found, **{name: Span(name) for name in reading.node.attributes}}
-    if isinstance(rule, Rule):
-        told = letters(known, [*trees, rule.local, rule.raw, rule.vjp], rule.out, rule.q)
-    else:
-        told = letters(known, trees)
-    return Names(found, told, bare | scalars)
-
-
-def definition_fact(reading: BoundDefinition, names: Names, unicode: bool) -> Fact:
-    """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
-    if not reading.statements:
-        return sentence("definition", "definition", reading.op.define(reading.signature))
-    left, right = sides(at_sizes(reading), names, unicode)
-    return Fact("definition", "definition", left, (right,))
-
-
-def at_sizes(reading: BoundDefinition) -> list[t.Statement]:
-    """The statements of a definition as they are at these shapes."""
-    return [t.Statement(s.target, definition_at(reading, s.value)) for s in reading.statements]
-
-
-def with_numbers(
-    names: Names, scalars: Mapping[str, Any] | None = None, reading: BoundDefinition | None = None
-) -> Names:
-    """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
-
-    def of(base: str, place: Index | None) -> float | str | None:
-        if scalars is None:
-            return reading.number(base, place) if reading is not None else None
-        value = scalars.get(base)
-        if value is None or isinstance(value, str):
-            return value
-        setting = reading is not None and base in reading.node.attributes
-        return Setting(value) if setting or isinstance(value, Setting) else float(value)
-
-    return Names(names.symbols, names.letters, names.bare, of)
-
-
 def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bool) -> Fact:
     """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; the formula, too, where that has its own indices."""
     value = float(np.asarray(reading.arrays[reading.output])[element])
@@ -188,7 +141,7 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
         if concealed(value) and isinstance(body, t.IfElse) and isinstance(tree, t.Number | t.Name):
             choice = to_spans(body, with_numbers(names, scalars, reading), unicode)
             return replace(told, sides=(choice,))  # the branch that was taken would tell what it is
-        told = replace(told, since=since(reading, names, body, scalars, unicode))
+        told = replace(told, since=Choice(reading, names, scalars, unicode).since(body))
         if isinstance(tree, t.Number) or (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
             return told
         return with_numbers_in(
@@ -215,14 +168,6 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     return with_numbers_in(told, worked(tree, with_numbers(names, reading=reading), value, eps=reading.eps), unicode)
 
 
-def with_numbers_in(told: Fact, made: Worked, unicode: bool) -> Fact:
-    """The equation with its numbers as one side more, unless the number is all that this says; and with its result."""
-    filled, result = made.spans(unicode), (Span(made.result, told.result[0].style),)
-    if plain(filled) == made.result:
-        return replace(told, result=result)
-    return replace(told, sides=(*told.sides, filled), result=result, sign=made.mark(unicode).text.strip())
-
-
 def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
     """A product over a few elements written out; None for anything else."""
     if not (isinstance(body, t.Reduction) and body.kind == "prod" and not body.conditions):
@@ -235,76 +180,6 @@ def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> 
     places = product(*(range(low, high) for low, high in spans))
     letters = [r.index for r in reduction.ranges]
     return t.Mul(tuple(reading.resolve(reduction.body, dict(zip(letters, at, strict=True))) for at in places))
-
-
-def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
-    """`0.2795 > 0`: which branches an elementwise choice took, as its numbers stand to each other; `x = b` where they
-    are equal."""
-    part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.IfElse)), None)
-    said: dict[frozenset[str], list[Span]] = {}
-    while isinstance(part, t.IfElse):
-        taken = bool(evaluate(part.condition, scalars, {}, reading.size))
-        for condition in _deciding(reading, part.condition, scalars, taken):
-            sign = stands(reading, condition, scalars)
-            if sign:
-                left, right = _sides(reading, names, condition, scalars, sign == "=", unicode)
-                shown = sign if unicode or sign != "≠" else "!="
-                said.setdefault(frozenset((plain(left), plain(right))), [*left, Span(f" {shown} "), *right])
-        part = part.yes if taken else part.no
-    return merge(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])
-
-
-def _deciding(reading: BoundDefinition, condition: Tree, scalars: Mapping[str, Any], taken: bool) -> list[t.Compare]:
-    """The comparisons that say why a condition holds (`taken`), or why it does not."""
-    if isinstance(condition, t.Compare):
-        return [condition]
-    if not isinstance(condition, t.Logic) or condition.word not in ("and", "or"):
-        return []
-    parts = [part for part in condition.parts if isinstance(part, t.Compare)]
-    if taken == (condition.word == "and"):  # all of them together
-        return parts
-    return [part for part in parts if bool(evaluate(part, scalars, {}, reading.size)) == taken][:1]
-
-
-def _sides(
-    reading: BoundDefinition, names: Names, of: t.Compare, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
-) -> tuple[Line, Line]:
-    """Both sides of a comparison; numbers with digits enough to tell them apart."""
-    sides = [_side(reading, names, side, scalars, symbolic, unicode) for side in (of.left, of.right)]
-    if not symbolic:
-        pair = [float(evaluate(side, scalars, {}, reading.size)) for side in (of.left, of.right)]
-        texts = compared(pair, [plain(side) for side in sides])
-        sides = [(Span(text, side[0].style),) for text, side in zip(texts, sides, strict=True)]
-    return sides[0], sides[1]
-
-
-def _side(
-    reading: BoundDefinition, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
-) -> tuple[Span, ...]:
-    """One side of a comparison: its number, or itself where that says more."""
-    said = to_spans(side, names, unicode)
-    if symbolic or isinstance(side, t.Number):
-        return said
-    filled = to_spans(side, with_numbers(names, scalars, reading), unicode)
-    if len(filled) == 1 and filled[0].text[-1:].isdigit():
-        return filled
-    number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
-    return (Span(number.strip(), said[0].style if len(said) == 1 else "text"),)
-
-
-def stands(reading: BoundDefinition, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
-    """How the two sides of a comparison stand to each other: `<`, `=`, `>`, `≠` where no more was asked; nothing for
-    NaN."""
-    a, b = (float(evaluate(side, scalars, {}, reading.size)) for side in (condition.left, condition.right))
-    if condition.sign in ("==", "!=") and a != b:
-        return "" if a != a or b != b else "≠"
-    return next((sign for sign, test in _SIGNS.items() if test(a, b)), "")
-
-
-def element_span(names: Names, base: str, place: Index) -> Span:
-    """`a[0,0]` as one span."""
-    shown = names.symbol(base)
-    return Span(shown.text + numbers.index(place), shown.style)
 
 
 def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
@@ -411,10 +286,10 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
     if not isinstance(chosen, t.Number):
         return []
     left, right = body.condition.left, body.condition.right
-    sign = stands(reading, body.condition, known)
+    names = names_of(graph, reading, unicode)
+    sign = Choice(reading, names, known, unicode).stands(body.condition)
     if not isinstance(left, t.Name | t.Element) or not sign:
         return []
-    names = names_of(graph, reading, unicode)
     at = numbers.index(element)
     own, made = names.symbol(reading.op.input_names[0]).text, names.symbol(reading.output).text
     said = [Span(f"{reading.op.name} clamps it: "), Span(own, kind(node)), Span(f"{at} {sign} ")]

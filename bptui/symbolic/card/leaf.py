@@ -12,8 +12,8 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
-from bptui.symbolic.card.forward import definition_fact, names_of
 from bptui.symbolic.card.names import gradient, kind, symbol, title
+from bptui.symbolic.card.written import definition_fact, names_of
 from bptui.symbolic.facts import Card, Contributions, Fact, Note, sentence
 from bptui.symbolic.formula.printing import number
 

@@ -14,8 +14,8 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import Index
-from bptui.symbolic.card.forward import with_numbers, with_numbers_in
 from bptui.symbolic.card.names import gradient, symbol, title
+from bptui.symbolic.card.written import with_numbers, with_numbers_in
 from bptui.symbolic.facts import Card, Fact, Formula, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate

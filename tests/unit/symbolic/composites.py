@@ -117,6 +117,15 @@ def uses():
     for shape, axis in (((3, 4), 1), ((3, 4), -2), ((2, 4, 3), 1), ((4,), 0)):
         yield Use("normalize", (shape,), {"axis": axis})
         yield Use("cosine_similarity", (shape, shape), {"axis": axis})
+    for order in (1, "inf", -1, "-inf"):
+        yield Use("matrix_norm", ((3, 4),), {"ord": order})
+    yield Use("matrix_norm", ((2, 3, 4),), {"ord": 1, "keepdims": True})
+    for p in (2, 1, "inf", 3, 0.5):
+        yield Use("cdist", ((3, 4), (5, 4)), {"p": p})
+    yield Use("cdist", ((2, 1, 3, 4), (6, 2, 4)), {"p": 1.5})
+    yield Use("cdist", ((3, 4), (2, 5, 4)))
+    for lead in ((3,), (), (2, 3)):
+        yield Use("bilinear", ((*lead, 4), (*lead, 2), (5, 4, 2), (5,)))
     yield Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": 1e-2})
     yield Use("instance_norm", ((2, 3, 2, 4),))
     for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):

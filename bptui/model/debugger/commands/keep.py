@@ -59,7 +59,10 @@ def copy_panel(front: FrontEnd, argument: str) -> None:
     front.do_copy_panel()
 
 
-@family.text("write", "Write the selected tensor to a new .json, .npy or .txt file", usage="FILE", needed=True)
+@family.text(
+    "write", "Write the selected tensor to a new .json, .npy or .txt file, all weights to a .safetensors or .npz",
+    usage="FILE", needed=True,
+)  # fmt: skip
 def write(session: Session, text: str) -> Reply:
     from bptui.model.debugger import export
 

@@ -18,7 +18,7 @@ FAMILIES = (
     "arithmetic", "functions", "discrete", "elementwise", "hard", "linear", "einsum", "reduce", "extremes", "lengths",
     "shape", "slices", "rearrange", "join", "index", "scatter", "scan", "order", "softmax", "losses", "likelihood",
     "cross_entropy", "classes", "conv", "conv_transpose", "pool", "adaptive", "images", "norm", "similarity",
-    "attention", "recurrent",
+    "distances", "attention", "recurrent",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

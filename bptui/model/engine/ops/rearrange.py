@@ -1,5 +1,5 @@
-"""Operations that put numbers elsewhere without computing: flip, roll, tril, triu, diagonal, repeat, repeat_interleave;
-trace and outer, the sum and the product that go with a diagonal."""
+"""Operations that put numbers elsewhere without computing: flip, roll, tril, triu, diagonal, diag_embed, repeat,
+repeat_interleave; trace and outer, the sum and the product that go with a diagonal."""
 
 from __future__ import annotations
 
@@ -151,6 +151,39 @@ _DIAGONAL = Rule(
 )
 
 
+# ----------------------------------------------------------------------------------------------------------- diag_embed
+def _embedded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    (x,) = shapes
+    if not x:
+        raise ValueError("x has shape (): it must have an axis that becomes a diagonal")
+    side = x[-1] + abs(attributes["offset"])
+    axes = set(_two_axes(attributes, len(x) + 1))
+    rest = iter(x[:-1])
+    return tuple(side if axis in axes else next(rest) for axis in range(len(x) + 1))
+
+
+def _embedded_definition(signature: Signature) -> str:
+    """Where row and column are as far apart as the offset, x; 0 elsewhere."""
+    out, offset = letters(signature.out_rank), signature["offset"]
+    row, column = (out[axis] for axis in _two_axes(dict(signature.attributes), signature.out_rank))
+    rest = [i for i in out if i not in (row, column)]
+    along = row if offset >= 0 else column
+    read = at("x", [*rest, f"0 + {along}" if offset else along])
+    return f"{at('y', out)} = {read} if {column} == {_beside(row, offset)} else 0"
+
+
+def _embedded_options(shape: Shape, attributes: Attributes) -> tuple[tuple[int, int, int]]:
+    return ((attributes["offset"], *_two_axes(attributes, len(shape) + 1)),)
+
+
+_EMBEDDED = Rule(
+    lambda x, **given: noted(
+        _fill_back, _embedded_shape([x.shape], given), x, options=_embedded_options(x.shape, given)
+    ),
+    lambda g, y, x, **given: noted(_fill_diagonal, x.shape, g, options=_embedded_options(x.shape, given)),
+)
+
+
 def _trace_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     if len(shapes[0]) != 2:
         raise ValueError(f"x has shape {shapes[0]}: it must have two axes (rows, columns)")
@@ -286,6 +319,15 @@ OPS = (
         *_DIAGONAL.pair,
         "The diagonal over two axes, as a last axis; offset: so far above it.",
         {"offset": Attribute(0, integer()), "axis1": Attribute(0, integer()), "axis2": Attribute(1, integer())},
+    ),
+    Op(
+        "diag_embed",
+        ("x",),
+        _embedded_definition,
+        _embedded_shape,
+        *_EMBEDDED.pair,
+        "Matrices with x on a diagonal, over two axes of the result, and 0 beside it; offset: so far above.",
+        {"offset": Attribute(0, integer()), "axis1": Attribute(-2, integer()), "axis2": Attribute(-1, integer())},
     ),
     Op(
         "trace",

@@ -13,6 +13,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "dim": ("axis", "axes"), "dims": ("axes", "axis"), "axis": ("axes",), "axes": ("axis",), "keepdim": ("keepdims",),
     "ddof": ("correction",), "input": ("x", "logits", "log_probs", "probs", "prediction", "scores", "a"),
     "target": ("labels",), "labels": ("target",), "other": ("b",), "condition": ("c",), "index": ("i",),
+    "dim1": ("axis1",), "dim2": ("axis2",), "input1": ("a",), "input2": ("b",), "x1": ("a",), "x2": ("b",),
     "source": ("src",), "indices": ("i",), "query": ("q",), "key": ("k",), "value": ("v",), "attn_mask": ("mask",),
     "is_causal": ("causal",), "dropout_p": ("dropout", "p"), "num_groups": ("groups",),
     "feature_group_count": ("groups",), "ceil": ("ceil_mode",), "a_min": ("min",), "a_max": ("max",),
@@ -36,7 +37,7 @@ OPERATIONS: Mapping[str, str] = {
     "sdpa": "scaled_dot_product_attention", "smooth_l1_loss": "smooth_l1", "soft_margin_loss": "soft_margin",
     "sparse_categorical_crossentropy": "cross_entropy", "squeeze": "reshape", "stop_gradient": "detach",
     "subtract": "sub", "swish": "silu", "take_along_axis": "gather", "take_along_dim": "gather", "tile": "repeat",
-    "unsqueeze": "reshape", "view": "reshape",
+    "unsqueeze": "reshape", "vdot": "matmul", "view": "reshape",
 }  # fmt: skip
 """Other libraries' names of operations → the names here."""
 

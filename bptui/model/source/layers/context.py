@@ -26,6 +26,11 @@ LAYOUTS = ("in_out", "out_in")
 """How the given weight of a dense layer may lie: a row per input, or a row per unit."""
 
 
+def layout_words(layout: str) -> str:
+    """A layout as it is said."""
+    return {"in_out": "(in, out), a row per input", "out_in": "(out, in), a row per unit"}[layout]
+
+
 @dataclass
 class Making:
     """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on. `layout`
@@ -125,21 +130,20 @@ class LayerContext:
         """A given weight as (in, out), however its file has it. Where it would fit the other way, too, that is noted;
         where it only fits the other way, it is a UserError that says so."""
         making, name = self.making, f"{self.name}.{part}"
-        words = {"in_out": "(in, out), a row per input", "out_in": "(out, in), a row per unit"}
         mine, other = sorted(LAYOUTS, key=lambda layout: layout != making.layout)
+        switch = f'weight_layout = "{other}" takes {layout_words(other)}'
         way = slice(None, None, -1 if mine == "out_in" else 1)
         expected = shape[way]
         if value.shape != expected and value.shape == expected[::-1]:
-            right = f'{shape_text(expected)}, as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
-            raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {right}")
+            right = f"expected {shape_text(expected)}, as {layout_words(mine)}; {switch}"
+            raise self.fail(part, f"found shape {shape_text(value.shape)}", right)
         if value.shape != expected:
             raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {shape_text(expected)}")
         if mine == "out_in":
-            making.notes.append(f"{name} is given as {words[mine]}, and shown as (in, out)")
+            making.notes.append(f"{name} is given as {layout_words(mine)}, and shown as (in, out)")
             return np.ascontiguousarray(value.T)
         if shape[0] == shape[1] and not np.array_equal(value, value.T):
-            told = f'{name} is square, and taken as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
-            making.notes.append(told)
+            making.notes.append(f"{name} is square, and taken as {layout_words(mine)}; {switch}")
         return value
 
     def initial(self, key: str, shape: Shape, default: str | Mapping[str, Any], fan: tuple[int, int]) -> Array:

@@ -129,10 +129,18 @@ def vector_norm(u: Call, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = 
 def matrix_norm(
     u: Call, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Node:
-    """By Frobenius; by sums of |x| over one axis, the largest or smallest of which counts, not: singular values."""
-    if ord != "fro":
+    """By Frobenius; or by sums of |x| over one axis, of which the largest or smallest counts. No singular values."""
+    rows, columns = (axis(A, d) for d in dim)
+    if ord == "fro":
+        return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
+    if ord not in (1, -1, inf, -inf) or dtype is not None:
         u.lacks(f"matrix_norm {ord}")
-    return vector_norm_of(u, converted(u, A, dtype), 2.0, axes(A, list(dim)), keepdim)
+    finite(u, A)
+    summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
+    sums = u.use("sum", u.use("abs", A), axis=summed, keepdims=True)
+    kind, read = "max" if ord > 0 else "min", lambda: np.sum(np.abs(values(u, A)), summed, keepdims=True)
+    y = extreme(u, kind, sums, other, True, read)
+    return y if keepdim else reshaped(u, y, u.results[0].shape)
 
 
 @known("torch.linalg.norm")
@@ -329,9 +337,9 @@ def cdist(u: Call, x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm
     finite(u, x1, x2)
     if rows * elements(x2.shape) > AT_ONCE:
         u.lacks("cdist of so many rows: all their differences would be held at once")
-    left = u.use("reshape", x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
-    right = u.use("reshape", x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
-    return _distance(u, u.use("sub", left, right), p)
+    if not 1 <= p < inf:  # beyond, PyTorch shares among equals, or leaves out what is equal in one place
+        u.lacks(f"cdist of order {p:g}")
+    return u.use("cdist", x1, x2, p=p)
 
 
 def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     Tensor,
     axis,
-    condition,
     rearranged,
     reshaped,
     several,
@@ -188,21 +186,7 @@ def linalg_diagonal(u: Call, A: Any, *, offset: int = 0, dim1: int = -2, dim2: i
 
 @known("diag_embed")
 def diag_embed(u: Call, input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
-    """The last axis as a diagonal of two, with zeros around it."""
-    shape = u.results[0].shape
-    count = prod(input.shape)
-
-    def places() -> Array:
-        found = np.full(shape, -1)
-        rows, columns = dim1 % len(shape), dim2 % len(shape)
-        square = np.moveaxis(found, (rows, columns), (-2, -1))
-        line = np.arange(input.shape[-1])
-        square[..., line + max(0, -offset), line + max(0, offset)] = np.arange(count).reshape(input.shape)
-        return found
-
-    flat = reshaped(u, input, (count,))
-    y = u.use("take", flat, u.whole(shape, lambda: np.maximum(places(), 0)), axis=0)
-    return u.use("where", condition(u, shape, lambda: places() >= 0), y, 0.0)
+    return u.use("diag_embed", input, offset=offset, axis1=dim1, axis2=dim2)
 
 
 @known("diag")

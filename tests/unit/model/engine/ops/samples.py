@@ -212,6 +212,15 @@ def uses():
         yield Use("diagonal", (shape,), given)
     for shape in ((3, 4), (4, 2), (1, 1)):
         yield Use("trace", (shape,))
+    for shape, given in (
+        ((4,), {}),
+        ((3,), {"offset": 2}),
+        ((2, 3), {"offset": -1}),
+        ((2, 3), {"offset": 1, "axis1": 0, "axis2": 2}),
+        ((2, 3, 4), {"axis1": -1, "axis2": 1}),
+        ((0,), {"offset": 1}),
+    ):
+        yield Use("diag_embed", (shape,), given)
     yield Use("outer", ((3,), (4,)))
     yield Use("outer", ((1,), (0,)))
     for shape, repeats in (((3, 4), (2, 3)), ((3,), (2, 1)), ((2, 3), 2), ((), (3,)), ((2, 3), (0, 1)), ((2,), 1)):

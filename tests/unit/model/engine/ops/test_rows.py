@@ -184,6 +184,8 @@ WRONG = [
     Use("roll", ((3, 4),), {"shift": (1, 2), "axis": 0}),
     Use("tril", ((3,),)),
     Use("diagonal", ((3, 4),), {"axis1": 0, "axis2": -2}),
+    Use("diag_embed", ((),)),
+    Use("diag_embed", ((3, 4),), {"axis1": 2}),
     Use("trace", ((3,),)),
     Use("outer", ((3, 4), (5,))),
     Use("repeat_interleave", ((3, 4),), {"repeats": 2, "axis": 2}),

@@ -246,6 +246,34 @@ def instance_norm(random: Random) -> Case:
         x, weight=w, bias=b, eps=given.get("eps", 1e-5)), given)  # fmt: skip
 
 
+def matrix_norm(random: Random) -> Case:
+    x = random.uniform(-2, 2, shape_of(random, 2, 4, empty=False))
+    order, kept = pick(random, "fro", 1, "inf", -1, "-inf"), chance(random)
+    named = order if order == "fro" else float(order)
+    return Case("matrix_norm", {"x": x}, lambda torch, x: torch.linalg.matrix_norm(x, named, keepdim=kept),
+                {"ord": order, "keepdims": kept})  # fmt: skip
+
+
+def cdist(random: Random) -> Case:
+    rows, columns, size = (int(n) for n in random.integers(1, 5, 3))
+    batch = shape_of(random, 0, 2, empty=False)
+    a, b = (numbers(random, (*stretched(random, batch), n, size)) for n in (rows, columns))
+    p = pick(random, 2, 1, 3, 1.5)
+    if p == 1:
+        b = b + 0.1234  # ties of |x| at 0 aside
+    return Case("cdist", {"a": a, "b": b}, lambda torch, a, b: torch.cdist(
+        a, b, p, compute_mode="donot_use_mm_for_euclid_dist"), {"p": p})  # fmt: skip
+
+
+def bilinear(random: Random) -> Case:
+    lead, (rows, columns, out) = shape_of(random, 0, 2, empty=False), (int(n) for n in random.integers(1, 5, 3))
+    inputs = {"a": numbers(random, (*lead, rows)), "b": numbers(random, (*lead, columns)),
+              "weight": numbers(random, (out, rows, columns))}  # fmt: skip
+    if chance(random):
+        inputs["bias"] = numbers(random, (out,))
+    return Case("bilinear", inputs, lambda torch, *x: torch.nn.functional.bilinear(*x))
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "layer_norm": last_axes("layer_norm"),
     "rms_norm": last_axes("rms_norm"),
@@ -254,6 +282,9 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "instance_norm": instance_norm,
     "normalize": normalize,
     "cosine_similarity": cosine_similarity,
+    "matrix_norm": matrix_norm,
+    "cdist": cdist,
+    "bilinear": bilinear,
     "conv1d": conv("conv1d", 1),
     "conv2d": conv("conv2d", 2),
     **{f"conv_transpose{count}d": conv_transpose(f"conv_transpose{count}d", count) for count in (1, 2, 3)},

@@ -121,6 +121,13 @@ def trace(random: Random) -> Case:
     return Case("trace", {"x": numbers(random, shape_of(random, 2, 2))}, lambda torch, x: torch.trace(x))
 
 
+def diag_embed(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1, 3))
+    first, second = (int(n) for n in random.permutation(x.ndim + 1)[:2])
+    given = {"offset": int(random.integers(-2, 3)), "axis1": first, "axis2": second - x.ndim - 1}
+    return Case("diag_embed", {"x": x}, lambda torch, x: torch.diag_embed(x, *given.values()), given)
+
+
 def outer(random: Random) -> Case:
     inputs = {name: numbers(random, shape_of(random, 1, 1)) for name in "ab"}
     return Case("outer", inputs, lambda torch, a, b: torch.outer(a, b))
@@ -188,6 +195,7 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     **{name: triangle(name) for name in ("tril", "triu")},
     "diagonal": diagonal,
     "trace": trace,
+    "diag_embed": diag_embed,
     "outer": outer,
     "repeat": repeat,
     "repeat_interleave": repeat_interleave,

@@ -201,6 +201,9 @@ def reductions(t: Draw) -> None:
             torch.linalg.norm(x, 1, 0),
             torch.linalg.norm(x, dim=(0, 1)),
             torch.linalg.norm(x, "fro", (0, 1)),
+            torch.linalg.matrix_norm(x, 1),
+            torch.linalg.norm(x, -inf, (0, 1)),
+            torch.linalg.matrix_norm(x, inf, (1, 0), True),
         )
         torch.logsumexp(x, 1), x.logsumexp((0, 1), keepdim=True), torch.special.logsumexp(x, 0)
         (
@@ -218,6 +221,7 @@ def reductions(t: Draw) -> None:
             F.softmax(x, 0, dtype=torch.float64),
         )
         torch.diff(x), torch.diff(x, 2, 0), torch.cdist(x, x * 2 + 1), torch.cdist(x, x + 1, p=1.0)
+        torch.cdist(x, x * 2 + 1, p=3.0)
         F.normalize(x), F.normalize(x, p=1.0, dim=0), F.normalize(x, dim=(0, 1)), F.pairwise_distance(x, x + 1)
         (
             F.pairwise_distance(x, x * 2, p=1.0, keepdim=True),

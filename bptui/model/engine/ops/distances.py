@@ -1,0 +1,162 @@
+"""Sizes of matrices and distances between rows, as graphs of primitives: matrix_norm, cdist; and bilinear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Composite, Signature
+from bptui.model.engine.ops.common import at, choice, flag, letters, literal, positive
+
+Use = Callable[..., Any]
+
+
+def _matrices(name: str, shape: Shape) -> None:
+    if len(shape) < 2:
+        raise ValueError(f"{name} has shape {shape}: it must have at least two axes (rows, columns)")
+
+
+# ---------------------------------------------------------------------------------------------------------- matrix_norm
+def _matrix_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    (x,), order, keepdims = inputs, attributes["ord"], attributes["keepdims"]
+    _matrices("x", x.shape)
+    if order == "fro":
+        return use("norm", x, name="y", axis=(-2, -1), keepdims=keepdims)
+    summed, other = (-2, -1) if order in ("1", "-1") else (-1, -2)
+    sums = use("sum", use("abs", x, name="sizes"), name="sums", axis=summed, keepdims=True)
+    y = use("min" if order.startswith("-") else "max", sums, name="largest", axis=other, keepdims=True)
+    return y if keepdims else use("reshape", y, name="y", shape=x.shape[:-2])
+
+
+def _matrix_norm_definition(signature: Signature) -> str:
+    lead, order = letters(signature.ranks[0] - 2, avoid="ij"), signature["ord"]
+    x = at("x", [*lead, "i", "j"])
+    y = at("y", [*lead, *((0, 0) if signature["keepdims"] else ())])
+    if order == "fro":
+        return f"{y} = sqrt(sum({x}**2 for i in I for j in J))"
+    inner, outer = ("i", "j") if order in ("1", "-1") else ("j", "i")
+    sums = f"sum(abs({x}) for {inner} in {inner.upper()})"
+    return f"{y} = {'min' if order.startswith('-') else 'max'}({sums} for {outer} in {outer.upper()})"
+
+
+def _order(value: Any) -> str:
+    """A norm of a matrix by its name: as NumPy and PyTorch have it, 1 and inf as numbers or as text."""
+    word = value if isinstance(value, str) else {1: "1", -1: "-1", inf: "inf", -inf: "-inf"}.get(value, repr(value))
+    if word in ("2", "-2", "nuc"):
+        raise ValueError(f"must be 'fro', 1, -1, 'inf' or '-inf': {word} is of singular values, which are not here")
+    return choice("fro", "1", "-1", "inf", "-inf")(word)
+
+
+# ---------------------------------------------------------------------------------------------------------------- cdist
+def _cdist(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    a, b = inputs
+    for name, x in (("a", a), ("b", b)):
+        _matrices(name, x.shape)
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"a has shape {a.shape} and b has shape {b.shape}: the last axes must be equal")
+    try:
+        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(f"the batch axes of a {a.shape} and b {b.shape} do not broadcast") from None
+    left = use("reshape", a, name="rows", shape=(*a.shape[:-1], 1, a.shape[-1]))
+    right = use("reshape", b, name="columns", shape=(*b.shape[:-2], 1, *b.shape[-2:]))
+    away, p = use("sub", left, right, name="away"), attributes["p"]
+    if p == 2:
+        return use("norm", away, name="y", axis=-1)
+    sizes = use("abs", away, name="sizes")
+    if p in (1, inf):
+        return use("sum" if p == 1 else "max", sizes, name="y", axis=-1)
+    total = use("sum", use("power", sizes, name="powers", exponent=p), name="total", axis=-1)
+    apart = use("greater", total, 0.0, name="apart")
+    root = use("power", use("where", apart, total, 1.0, name="safe"), name="root", exponent=1 / p)
+    return use("where", apart, root, 0.0, name="y")
+
+
+def _cdist_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
+    batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
+    return tuple(
+        tuple(axis for axis in range(len(s) - 2) if s[axis] == 1 != batch[len(batch) - len(s) + 2 + axis])
+        for s in shapes
+    )
+
+
+def _cdist_definition(signature: Signature) -> str:
+    """With the batch axes of each, 0 where they are stretched."""
+    batch, p = letters(signature.out_rank - 2, start="lmnopqrstuvw"), signature["p"]
+
+    def element(name: str, position: int, row: str) -> str:
+        lead, stretched = signature.ranks[position] - 2, signature.stretched[position]
+        own = batch[len(batch) - lead :]
+        return at(name, [*("0" if axis in stretched else i for axis, i in enumerate(own)), row, "k"])
+
+    away, y = f"{element('a', 0, 'i')} - {element('b', 1, 'j')}", at("y", [*batch, "i", "j"])
+    if p == 2:
+        return f"{y} = sqrt(sum(({away})**2 for k in K))"
+    if p in (1, inf):
+        return f"{y} = {'sum' if p == 1 else 'max'}(abs({away}) for k in K)"
+    total = at("d", [*batch, "i", "j"])
+    root = f"{total}**(1/{literal(p)})"
+    return f"{total} = sum(abs({away})**{literal(p)} for k in K); {y} = {root} if {total} > 0 else 0"
+
+
+def _distance_order(value: Any) -> float:
+    return inf if value in (inf, "inf") else positive(value)
+
+
+# ------------------------------------------------------------------------------------------------------------- bilinear
+def _bilinear(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    a, b, weight, *bias = inputs
+    sizes = (*a.shape[-1:], *b.shape[-1:])
+    if len(weight.shape) != 3 or weight.shape[1:] != sizes:
+        raise ValueError(
+            f"a has shape {a.shape}, b has shape {b.shape} and weight has shape {weight.shape}: weight must be "
+            "(out, last axis of a, last axis of b)"
+        )
+    if a.shape[:-1] != b.shape[:-1]:
+        raise ValueError(f"a has shape {a.shape} and b has shape {b.shape}: all axes but the last must be equal")
+    if bias and bias[0].shape != weight.shape[:1]:
+        raise ValueError(f"bias has shape {bias[0].shape} and weight has shape {weight.shape}: bias must be (out,)")
+    y = use("einsum", a, weight, b, name="products", equation="...i,oij,...j->...o")
+    return use("add", y, bias[0], name="y") if bias else y
+
+
+def _bilinear_definition(signature: Signature) -> str:
+    lead = letters(signature.out_rank - 1, avoid="abijo")
+    term = f"{at('a', [*lead, 'i'])}*weight[o,i,j]*{at('b', [*lead, 'j'])}"
+    bias = " + bias[o]" if len(signature.ranks) > 3 else ""
+    return f"{at('y', [*lead, 'o'])} = sum({term} for i in I for j in J){bias}"
+
+
+COMPOSITES = (
+    Composite(
+        "matrix_norm",
+        ("x",),
+        _matrix_norm,
+        _matrix_norm_definition,
+        "The norm of matrices (the last two axes): fro, the root of the sum of squares; 1, the largest sum of a "
+        "column's |x|; inf, that of a row's; -1 and -inf, the smallest.",
+        {"ord": Attribute("fro", _order), "keepdims": Attribute(False, flag)},
+        convention="the gradient is 0 where all of a matrix is 0 (fro), and that of the first among equal sums",
+    ),
+    Composite(
+        "cdist",
+        ("a", "b"),
+        _cdist,
+        _cdist_definition,
+        "The distance of each row of a from each row of b, (Σ|a - b|^p)^(1/p); inf: the largest |a - b|.",
+        {"p": Attribute(2.0, _distance_order)},
+        convention="where two rows are equal the gradient is 0",
+        stretched=_cdist_stretched,
+    ),
+    Composite(
+        "bilinear",
+        ("a", "b", "weight", "bias?"),
+        _bilinear,
+        _bilinear_definition,
+        "A layer of two inputs: Σ a·weight·b, one matrix of the weight (out, in of a, in of b) for each output.",
+    ),
+)
