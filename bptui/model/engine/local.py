@@ -20,8 +20,9 @@ from bptui.model.engine.opaque import SAID
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import NotRecorded, Recording
 
-_MOVED = (1e-3, 1e3, -1e3)
-"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far."""
+_MOVED = (1e-3, 1e3, -1e3, None)
+"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far, the
+least size only where one is set to 0 (None)."""
 _SCALES = (1.0, 1e3, 1e-3)
 """Sizes of the numbers on which an operation must move numbers to be one that only does that: a clamp shows in one."""
 
@@ -108,7 +109,10 @@ class Local:
             before = probe.forward().copy()
             for by in _MOVED:
                 value = probe.inputs[position].copy()
-                value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
+                if by is None:
+                    value.reshape(-1)[elements] = 0
+                else:
+                    value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
                 after = probe.forward(position, value)
                 found |= (after != before) & ~(np.isnan(after) & np.isnan(before))
         return np.flatnonzero(found)

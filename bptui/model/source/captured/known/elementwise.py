@@ -94,15 +94,7 @@ def hardsigmoid(u: Call, input: Any, inplace: bool = False) -> Node:
 
 @known("softplus")
 def softplus(u: Call, input: Any, beta: float = 1, threshold: float = 20) -> Node:
-    """Above the threshold PyTorch gives x itself. At 20 that is log(1 + exp(-20)) = 2e-9 less than softplus, which only
-    float64 can tell."""
-    scaled = input if beta == 1 else u.use("mul", input, beta)
-    y = u.use("softplus", scaled)
-    y = y if beta == 1 else u.use("div", y, beta)
-    if threshold >= 20 and u.results[0].dtype != "float64":
-        return y
-    above = condition(u, input.shape, lambda: values(u, input).astype(np.float64) * beta > threshold)
-    return u.use("where", above, input, y)
+    return u.use("softplus", input, beta=beta, threshold=threshold)
 
 
 @known("leaky_relu")
@@ -117,7 +109,7 @@ def rrelu(
     """Not in training its slope is the middle one."""
     if training:
         u.lacks("rrelu in training: its slopes are drawn")
-    return u.use("leaky_relu", input, negative_slope=(lower + upper) / 2)
+    return u.use("rrelu", input, lower=lower, upper=upper)
 
 
 @known("elu")
@@ -339,12 +331,6 @@ def dropout_of(u: Call, input: Any, p: float, train: bool) -> Node:
 
 @known(F + "alpha_dropout", F + "feature_alpha_dropout")
 def alpha_dropout(u: Call, input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Node:
-    """What is dropped becomes -α, and all of it is scaled and shifted back to mean 0 and variance 1 (Klambauer et al.,
-    Self-Normalizing Neural Networks, 2017)."""
     if not training or p in (0, 1) or 0 in input.shape:
         return dropout(u, input, p, training)
-    low = -1.7580993408473766  # -scale·alpha of selu
-    scale = ((low * low * p + 1) * (1 - p)) ** -0.5
-    kept = u.use("mul", _kept(u, input), scale)
-    shift = u.use("sub", u.use("mul", u.use("sub", scale, kept), low), low * scale * p)
-    return u.use("add", u.use("mul", input, kept), shift)
+    return u.use("alpha_dropout", input, _kept(u, input), p=p)

@@ -82,6 +82,8 @@ ONE = [
     Law("power", lambda x: torch.pow(x, 0), {"exponent": 0.0}),
     Law("softplus", F.softplus),
     Law("softplus", lambda x: F.softplus(x, 2, 1e3), {"beta": 2.0}, lambda x: np.abs(x) > 40),
+    Law("softplus", lambda x: F.softplus(x, 2, 3), {"beta": 2.0, "threshold": 3.0}),
+    Law("rrelu", F.rrelu), Law("rrelu", lambda x: F.rrelu(x, 0.1, 0.5), {"lower": 0.1, "upper": 0.5}),
     Law("log_sigmoid", F.logsigmoid), Law("hardsigmoid", lambda x: F.relu6(x + 3) / 6),
     Law("hardswish", F.hardswish, apart=lambda x: far(x) | np.isnan(x)),
     Law("elu", F.elu, apart=np.isnan), Law("selu", F.selu, apart=np.isnan),
@@ -173,7 +175,7 @@ def test_at_nan_the_gradient_is_one_of_pytorchs_two(op):
 
 def test_every_elementwise_operation_has_its_law():
     rows = {name for name, row in ops.OPS.items() if row.elementwise}
-    assert rows - {law.op for law in (*ONE, *TWO)} == {"dropout", "where"}
+    assert rows - {law.op for law in (*ONE, *TWO)} == {"dropout", "alpha_dropout", "where"}
 
 
 COMPARED = {
