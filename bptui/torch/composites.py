@@ -115,7 +115,15 @@ def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 
 def _lstm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    return torch.cat(torch._VF.lstm_cell(x[0], (x[1], x[2]), *x[3:]), -1)
+    source, h, c, *weights = x
+    if len(weights) < 5:
+        return torch.cat(torch._VF.lstm_cell(source, (h, c), *weights), -1)
+    rows = weights[0].shape[:1]  # PyTorch's cell has no projection: one step of its layer
+    given = [w if n not in (2, 3) else w.expand(rows) for n, w in enumerate(weights)]
+    one = source[None] if source.ndim > 1 else source[None, None]
+    before = tuple(state.reshape(1, -1, state.shape[-1]) for state in (h, c))
+    _, after, state = torch._VF.lstm(one, before, given, True, 1, 0.0, False, False, False)
+    return torch.cat([after, state], -1).reshape(*source.shape[:-1], -1)
 
 
 COMPOSITES: Mapping[str, Call] = MappingProxyType(

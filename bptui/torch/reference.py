@@ -106,6 +106,23 @@ def _cubic(torch: Any, x: Any, size: Sequence[int], corners: bool) -> Any:
     return torch.nn.functional.interpolate(x, size, mode="bicubic", align_corners=corners)
 
 
+def _true(name: str) -> Call:
+    return lambda torch, x, s: getattr(torch, name)(*x).to(x[0].dtype)
+
+
+def _place(name: str) -> Call:
+    """Of equal ones PyTorch's is any."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        found = getattr(torch, name)(x[0], s["axis"], s["keepdims"])
+        best = (torch.amax if name == "argmax" else torch.amin)(x[0], _axes(x[0], s["axis"]), keepdim=True)
+        if ((x[0] == best).sum(_axes(x[0], s["axis"])) > 1).any():
+            raise Unlike("PyTorch takes any of equal ones")
+        return found.to(x[0].dtype)
+
+    return call
+
+
 def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     axes = x[0].ndim - 2
     size = s["size"] * axes if len(s["size"]) == 1 else s["size"]
@@ -275,6 +292,13 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
         "pad": _pad,
         "take": _take,
+        **{
+            name: _true(name)
+            for name in ("logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf", "isfinite")
+        },
+        **{name: _place(name) for name in ("argmax", "argmin")},
+        "one_hot": lambda torch, x, s: torch.nn.functional.one_hot(x[0].long(), s["classes"]).to(torch.float64),
+        "masked_fill": lambda torch, x, s: x[0].masked_fill(x[1] != 0, x[2]),
         **{name: _compared(call) for name, call in _COMPARISONS.items()},
         "pixel_shuffle": lambda torch, x, s: torch.pixel_shuffle(x[0], s["factor"]),
         "pixel_unshuffle": lambda torch, x, s: torch.pixel_unshuffle(x[0], s["factor"]),
@@ -318,7 +342,10 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "cross_entropy": _classes("cross_entropy", "label_smoothing"),
         "soft_cross_entropy": _classes("cross_entropy", "label_smoothing"),
         "nll": _classes("nll_loss"),
-        "multi_margin": _classes("multi_margin_loss", "margin"),
+        "multi_margin": _classes("multi_margin_loss", "margin", "p"),
+        "hinge_embedding": _functional("hinge_embedding_loss", "margin", "reduction"),
+        "margin_ranking": _functional("margin_ranking_loss", "margin", "reduction"),
+        "poisson_nll": _functional("poisson_nll_loss", "log_input", "full", "eps", "reduction"),
         "correlate1d": _convolve("conv1d"),
         "correlate2d": _convolve("conv2d"),
         "correlate3d": _convolve("conv3d"),

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import options, wrong
+from . import losses, options, wrong
 from .plant import Backward as B
 
-sig = lambda x: 1 / (1 + np.exp(-x))
+sig = wrong.sig
 hot = wrong.one_hot
 rows = lambda a: a.sum(-1, keepdims=True)
 column = lambda a: np.asarray(a)[..., None]
@@ -198,6 +198,8 @@ SHAPES = [
     B("embedding", "repeated ids: = for +=", "table", "table", lambda table, i, g: wrong.rows(table, i, g, put=True)),
     B("embedding", "mean over repeated ids", "table", "table", lambda table, i, g: wrong.rows(table, i, g, mean=True)),
     B("embedding", "off by one row", "table", "table", lambda table, i, g: wrong.rows(table, i, g, shift=1)),
+    B("masked_fill", "passed on behind the mask, too", "x", "masked", lambda g: g),
+    B("masked_fill", "its share of what is not masked", "value", "masked", lambda g, mask: g * (mask == 0)),
     B("causal_mask", "passed on into the future", "x", "scores", lambda g: g),
     B("causal_mask", "off by one: the diagonal is lost", "x", "scores", lambda g: np.tril(g, -1)),
     B("masked_softmax", "Σ G·y is missing", "x", "looked", lambda g, y: g * y),
@@ -271,4 +273,15 @@ WINDOWS = [
     B("avg_pool2d", "padding is counted", "x", "bordered", lambda d: np.where((np.indices(d.shape)[1] < 1), d * 2 / 3, d)),
 ]  # fmt: skip
 
-FAULTS = [*ARITHMETIC, *MAPS, *ACTIVATIONS, *PRODUCTS, *REDUCTIONS, *SHAPES, *LOSSES, *WINDOWS, *options.FAULTS]
+FAULTS = [
+    *ARITHMETIC,
+    *MAPS,
+    *ACTIVATIONS,
+    *PRODUCTS,
+    *REDUCTIONS,
+    *SHAPES,
+    *LOSSES,
+    *WINDOWS,
+    *options.FAULTS,
+    *losses.FAULTS,
+]

@@ -17,7 +17,7 @@ from bptui.model.engine.calls import Backward
 from bptui.model.engine.ops.base import Composite as Row
 from bptui.model.engine.recording import Recording
 
-from ..unit.symbolic.composites import Use, cell
+from ..unit.symbolic.composites import Use, cell, projected
 from ..unit.symbolic.steps import graph_of, record
 
 Change = Callable[..., Any]
@@ -139,6 +139,7 @@ def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
 
 EPS = 1e-3
 WIDE = cell("lstm_cell", (3,))
+NARROW = projected((3,))
 GRU = cell("gru_cell", (3,))
 RNN = cell("rnn_cell", (3,))
 VOLUME = Use("conv3d", ((1, 2, 4, 3, 3), (4, 2, 2, 3, 2), (4,)), {"padding": (0, 1, 1)})
@@ -320,6 +321,8 @@ FAULTS = (
     Composite(WIDE, "the new state without tanh", {"c_tanh": first}),
     Composite(WIDE, "state and output exchanged", {"y": turned}),
     Composite(WIDE, "the old state is not differentiated", {"kept": detached}),
+    Composite(NARROW, "the output gate alone is projected", {"h_whole": first}),
+    Composite(NARROW, "what is projected is not differentiated", {"h_whole": detached}),
     Composite(GRU, "reset and update gate exchanged", {"r_x": shifted(1, 2), "z_x": shifted(0, 2)}),
     Composite(
         GRU,

@@ -48,6 +48,9 @@ ARENAS: dict[str, Arena] = {
     "powered": ((POSITIVE, _mixed(4)), {}),
     "tied pair": ((TIED, TIED[:, [2, 1, 0, 3]] + np.array([0, 0, 0, 0.5])), {}),
     "chosen": ((BITS, KINKED, _mixed(4)), {}),
+    "masked": ((KINKED, BITS, np.array(-0.7)), {}),
+    "bits": ((BITS, BITS[:, ::-1]), {}),
+    "labels": ((np.array([1.0, 3.0, 1.0]),), {"classes": 4}),
     "x": ((KINKED,), {}),
     "positive": ((POSITIVE,), {}),
     "cubed": ((POSITIVE,), {"exponent": 3.0}),
@@ -144,5 +147,11 @@ ARENAS: dict[str, Arena] = {
     "adapted": ((_mixed(2, 7),), {"output_size": 3}),
     "volume": ((_mixed(2, 3, 4, 5, 3), _mixed(2, 3, 2, 3, 3), _mixed(2)), {}),
     "spread series": ((_mixed(2, 3, 4), _mixed(3, 2, 3), _mixed(2)), {"stride": 2, "padding": 1}),
+    "signed distances": ((_changed(KINKED.copy(), {(2, 0): 0.7, (1, 3): 0.7}), 2 * BITS - 1), {"margin": 0.7}),
+    "ranked": ((_changed(KINKED * 1.5, {(1, 0): NEAR[1, 0] - 0.6}), NEAR, 2 * BITS - 1), {"margin": 0.6}),
+    "counted": ((KINKED, np.array([[0.0, 1, 2, 3], [1, 0, 5, 2], [4, 1, 0, 2]])), {"full": True}),
+    "amounts": ((POSITIVE, np.array([[0.0, 1.5, 2, 3], [1, 0, 5, 0.2], [4, 1, 0, 2]])), {"power": 1.3}),
+    "shares": ((KINKED, _changed(_mixed(3, 4), {(1, 1): 0.1})), {"eps": 0.3}),
+    "weighted squares": ((KINKED, LABELS, WEIGHTS), {"p": 2, "margin": 0.6}),
 }  # fmt: skip
 """Inputs and attributes by the name that a row of the corpus gives them."""

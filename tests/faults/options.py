@@ -9,17 +9,9 @@ import numpy as np
 from . import wrong
 from .plant import Backward as B
 from .wrong import one_hot as hot
+from .wrong import sig, softmax
 
 Array = np.ndarray
-
-
-def _softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
-
-
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
 
 
 def _shares(g: Array, n: int) -> Array:
@@ -43,12 +35,12 @@ def _largest(x: Array, y: Array, g: Array, last: bool = False) -> Array:
 
 
 LOSSES = [
-    B("cross_entropy", "the weights of classes are forgotten", "logits", "weighted", lambda g, logits, labels: g * (_softmax(logits) - hot(labels, 4)) / 3),
+    B("cross_entropy", "the weights of classes are forgotten", "logits", "weighted", lambda g, logits, labels: g * (softmax(logits) - hot(labels, 4)) / 3),
     B("cross_entropy", "a mean over samples, not over weights", "logits", "weighted", lambda d, labels, weight: d * weight[labels].sum() / 3),
-    B("cross_entropy", "smoothing by the label's weight alone", "logits", "weighted smooth", lambda g, logits, labels, weight: g * (weight[labels] / weight[labels].sum())[:, None] * (_softmax(logits) - 0.9 * hot(labels, 4) - 0.025)),
+    B("cross_entropy", "smoothing by the label's weight alone", "logits", "weighted smooth", lambda g, logits, labels, weight: g * (weight[labels] / weight[labels].sum())[:, None] * (softmax(logits) - 0.9 * hot(labels, 4) - 0.025)),
     B("nll", "labels that are left out count in the mean", "log_probs", "left out", lambda d: d * 2 / 3),
     B("nll", "a label that is left out is the last class", "log_probs", "left out", lambda d, g, labels: d - g * hot(labels, 4) * (labels < 0)[:, None] / 2),
-    B("bce_with_logits", "pos_weight for both sides", "logits", "weighted bits", lambda g, logits, target, pos_weight: g * pos_weight * (_sigmoid(logits) - target) / 12),
+    B("bce_with_logits", "pos_weight for both sides", "logits", "weighted bits", lambda g, logits, target, pos_weight: g * pos_weight * (sig(logits) - target) / 12),
     B("bce_with_logits", "pos_weight is forgotten", "target", "weighted bits", lambda g, logits: -g * logits / 12),
     B("kl_div", "the mean over all for the one over samples", "log_probs", "kl by sample", lambda d: d / 4),
     B("kl_div", "the logarithm of the target for the target", "log_probs", "kl of logs", lambda g, target: -g * target / 12),

@@ -86,6 +86,17 @@ def gathered(x: Array, i: Array, g: Array, axis: int = 0, put: bool = False, bas
     return d
 
 
+def sig(x: Array) -> Array:
+    """The sigmoid."""
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array) -> Array:
+    """Over the classes of (samples, classes)."""
+    e = np.exp(x - x.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
 def one_hot(labels: Array, classes: int) -> Any:
     """1 at each label."""
     return np.eye(classes)[labels]

@@ -58,11 +58,13 @@ PLAIN = Wanted()
 
 
 class Read(NamedTuple):
-    """Inputs and targets, (samples, columns) each; what was chosen for the owner."""
+    """Inputs and targets, (samples, columns) each; what was chosen for the owner; of sequences in an NPZ file, how many
+    positions each sample has."""
 
     inputs: Array
     targets: Array
     notes: tuple[str, ...] = ()
+    lengths: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
         arrays = read_npz(path, where)
         for inputs, targets in (("inputs", "targets"), ("x", "y"), ("X", "y")):
             if inputs in arrays and targets in arrays:
-                return Read(arrays[inputs], arrays[targets])
+                return Read(arrays[inputs], arrays[targets], lengths=arrays.get("lengths"))
         raise UserError(
             where,
             f"'{path.name}' holds {', '.join(arrays) or 'nothing'}",

@@ -14,21 +14,21 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
 from bptui.model.base.unsupported import FILES
-from bptui.model.engine.arrays import array, room, shape_text
+from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real
-from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
-from bptui.model.source import custom_ops, formula, layers, weights
+from bptui.model.source import convert, custom_ops, formula, layers, weights
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
-from bptui.model.source.initializers import Source, drawn, fans
+from bptui.model.source.initializers import drawn_value
 from bptui.model.source.layers.context import LAYOUTS
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
@@ -118,6 +118,11 @@ def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network
     try:
         return from_mapping(_more(parse(content, shown, path.suffix.lower() == ".json"), more), shown, path.parent)
     except UserError as problem:
+        if what := convert.recognised(path, content):
+            right = f"bptui convert {shown} prints the network file"
+            if what == convert.WEIGHTS:
+                right = f'weights = "{shown}" in a network file, or bptui run … --weights {shown}'
+            raise UserError(shown, f"is {what}, not a network file", right) from None
         place = problem.part and custom_ops.found_in(content, problem.part)
         if place is None:
             raise
@@ -219,7 +224,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
 
 def read_optimizer(table: Table) -> Optimizer:
     """The optimizer of an [optimizer] table."""
-    keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
+    keys = {name: Key(flag if name in FLAGS else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
     kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
     found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
     try:
@@ -260,7 +265,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
     settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in beside}
     loss.only(["kind", *row.attributes, *beside])
     data = Table(found["data"], top.where, "data")
-    inputs, targets, size, notes = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    samples = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    inputs, targets, size, notes, ends = samples
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
@@ -277,7 +283,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
         whole=whole,
         column="data.inputs",
     )
-    prediction, summaries, told = layers.build(builder, tables, x, found["seed"], found["weight_layout"])
+    lengths = _lengths(builder, ends, batch, full)
+    prediction, summaries, told = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
     floats = array(targets, data.at("targets"), dtype=builder.dtype)
     row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
     labels = row.input_names[1] in row.indices
@@ -298,9 +305,22 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _
         graph, read = _weights(top, found, graph, folder)
         told = [*told, *read]
     arrays = {"x": x_all, "y": y_all}
+    if lengths is not None and ends is not None:
+        arrays["lengths"] = ends.astype(builder.dtype)
+        if not any(lengths.id in node.inputs for node in graph.ops):
+            raise UserError(data.at("lengths"), "no layer reads them", "lengths = true in the layers that end there")
     labels_inside(graph, arrays, top.where)
     batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
     return _Made(graph, batches, batch, (*notes, *told))
+
+
+def _lengths(builder: Builder, ends: Array | None, batch: int, full: bool) -> Node | None:
+    """The leaf `lengths`: how many positions each sample of a training step has."""
+    if ends is None:
+        return None
+    return builder.leaf(
+        "lengths", "input", ends if full else None, shape=(batch,), wants_grad=False, symbol="n", column="data.lengths"
+    )
 
 
 def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | None) -> tuple[Graph, tuple[str, ...]]:
@@ -373,7 +393,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     values: dict[str, Any] = dict(Table(found["values"], top.where, "values").content)
     for number, (name, value) in enumerate(values.items()):
         values[name] = (
-            _value(Table(value, top.where, f"values.{name}"), found["seed"], number)
+            drawn_value(Table(value, top.where, f"values.{name}"), found["seed"], number)
             if isinstance(value, dict)
             else value
         )
@@ -383,7 +403,11 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     shuffle = True
     if found["data"] is not None:
         data = Table(found["data"], top.where, "data")
-        inputs, targets, asked, notes = read_data(data, found["seed"], folder)
+        inputs, targets, asked, notes, ends = read_data(data, found["seed"], folder)
+        if ends is not None:
+            raise UserError(
+                data.at("lengths"), "goes with layers", "a formula is told where each sample ends by a mask"
+            )
         count, size = len(inputs), asked or len(inputs)
         shuffle = data.get("shuffle", DATA["shuffle"])
         arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})
@@ -411,14 +435,3 @@ def _like(leaf: Node, samples: Array, dtype: str) -> Array:
     """All samples in the kind of numbers that the leaf has."""
     samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
     return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
-
-
-def _value(table: Table, seed: int, number: int) -> Array:
-    """A drawn value of a formula: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
-    table.only(["shape", "init"])
-    shape = table.get(
-        "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
-    )
-    room(shape, table.at("shape"))
-    init = table.get("init", Key(any_value, "xavier_uniform"))
-    return drawn(init, table, "init", shape, fans(shape), Source(seed, 0, number))

@@ -16,6 +16,7 @@ from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
 from bptui.model.source.csv_table import Column, Read, Wanted, plain
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+from bptui.model.source.initializers import drawn_value
 from bptui.model.source.plane import FEATURES, SURFACES, featured
 
 
@@ -52,8 +53,13 @@ def _classes(value: Any) -> str | tuple[Any, ...]:
 
 
 DATA: Mapping[str, Key] = {
-    "inputs": Key(any_value, None, "nested lists, one entry per sample"),
+    "inputs": Key(
+        any_value, None, 'nested lists, one entry per sample; or drawn: {shape = [8, 1, 28, 28], init = "normal"}'
+    ),
     "targets": Key(any_value, None, "one per input: numbers, or class numbers for a loss that takes labels"),
+    "lengths": Key(
+        any_value, None, "of sequences, how many positions each sample has; layers with lengths = true end there"
+    ),
     "dataset": Key(one_of(*DATASETS), None, "drawn: " + ", ".join(DATASETS)),
     "samples": Key(integer(1), None, "how many are drawn"),
     "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
@@ -92,6 +98,8 @@ DATA: Mapping[str, Key] = {
 }
 
 
+INPUTS = 2**20
+"""Where the numbers of drawn inputs begin, far from those of weights."""
 SIGNED = ("hinge", "soft_margin")
 """Losses whose classes are -1 and 1."""
 CSV = ("input_columns", "skip_columns", "skip_rows", "missing", "classes")
@@ -118,12 +126,13 @@ def standardized(values: Array, by_column: bool) -> Array:
 
 class Data(NamedTuple):
     """Inputs and targets (None: there are none), of equal length; samples of a batch (None: all); what is to be said of
-    how they were read."""
+    how they were read; of sequences, how many positions each sample has (None: all)."""
 
     inputs: Any
     targets: Any
     batch_size: int | None
     notes: tuple[str, ...] = ()
+    lengths: Array | None = None
 
 
 def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Data:
@@ -142,8 +151,14 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
             if key in table and way != ways[0]:
                 raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
     notes: tuple[str, ...] = ()
+    lengths = found["lengths"]
     if found["inputs"] is not None:
-        inputs, targets = found["inputs"], found["targets"]
+        inputs, targets = (
+            drawn_value(Table(given, table.where, table.at(key).partition(": ")[2]), seed, number)
+            if isinstance(given := found[key], Mapping)
+            else given
+            for number, key in enumerate(("inputs", "targets"), INPUTS)
+        )
         inputs = array(inputs, table.at("inputs"))
     elif found["dataset"]:
         make, samples, noise = DATASETS[found["dataset"]]
@@ -160,7 +175,8 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
-        inputs, targets, notes = _from_file(table, found, folder, labels)
+        inputs, targets, notes, stored = _from_file(table, found, folder, labels)
+        lengths = stored if lengths is None else lengths
         if drawn_for in SIGNED and found["classes"] is not None:
             targets = 2 * targets - 1
         inputs = array(inputs, f"{table.at('file')} inputs")
@@ -194,7 +210,26 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     size = found["batch_size"]
     if size is not None and size > len(inputs):
         raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    return Data(inputs, targets, size, notes)
+    return Data(
+        inputs, targets, size, notes, None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
+    )
+
+
+def _lengths(given: Any, inputs: Array, where: str) -> Array:
+    """How many positions each sample has, as floats."""
+    found = array(given, where)
+    if found.shape != inputs.shape[:1]:
+        raise UserError(
+            where, f"found shape {shape_text(found.shape)}", f"expected a number for each of {len(inputs)} samples"
+        )
+    most = inputs.shape[1] if inputs.ndim > 1 else 0
+    wrong = np.flatnonzero((found != np.floor(found)) | (found < 1) | (found > most))
+    if len(wrong):
+        first = int(wrong[0])
+        raise UserError(
+            where, f"[{first}] is {found[first]:g}", f"a whole number from 1 to {most}, the positions of the inputs"
+        )
+    return found
 
 
 def _from_file(table: Table, found: Mapping[str, Any], folder: Path | None, labels: bool) -> Read:

@@ -59,6 +59,12 @@ def cell(op, lead, features=3, hidden=2, biased=True, **attributes):
     return Use(op, (*shapes, *([(blocks * hidden,)] * 2 if biased else [])), attributes)
 
 
+def projected(lead, features=2, hidden=3, units=4, biased=True):
+    """An lstm_cell whose h is a projection; without biases, 0 stands in their place."""
+    weights = [(4 * units, features), (4 * units, hidden), *[(4 * units,) if biased else ()] * 2, (hidden, units)]
+    return Use("lstm_cell", ((*lead, features), (*lead, hidden), (*lead, units), *weights))
+
+
 def uses():
     """All of them."""
     for lead in ((), (3,), (2, 3)):
@@ -168,6 +174,8 @@ def uses():
         yield cell(op, (3,), biased=False)
     yield cell("rnn_cell", (3,), nonlinearity="relu")
     yield cell("rnn_cell", (2, 3))
+    yield projected((3,))
+    yield projected((), biased=False)
 
 
 def whole_of(use, seed=0):

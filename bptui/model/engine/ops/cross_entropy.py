@@ -38,7 +38,7 @@ from bptui.model.engine.ops.labels import (
 _SMOOTHING = Attribute(0.0, real(0, 1))
 
 
-def _log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
+def log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
     """Emit shifted = z - max z and p = softmax(z); returns the (samples,) logarithms of Σ exp(shifted)."""
     top = emit.temp((len(z), 1))
     sums = emit.temp((len(z), 1))
@@ -83,7 +83,7 @@ def _cross_entropy(emit: Emit, inputs: Sequence[Array], out: Array, attributes: 
         emit(np.copyto, out, emit.const(reduction_scale(attributes, samples) * 0.0))
         return None
     shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
-    logs = _log_softmax(emit, z, shifted, p)
+    logs = log_softmax(emit, z, shifted, p)
     found = samples_of(emit, labels, weight, classes, attributes)
     smoothing = attributes["label_smoothing"]
     emit(shifted.reshape(-1).take, found.places, None, terms, "clip")
@@ -197,7 +197,7 @@ def _soft(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
         emit(np.multiply, t, inputs[2], weighed)
         t = weighed
     shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
-    logs = _log_softmax(emit, z, shifted, p)
+    logs = log_softmax(emit, z, shifted, p)
     emit(np.subtract, logs[:, None], shifted, shifted)  # -log p from here on
     products = emit.temp(z.shape)
     emit(np.multiply, t, shifted, products)

@@ -22,7 +22,7 @@ from bptui.model.engine.ops.reduce import (
     spread,
 )
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import held, noted
 
 
 def _norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
@@ -116,7 +116,7 @@ def _p_norm_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, p: float) -> 
 def _powers(x: Any, axis: Any) -> tuple[Any, Any, Any]:
     """exp(x - top), the sum of it over the axes, and top, which is the largest x, so that nothing overflows."""
     top = np.max(x.real, axis, keepdims=True)  # a complex step is taken in the real part's scale
-    top = np.where(np.isfinite(top), top, 0)
+    top = held(np.where(np.isfinite(top), top, 0))
     powers = np.exp(x - top)
     return powers, np.sum(powers, axis, keepdims=True), top
 

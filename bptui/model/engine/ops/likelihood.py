@@ -43,7 +43,7 @@ def _miss(p: Any, pos_weight: Any) -> Any:
     return (np.maximum(p, 0) - p + log_sum(p)) * pos_weight
 
 
-def _logits(p: Any, t: Any, pos_weight: Any = None) -> Any:
+def bce_of_logits(p: Any, t: Any, pos_weight: Any = None) -> Any:
     """max(x, 0) - t·x + log(1 + exp(-|x|)), or q·t·softplus(-x) + (1 - t)·softplus(x): no overflow, all digits."""
     if pos_weight is None:
         return log_sum(p) + (np.maximum(p, 0) - t * p)
@@ -105,7 +105,7 @@ OPS = (
     loss(
         "bce_with_logits",
         ("logits", "target", "pos_weight?", "weight?"),
-        Term(_logits_text, _logits, (_logits_slope, _logits_target), hint=_logits_hint),
+        Term(_logits_text, bce_of_logits, (_logits_slope, _logits_target), hint=_logits_hint),
         "The binary cross-entropy of sigmoid(logits); pos_weight multiplies what targets of 1 add, weight all.",
         analytic=False,
         convention="the mean over all elements",

@@ -1,8 +1,10 @@
-"""Losses by distance, element by element: mse, mae, huber, smooth_l1, hinge and their kin. One node each."""
+"""Losses by distance or by a margin, element by element: mse, mae, huber, hinge and their kin. One node each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from math import log
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,52 @@ def _gap(p: Any, t: Any) -> Any:
 
 def _against(p: Any, t: Any) -> Any:
     return sigmoid(-(p * t))
+
+
+# ------------------------------------------------------------------------------------------------------ log_cosh, mape
+def _log_cosh(p: Any, t: Any) -> Any:
+    """log(1 + 2·sinh(d/2)²) near 0, and |d| + log(1 + e^(-2|d|)) - log 2 far out, where cosh overflows."""
+    away = p - t
+    size = np.where(away.real < 0, -away, away)
+    half = np.sinh(size / 2)
+    far = np.log1p(np.exp(size * -2)) + (size - log(2))
+    return np.where(size.real < 1, np.log1p(half * half * 2), far)
+
+
+def _below(t: Any, eps: float) -> Any:
+    """|t|, at least eps."""
+    return np.maximum(np.absolute(t), eps)
+
+
+def _mape_target(p: Any, t: Any, eps: float) -> Any:
+    """-sign(p - t)/|t| - |p - t|·sign(t)/t², and the first alone where eps stands for |t|."""
+    below = _below(t, eps)
+    more = np.absolute(p - t) * np.sign(t) / (below * below)
+    return _sign(p, t) / -below - np.where(np.absolute(t) > eps, more, 0)
+
+
+# ------------------------------------------------------------------------------------------------------------- margins
+def _embedded(x: Any, t: Any, margin: float) -> Any:
+    """x where the target is not -1, and what x is below the margin where it is not 1."""
+    return np.where(t != -1, x, 0) + np.where(t != 1, np.maximum(margin - x, 0), 0)
+
+
+def _embedded_slope(x: Any, t: Any, margin: float) -> Any:
+    return np.where(t != -1, 1, 0) - np.where(t != 1, np.where(margin - x >= 0, 1, 0), 0)
+
+
+def _short_by(a: Any, b: Any, target: Any, margin: float) -> Any:
+    """By how much the first is not yet above the second (below it, where the target is -1) by the margin."""
+    return (a - b) * -target + margin
+
+
+def _ranked(part: Callable[[Any, Any, Any], Any], factor: float = 1.0) -> Callable[..., Any]:
+    """A derivative of margin_ranking: nothing where the two are apart by more than the margin."""
+
+    def slope(a: Any, b: Any, target: Any, margin: float) -> Any:
+        return np.where(_short_by(a, b, target, margin) >= 0, part(a, b, target), 0), factor
+
+    return slope
 
 
 _SLOPES = (lambda p, t: (p - t, 2.0), lambda p, t: (p - t, -2.0))
@@ -130,5 +178,62 @@ OPS = (
         ),
         "A smooth hinge: log(1 + exp(-target*score)), the target is -1 or +1.",
         convention="the mean over all elements",
+    ),
+    loss(
+        "log_cosh",
+        _PAIR,
+        Term(
+            "log(cosh({p} - {t}))",
+            _log_cosh,
+            (lambda p, t: np.tanh(p - t), lambda p, t: (np.tanh(p - t), -1.0)),
+        ),
+        "The logarithm of the error's cosh: half its square near 0, its size less log(2) far out.",
+        convention="the mean over all elements",
+    ),
+    loss(
+        "mape",
+        _PAIR,
+        Term(
+            "abs({p} - {t})/(abs({t}) if abs({t}) > eps else eps)",
+            lambda p, t, eps: np.absolute(p - t) / _below(t, eps),
+            (lambda p, t, eps: _sign(p, t) / _below(t, eps), _mape_target),
+        ),
+        "The mean absolute error, each in parts of its target's size.",
+        analytic=False,
+        attributes={"eps": Attribute(1e-8, positive, static=False)},
+        convention="a share, not per cent; a target's size counts as eps at least; the derivative at 0 is 0",
+    ),
+    loss(
+        "hinge_embedding",
+        ("distance", "target"),
+        Term(
+            "({p} if {t} != -1 else 0) + ({h} if {t} != 1 and {h} >= 0 else 0)",
+            _embedded,
+            (_embedded_slope,),
+            helper=("gap", "margin - {p}"),
+        ),
+        "The distance where the target is 1, max(0, margin - distance) where it is -1.",
+        analytic=False,
+        attributes={"margin": Attribute(1.0, real(), static=False)},
+        convention="at the margin the derivative is that inside of it; the mean over all elements",
+    ),
+    loss(
+        "margin_ranking",
+        ("x1", "x2", "target"),
+        Term(
+            "{h} if {h} >= 0 else 0",
+            lambda a, b, target, margin: np.maximum(_short_by(a, b, target, margin), 0),
+            (
+                _ranked(lambda a, b, target: target, -1.0),
+                _ranked(lambda a, b, target: target),
+                _ranked(lambda a, b, target: a - b, -1.0),
+            ),
+            helper=("gap", "margin - {target}*({p} - {t})"),
+        ),
+        "max(0, margin - target*(x1 - x2)): the target is 1 where x1 has to be the larger one, -1 where x2 has to. Of "
+        "distances to what is unlike and what is alike it is the triplet loss with any distance.",
+        analytic=False,
+        attributes={"margin": Attribute(0.0, real(), static=False)},
+        convention="at the margin the derivative is that inside of it; the mean over all elements",
     ),
 )

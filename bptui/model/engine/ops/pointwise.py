@@ -30,7 +30,8 @@ class Term:
     text    with `{p}` and `{t}` for the elements of the two inputs, `{h}` for the helper's, others by their name; or a
             function of the Signature and those
     value   (p, t, **other inputs and attributes) → the term
-    slopes  for each of the two, the same → its derivative, or that up to a number, and the number
+    slopes  for each of the first inputs that has a gradient (one, two or three of them), the same → its derivative, or
+            that up to a number, and the number
     factor  a constant factor of the whole loss (½)
     total   (p, t) → the sum of all terms, where there is a shorter way than terms
     counts  (p, t) → where a term passes a gradient: elsewhere it is 0, whatever ∂L/∂y is
@@ -40,7 +41,7 @@ class Term:
 
     text: str | Callable[[Signature, Texts], str]
     value: Callable[..., Any]
-    slopes: tuple[Callable[..., Any], Callable[..., Any]]
+    slopes: tuple[Callable[..., Any], ...]
     factor: float = 1.0
     total: Callable[..., Any] | None = None
     helper: tuple[str, str] | None = None
@@ -71,11 +72,13 @@ class Pointwise:
 
     def __init__(self, names: tuple[str, ...], term: Term) -> None:
         self.names, self.term = names, term
+        self.alike = max(2, len(term.slopes))
+        """So many of the inputs have one shape."""
 
     def shape(self, shapes: Sequence[Shape], attributes: Attributes) -> Shape:
         """A number, or one for each element."""
-        require_equal(self.names, shapes[:2])
-        for other, found in zip(self.names[2:], shapes[2:], strict=False):
+        require_equal(self.names, shapes[: self.alike])
+        for other, found in zip(self.names[self.alike :], shapes[self.alike :], strict=False):
             if not _trailing(found, shapes[0]):
                 raise ValueError(
                     f"{self.names[0]} has shape {shapes[0]} and {other} has shape {found}: "
@@ -145,7 +148,7 @@ class Pointwise:
         return y if scale == 1 else y * scale
 
     def slope(self, position: int) -> Callable[..., Any]:
-        """The vjp for one of the two inputs."""
+        """The vjp for one of the inputs that have a gradient."""
 
         def vjp(g: Any, y: Any, p: Any, t: Any, *rest: Any, reduction: str, **attributes: Any) -> Any:
             others = dict(zip(self.names[2:], rest, strict=False))
@@ -171,14 +174,15 @@ def loss(
     reductions: Sequence[str] = (),
     **more: Any,
 ) -> Op:
-    """A row. Inputs after the first two are optional, have the shape of the last axes, and no gradient; one called
-    `weight` multiplies each term."""
+    """A row. Inputs after the first two, or after those that have a gradient, are optional and have the shape of the
+    last axes; one called `weight` multiplies each term."""
     names = tuple(item.rstrip("?") for item in inputs)
     made = Pointwise(names, term)
-    rule = Rule(made.value, made.slope(0), made.slope(1))
+    rule = Rule(made.value, *map(made.slope, range(len(term.slopes))))
     attributes = {"reduction": reduction(default, *reductions), **more.pop("attributes", {})}
     return Op(
-        name, inputs, made.definition, made.shape, *rule.pair, doc, attributes, made.hint, fixed=names[2:],
+        name, inputs, made.definition, made.shape, *rule.pair, doc, attributes, made.hint,
+        fixed=names[len(term.slopes) :],
         **more,
     )  # fmt: skip
 

@@ -15,34 +15,39 @@ from bptui.model.engine.ops.common import at, choice, letters
 Use = Callable[..., Any]
 
 
-def _check(x: Any, h: Any, weights: Sequence[Any], gates: int) -> int:
-    """The hidden size; raises where a shape does not fit."""
+def _check(x: Any, h: Any, weights: Sequence[Any], gates: int, state: Any = None) -> int:
+    """How many units there are, which is the size of `state` (by default h); raises where a shape does not fit."""
     if not x.shape or not h.shape or x.shape[:-1] != h.shape[:-1]:
         raise ValueError(f"x has shape {x.shape} and h has shape {h.shape}: all axes but the last must be equal")
-    hidden = h.shape[-1]
+    name, state = ("h", h) if state is None else ("c", state)
+    units, hidden = state.shape[-1], h.shape[-1]
     wanted = {
-        "w_ih": (gates * hidden, x.shape[-1]),
-        "w_hh": (gates * hidden, hidden),
-        "b_ih": (gates * hidden,),
-        "b_hh": (gates * hidden,),
+        "w_ih": (gates * units, x.shape[-1]),
+        "w_hh": (gates * units, hidden),
+        "b_ih": (gates * units,),
+        "b_hh": (gates * units,),
+        "w_hr": (hidden, units),
     }
-    for (name, shape), given in zip(wanted.items(), weights, strict=False):
-        if given.shape != shape:
+    for (weight, shape), given in zip(wanted.items(), weights, strict=False):
+        if given.shape != shape and (weight[0] == "w" or given.shape):
             raise ValueError(
-                f"h has shape {h.shape} and {name} has shape {given.shape}: {name} must have shape {shape}"
+                f"{name} has shape {state.shape} and {weight} has shape {given.shape}: {weight} must have shape {shape}"
             )
     if len(weights) == 3:
         raise ValueError("b_ih is given without b_hh: give both or none")
-    return int(hidden)
+    return int(units)
 
 
 def _sums(use: Use, x: Any, h: Any, weights: Sequence[Any]) -> tuple[Any, Any]:
-    """The two affine maps: of the input, and of the hidden state."""
+    """The two affine maps: of the input, and of the hidden state. A bias may be one number for all."""
     w_ih, w_hh, *biases = weights
-    return (
-        use("linear", x, w_ih, *biases[:1], name="from_x"),
-        use("linear", h, w_hh, *biases[1:], name="from_h"),
-    )
+
+    def mapped(source: Any, weight: Any, bias: Sequence[Any], name: str) -> Any:
+        if any(b.shape for b in bias) or not bias:
+            return use("linear", source, weight, *bias, name=name)
+        return use("add", use("linear", source, weight, name=f"{name}_unbiased"), *bias, name=name)
+
+    return mapped(x, w_ih, biases[:1], "from_x"), mapped(h, w_hh, biases[1:2], "from_h")
 
 
 def _part(use: Use, x: Any, n: int, hidden: int, name: str) -> Any:
@@ -51,16 +56,20 @@ def _part(use: Use, x: Any, n: int, hidden: int, name: str) -> Any:
 
 def _lstm_cell(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     x, h, c, *weights = inputs
-    hidden = _check(x, h, weights, 4)
-    if c.shape != h.shape:
-        raise ValueError(f"h has shape {h.shape} and c has shape {c.shape}: they must be equal")
+    projected = len(weights) > 4
+    if not h.shape or not c.shape or (c.shape[:-1] != h.shape[:-1] if projected else c.shape != h.shape):
+        right = "all axes but the last must be equal" if projected else "they must be equal"
+        raise ValueError(f"h has shape {h.shape} and c has shape {c.shape}: {right}")
+    hidden = _check(x, h, weights, 4, c if projected else None)
     gates = use("add", *_sums(use, x, h, weights), name="gates")
     names = ("sigmoid", "i"), ("sigmoid", "f"), ("tanh", "g"), ("sigmoid", "o")
     i, f, g, o = (use(op, _part(use, gates, n, hidden, f"{name}_sum"), name=name) for n, (op, name) in enumerate(names))
     kept = use("mul", f, c, name="kept")
     added = use("mul", i, g, name="added")
     state = use("add", kept, added, name="c_next")
-    h_next = use("mul", o, use("tanh", state, name="c_tanh"), name="h_next")
+    h_next = use("mul", o, use("tanh", state, name="c_tanh"), name="h_whole" if projected else "h_next")
+    if projected:
+        h_next = use("linear", h_next, weights[4], name="h_next")
     return use("concat", h_next, state, name="y", axis=-1)
 
 
@@ -101,9 +110,16 @@ def _affine(rows: Sequence[str], x: str, weight: str, index: str, bound: str) ->
 def _gates(signature: Signature, inputs: int, row: str = "j") -> tuple[str, str]:
     """What the gates get from x, and from h: the two affine maps, for one row of the weights."""
     rows = _rows(signature)
-    biased = len(signature.ranks) > inputs + 2
     from_x, from_h = (_affine(rows, x, f"w_{w}", row, k) for x, w, k in (("x", "ih", "k"), ("h", "hh", "m")))
-    return from_x + (f" + b_ih[{row}]" if biased else ""), from_h + (f" + b_hh[{row}]" if biased else "")
+    b_ih, b_hh = (
+        (
+            f" + {at(name, [row] * rank)}"
+            for name, rank in zip(("b_ih", "b_hh"), signature.ranks[inputs + 2 : inputs + 4], strict=True)
+        )
+        if len(signature.ranks) > inputs + 2
+        else ("", "")
+    )
+    return from_x + b_ih, from_h + b_hh
 
 
 def _sigmoid(x: str) -> str:
@@ -119,7 +135,8 @@ def _rnn_definition(signature: Signature) -> str:
 
 
 def _lstm_definition(signature: Signature) -> str:
-    """a: the sums of all gates; i, f, g, o: the gates; s: the new state, the second half of the output."""
+    """a: the sums of all gates; i, f, g, o: the gates; s: the new state, which stands behind h' in the output; t: what
+    is projected, where h is smaller than the state."""
     rows = _rows(signature)
 
     def unit(name: str, *index: str) -> str:
@@ -127,6 +144,14 @@ def _lstm_definition(signature: Signature) -> str:
 
     i, f, g, o, s, c = map(unit, ("i", "f", "g", "o", "s", "c"))
     sums = [unit("a", index) for index in ("u", "U + u", "2*U + u", "3*U + u")]
+    if len(signature.ranks) > 7:
+        t = unit("t")
+        made = [
+            f"{t} = {o}*tanh({s})",
+            f"{unit('y', 'j')} = sum(w_hr[j,u]*{t} for u in U) if j < M else {unit('s', 'j - M')}",
+        ]
+    else:
+        made = [f"{unit('y', 'j')} = {unit('o', 'j')}*tanh({unit('s', 'j')}) if j < U else {unit('s', 'j - U')}"]
     return "; ".join(
         [
             f"{unit('a', 'r')} = {' + '.join(_gates(signature, 3, 'r'))}",
@@ -135,7 +160,7 @@ def _lstm_definition(signature: Signature) -> str:
             f"{g} = tanh({sums[2]})",
             f"{o} = {_sigmoid(sums[3])}",
             f"{s} = {f}*{c} + {i}*{g}",
-            f"{unit('y', 'j')} = {unit('o', 'j')}*tanh({unit('s', 'j')}) if j < U else {unit('s', 'j - U')}",
+            *made,
         ]
     )
 
@@ -172,10 +197,11 @@ COMPOSITES = (
     ),
     Composite(
         "lstm_cell",
-        ("x", "h", "c", "w_ih", "w_hh", "b_ih?", "b_hh?"),
+        ("x", "h", "c", "w_ih", "w_hh", "b_ih?", "b_hh?", "w_hr?"),
         _lstm_cell,
         _lstm_definition,
-        "One step of an LSTM; gives h' and c' side by side along the last axis.",
+        "One step of an LSTM; gives h' and c' side by side along the last axis. With w_hr, h' is a projection of it, "
+        "smaller than c'. A bias may be one number for all: 0 is none.",
         convention="gates in PyTorch's order i, f, g, o; the output is concat([h', c'])",
     ),
     Composite(

@@ -28,11 +28,11 @@ KINDS: Mapping[str, Kind] = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, *
 
 
 def build(
-    builder: Builder, tables: Sequence[Table], x: Node, seed: int, layout: str = LAYOUTS[0]
+    builder: Builder, tables: Sequence[Table], x: Node, seed: int, layout: str = LAYOUTS[0], lengths: Node | None = None
 ) -> tuple[Node, list[Layer], list[str]]:
     """All layers, one after the other: the prediction, a summary of each, and what is to be said of how given weights
-    were taken (`layout`: one of LAYOUTS)."""
-    making = Making(builder, seed, stack, layout)
+    were taken (`layout`: one of LAYOUTS). lengths: how many positions each sample of x has, None: all."""
+    making = Making(builder, seed, stack, layout, lengths=lengths, positions=x.shape[1] if len(x.shape) > 1 else 0)
     return stack(making, tables, x, ""), making.layers, making.notes
 
 

@@ -37,6 +37,8 @@ class Making:
     is that of given weights, `notes` what is to be said of them.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
+    lengths   how many of the inputs' `positions` each sample has, where the data say so
+    ends      by the name of a recurrent layer, the states in which it ended
     """
 
     builder: Builder
@@ -46,6 +48,9 @@ class Making:
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     number: int = 0
+    lengths: Node | None = None
+    positions: int = 0
+    ends: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,7 +108,7 @@ class LayerContext:
         UserError. `turns`: it is (in, out), and may be given as (out, in). `blank`: the row that is 0 when drawn."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
-        given, trained = self.settings.get(part), self.settings.get("train")
+        given = self.settings.get(part)
         bias = part.startswith("b")
         init = "bias_init" if bias else "init"
         if given is not None:
@@ -121,9 +126,14 @@ class LayerContext:
             value = self.initial(init, shape, default, fan or fans(shape))
             if blank is not None:
                 value = np.where(np.arange(len(value))[:, None] == blank, 0.0, value)
+        return self.trained(part, value, symbol)
+
+    def trained(self, part: str, value: Array, symbol: str) -> Node:
+        """A parameter with these numbers, unless `train` names others."""
         self.parameters.append(part)
+        trained = self.settings.get("train")
         role: Role = "param" if trained is None or part in trained else "input"
-        column = where.partition(": ")[2]
+        column = self.table.at(part).partition(": ")[2]
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
 
     def _turned(self, part: str, value: Array, shape: Shape) -> Array:
@@ -195,12 +205,14 @@ class Kind:
 
 # ---------------------------------------------------------------------------------------------------------- keys
 def activations() -> tuple[str, ...]:
-    """Every operation that maps one tensor to one of the same shape, and need not be told more."""
+    """Every operation that maps one tensor to one of the same shape, and need not be told more; none that says what is
+    true of it."""
     one = [
         row.name
         for row in ops.OPS.values()
         if len(row.inputs) == 1
         and (row.elementwise or row.name in ("softmax", "log_softmax"))
+        and (row.differentiable(0) or row.name == "detach")
         and not any(attribute.required for attribute in row.attributes.values())
     ]
     return (*LINEAR, *one)

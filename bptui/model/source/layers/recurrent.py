@@ -1,6 +1,7 @@
 """rnn, lstm, gru over sequences (samples, positions, features): one cell per position, all with the same weights.
 
-Several layers stand on each other, each in one direction or in both.
+Several layers stand on each other, each in one direction or in both. Where samples end earlier, a state stays as it is
+from there on, and what comes out is 0: PyTorch's packed sequences.
 """
 
 from __future__ import annotations
@@ -9,60 +10,77 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bptui.model.base.schema import Key
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag, integer, real
 from bptui.model.source.layers.context import BIAS_INIT, GIVEN, INIT, TRAIN, Kind, LayerContext, settings_of
-from bptui.model.source.layers.sequence import AXES
+from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, joined, there
+from bptui.model.source.layers.start import ENDS, START, State, finish, starts
 
-JOIN = 8
-"""How many tensors one concat takes."""
 MAX_LAYERS = 16
-PARAMETERS = {"w_ih": "W", "w_hh": "U", "b_ih": "b", "b_hh": "c"}
+PARAMETERS = {"w_ih": "W", "w_hh": "U", "b_ih": "b", "b_hh": "c", "w_hr": "P"}
 """Of a cell, with their symbols."""
 
 
 @dataclass(frozen=True)
 class _Cells:
     """A row of cells, one per position: which operation, how many blocks of rows in its weights, what the names of its
-    nodes end with ("", "_2", "_reverse", "_2_reverse"), whether it starts at the last position."""
+    nodes end with ("", "_2", "_reverse", "_2_reverse"), whether it starts at the last position; by position, which
+    samples are there (none: all are), and where it starts."""
 
     op: str
     gates: int
     suffix: str
     reverse: bool
+    there: Sequence[Node]
+    start: State
 
-    def run(self, context: LayerContext, inputs: Sequence[Node]) -> list[Node]:
-        """The hidden states, by position. Weights as PyTorch has them, (gates·units, features), drawn from
-        U(-1/√units, 1/√units)."""
-        op, suffix, units = self.op, self.suffix, context.settings["units"]
-        samples, features = inputs[0].shape
+    def run(self, context: LayerContext, inputs: Sequence[Node]) -> tuple[list[Node], State]:
+        """What comes out, by position, and the state in the end."""
+        weights, out, state = self._weights(context, inputs[0].shape[1]), [], self.start
+        places = range(len(inputs))
+        for t, place in enumerate(reversed(places) if self.reverse else places, 1):
+            before, state = state, self._cell(context, inputs[place], state, weights, t)
+            out.append(state.h)
+            if self.there:
+                out[-1], state = self._kept(context, before, state, self.there[place], t)
+        return out[::-1] if self.reverse else out, state
+
+    def _weights(self, context: LayerContext, features: int) -> list[Node | float]:
+        """As PyTorch has them, (gates·units, features), drawn from U(-1/√units, 1/√units)."""
+        units, hidden = context.settings["units"], self.start.h.shape[1]
         rows = self.gates * units
-        shapes = {"w_ih": (rows, features), "w_hh": (rows, units), "b_ih": (rows,), "b_hh": (rows,)}
-        weights = [
-            context.parameter(f"{name}{suffix}", shape, PARAMETERS[name], "torch_uniform", fan=(units, units))
-            for name, shape in shapes.items()
-            if context.settings["use_bias"] or name.startswith("w")
-        ]
-        settings: dict[str, Any] = {key: context.settings[key] for key in settings_of(op)}
-        h = context.leaf(f"h0{suffix}", "const", np.zeros((samples, units)), symbol="h")
-        cell = None
-        if op == "lstm_cell":
-            cell = context.leaf(f"c0{suffix}", "const", np.zeros((samples, units)), symbol="c")
-        hidden = []
-        for t, now in enumerate(reversed(inputs) if self.reverse else inputs, 1):
-            end = f"{t}{suffix}"
-            if cell is None:
-                h = context.use(op, now, h, *weights, part=f"h{end}", symbol="h", **settings)
-            else:
-                both = context.use(op, now, h, cell, *weights, part=f"hc{end}", **settings)
-                h = context.use("slice", both, part=f"h{end}", symbol="h", index=f"[:, :{units}]")
-                if t < len(inputs):
-                    cell = context.use("slice", both, part=f"c{end}", symbol="c", index=f"[:, {units}:]")
-            hidden.append(h)
-        return hidden[::-1] if self.reverse else hidden
+        shapes = {"w_ih": (rows, features), "w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,)}
+        if hidden != units:
+            shapes["w_hr"] = (hidden, units)
+        made: list[Node | float] = []
+        for name, shape in shapes.items():
+            if context.settings["use_bias"] or name[0] == "w":
+                part = f"{name}{self.suffix}"
+                made.append(context.parameter(part, shape, PARAMETERS[name], "torch_uniform", fan=(units, units)))
+            elif hidden != units:
+                made.append(0.0)  # in the place of a bias, before the projection
+        return made
+
+    def _cell(self, context: LayerContext, x: Node, state: State, weights: Sequence[Node | float], t: int) -> State:
+        settings: dict[str, Any] = {key: context.settings[key] for key in settings_of(self.op)}
+        cell = state.cell(context, f"c{t - 1}{self.suffix}")
+        end = f"{t}{self.suffix}"
+        if cell is None:
+            return State(context.use(self.op, x, state.h, *weights, part=f"h{end}", symbol="h", **settings))
+        both = context.use(self.op, x, state.h, cell, *weights, part=f"hc{end}", **settings)
+        index = f"[:, :{state.h.shape[1]}]"
+        return State(context.use("slice", both, part=f"h{end}", symbol="h", index=index), both=both)
+
+    def _kept(self, context: LayerContext, before: State, state: State, there: Node, t: int) -> tuple[Node, State]:
+        """What comes out where samples may have ended, and the state: as before where they have."""
+        end = f"{t}{self.suffix}"
+        out = context.use("where", there, state.h, 0.0, part=f"out{end}", symbol="h")
+        h = context.use("where", there, state.h, before.h, part=f"h{end}_kept", symbol="h")
+        cell = state.cell(context, f"c{end}")
+        if cell is None or before.c is None:
+            return out, State(h)
+        return out, State(h, context.use("where", there, cell, before.c, part=f"c{end}_kept", symbol="c"))
 
 
 def _recurrent(op: str, gates: int) -> Callable[[LayerContext, Node], tuple[Node, str]]:
@@ -73,24 +91,36 @@ def _recurrent(op: str, gates: int) -> Callable[[LayerContext, Node], tuple[Node
         positions, layers, both = x.shape[1], context.settings["layers"], context.settings["bidirectional"]
         if not positions:
             raise context.fail("", f"its input has shape {x.shape}", "a sequence of one position at least")
+        ways = ("", "_reverse") if both else ("",)
+        seen = there(context, x)
+        columns = []
+        if seen is not None:
+            x = emptied(context, x, seen)
+            columns = [
+                context.use("slice", seen, part=f"there{t + 1}", symbol="there", index=f"[:, {t}:{t + 1}]")
+                for t in range(positions)
+            ]
         inputs = [context.use("slice", x, part=f"x{t + 1}", symbol="x", index=f"[:, {t}]") for t in range(positions)]
-        ends: list[Node] = []
-        for level in range(1, layers + 1):
-            suffix = "" if level == 1 else f"_{level}"
-            forth = _Cells(op, gates, suffix, False).run(context, inputs)
-            back = _Cells(op, gates, f"{suffix}_reverse", True).run(context, inputs) if both else []
-            ends = [forth[-1], *back[:1]]
-            inputs = forth
+        levels = ["" if level == 1 else f"_{level}" for level in range(1, layers + 1)]
+        begin = iter(starts(context, op == "lstm_cell", x.shape[0], [f"{s}{way}" for s in levels for way in ways]))
+        ends: list[State] = []
+        for level, suffix in enumerate(levels, 1):
+            rows = [_Cells(op, gates, f"{suffix}{way}", bool(way), columns, next(begin)) for way in ways]
+            made = [row.run(context, inputs) for row in rows]
+            ends += [state for _, state in made]
+            inputs = made[0][0]
             if both and (level < layers or context.settings["sequence"]):
-                pairs = zip(forth, back, strict=True)
+                pairs = zip(inputs, made[1][0], strict=True)
                 inputs = [_beside(context, pair, f"h{t}{suffix}_both") for t, pair in enumerate(pairs, 1)]
             if level < layers:
                 inputs = _dropped(context, inputs, suffix)
+        finish(context, ends)
         words = f"{'bidirectional ' * both}{op.removesuffix('_cell')} {context.settings['units']}"
         summary = f"{words}{f' x {layers}' if layers > 1 else ''}, {positions} positions"
         if context.settings["sequence"]:
-            return _sequence(context, inputs), summary
-        return (_beside(context, ends, "last_both") if both else ends[0]), summary
+            return joined(context, inputs, 1), summary
+        last = [state.h for state in ends[-len(ways) :]]
+        return (_beside(context, last, "last_both") if both else last[0]), summary
 
     return build
 
@@ -112,21 +142,6 @@ def _dropped(context: LayerContext, inputs: list[Node], suffix: str) -> list[Nod
     return made
 
 
-def _sequence(context: LayerContext, hidden: list[Node]) -> Node:
-    """(samples, positions, features) of the hidden states, joined a few at a time."""
-    samples, units = hidden[0].shape
-    parts = [context.use("reshape", h, part=f"{h.label}_row", shape=(samples, 1, units)) for h in hidden]
-    level = 0
-    while len(parts) > 1:
-        level += 1
-        groups = [parts[i : i + JOIN] for i in range(0, len(parts), JOIN)]
-        parts = [
-            group[0] if len(group) == 1 else context.use("concat", *group, part=f"join{level}_{n}", axis=1)
-            for n, group in enumerate(groups, 1)
-        ]
-    return parts[0]
-
-
 def _layers(value: Any) -> int:
     number = integer(1)(value)
     if number > MAX_LAYERS:
@@ -135,6 +150,8 @@ def _layers(value: Any) -> int:
 
 
 def _kind(doc: str, op: str, gates: int) -> Kind:
+    lstm = op == "lstm_cell"
+    given = [name for name in PARAMETERS if lstm or name != "w_hr"]
     keys = {
         "units": Key(integer(1), None, "units = 8, for example", required=True),
         "sequence": Key(flag, False, "true: the hidden states of all positions, not only of the last"),
@@ -142,9 +159,18 @@ def _kind(doc: str, op: str, gates: int) -> Kind:
         "bidirectional": Key(flag, False, "true: also from the last position to the first, side by side"),
         "dropout": Key(real(0, 1, open_high=True), 0.0, "how much is dropped between two layers"),
         "use_bias": Key(flag, True, "false leaves the biases out"),
+        **({"proj_size": Key(integer(1), None, "h is a projection of this size, smaller than units")} if lstm else {}),
+        "lengths": LENGTHS,
+        "h0": START,
+        **(
+            {"c0": Key(START.check, None, "as h0, of the cell's state (default: as h0 where that is a word)")}
+            if lstm
+            else {}
+        ),
+        "states": ENDS,
         **settings_of(op),
-        **dict.fromkeys(PARAMETERS, GIVEN),
-        **{f"{name}_reverse": GIVEN for name in PARAMETERS},
+        **dict.fromkeys(given, GIVEN),
+        **{f"{name}_reverse": GIVEN for name in given},
         "init": INIT,
         "bias_init": BIAS_INIT,
         "train": TRAIN,

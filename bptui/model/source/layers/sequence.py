@@ -12,8 +12,8 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag, integer, optional, real
 from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext, activation
+from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, there
 
-AXES = "samples, positions, features"
 HEADS = Key(integer(1), 1, "how many, each with its share of the features")
 DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each training step")
 CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
@@ -127,8 +127,12 @@ def transformer(context: LayerContext, x: Node) -> tuple[Node, str]:
 
 
 def pooled(context: LayerContext, x: Node) -> tuple[Node, str]:
-    """The mean over all positions: (samples, features)."""
+    """The mean over all positions, or over those that a sample has: (samples, features)."""
     context.rank(x, AXES)
+    if (seen := there(context, x)) is not None:
+        total = context.use("sum", emptied(context, x, seen), part="total", axis=1)
+        count = context.use("sum", seen, part="count", axis=1, keepdims=True)
+        return context.use("div", total, count, part="a"), "mean of the positions of each sample"
     return context.use("mean", x, part="a", axis=1), f"mean of {prod(x.shape[1:2])} positions"
 
 
@@ -185,5 +189,5 @@ KINDS: Mapping[str, Kind] = {
         },
         transformer,
     ),
-    "mean_positions": Kind("the mean over all positions", {}, pooled),
+    "mean_positions": Kind("the mean over all positions", {"lengths": LENGTHS}, pooled),
 }

@@ -30,7 +30,7 @@ def read(text, wanted=LABELS):
 
 
 def test_classes_by_name_become_numbers_as_they_sort_and_the_index_is_left_out():
-    inputs, targets, notes = read(IRIS)
+    inputs, targets, notes, *_ = read(IRIS)
     assert inputs.tolist() == [[5.0, 3.4], [4.8, 3.0], [6.4, 3.1], [7.1, 3.0]]
     assert targets.tolist() == [[0], [0], [1], [2]]
     assert notes == (
@@ -48,7 +48,7 @@ def test_classes_have_the_order_that_is_given():
 
 
 def test_the_class_may_stand_first_and_count_from_1():
-    inputs, targets, notes = read(FIRST, Wanted((0,), labels=True))
+    inputs, targets, notes, *_ = read(FIRST, Wanted((0,), labels=True))
     assert inputs[0].tolist() == [5.0, 3.4]
     assert targets.ravel().tolist() == [1, 1, 2, 3]
     assert notes == ('the smallest class is 1, and they count from 0: classes = "sorted" takes those as class numbers',)
@@ -70,7 +70,7 @@ def test_columns_by_name_and_by_number_from_either_end():
 def test_a_row_in_which_a_value_is_missing_is_told_or_left_out():
     with pytest.raises(UserError, match=r"line 3: '\?' in column 'hp' is no value \(missing = \"skip\" leaves 3 such"):
         read(GAPS, Wanted(("mpg",)))
-    inputs, targets, notes = read(GAPS, Wanted(("mpg",), missing="skip"))
+    inputs, targets, notes, *_ = read(GAPS, Wanted(("mpg",), missing="skip"))
     assert (inputs.tolist(), targets.tolist()) == ([[8, 130], [4, 90]], [[18], [30]])
     assert notes[-1] == "3 rows with a missing value are left out: lines 3, 4, 5"
     assert len(read(GAPS, Wanted(("mpg",), skip=("hp",))).inputs) == 5, "nothing is missing in what is read"
@@ -111,7 +111,7 @@ def test_a_header_of_numbers_and_words_is_one_where_numbers_follow():
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.sampled_from("abc")), min_size=1, max_size=8))
 def test_what_was_written_is_read(rows):
     text = "".join(f"{x!r},{y!r},{name}\n" for x, y, name in rows)
-    inputs, targets, _ = read(text)
+    inputs, targets, *_ = read(text)
     assert np.array_equal(inputs, [[x, y] for x, y, _ in rows])
     names = sorted({name for *_, name in rows})
     assert [names[int(number)] for number in targets.ravel()] == [name for *_, name in rows]
@@ -120,7 +120,7 @@ def test_what_was_written_is_read(rows):
 @given(st.text(alphabet="abc,;\n\t\"'01.?-eN ", max_size=60))
 def test_any_text_is_a_table_or_one_line(text):
     try:
-        inputs, targets, notes = read(text, Wanted(labels=True, missing="skip"))
+        inputs, targets, notes, *_ = read(text, Wanted(labels=True, missing="skip"))
     except UserError:  # is one line by itself
         return
     assert len(inputs) == len(targets) > 0

@@ -96,10 +96,10 @@ def test_csv_with_and_without_header_and_other_separators(tmp_path: Path):
     for name, text in (("a", "x1,x2,t\n1,2,3\n4,5,6\n"), ("b", "1,2,3\r\n\r\n4,5,6"), ("c", "1;2;3\n4;5;6\n")):
         path = tmp_path / f"{name}.csv"
         path.write_text(text)
-        inputs, targets, _ = from_file(path, "data.file")
+        inputs, targets, *_ = from_file(path, "data.file")
         assert inputs.tolist() == [[1, 2], [4, 5]]
         assert targets.tolist() == [[3], [6]]
-    inputs, targets, _ = from_file(tmp_path / "a.csv", "data.file", Wanted(("x1", "t")))
+    inputs, targets, *_ = from_file(tmp_path / "a.csv", "data.file", Wanted(("x1", "t")))
     assert (inputs.tolist(), targets.tolist()) == ([[2], [5]], [[1, 3], [4, 6]])
     assert from_file(tmp_path / "a.csv", "data.file", Wanted(2))[1].tolist() == [[2, 3], [5, 6]]
 
@@ -162,7 +162,7 @@ def test_an_npz_of_many_arrays_is_refused(tmp_path: Path):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_on_any_system(tmp_path: Path, end: str):
     (tmp_path / "d.csv").write_bytes(end.join(["a,b", '"1",2', "", "3,4", ""]).encode())
-    inputs, targets, _ = from_file(tmp_path / "d.csv", "data.file")
+    inputs, targets, *_ = from_file(tmp_path / "d.csv", "data.file")
     assert (inputs.tolist(), targets.tolist()) == ([[1], [3]], [[2], [4]])
 
 

@@ -68,6 +68,8 @@ CASES = [
     ("gru", LINES, {"units": 2, "bidirectional": True}, (3, 4)),
     ("lstm", LINES, {"units": 2, "bidirectional": True, "layers": 2, "sequence": True}, (3, 5, 4)),
     ("rnn", LINES, {"units": 2, "layers": 3, "dropout": 0.25, "use_bias": False}, (3, 2)),
+    ("lstm", LINES, {"units": 3, "proj_size": 2, "h0": "learned", "states": True, "layers": 2}, (3, 2)),
+    ("gru", LINES, {"units": 2, "h0": [[0.5, -0.25]], "sequence": True}, (3, 5, 2)),
 ]  # fmt: skip
 
 

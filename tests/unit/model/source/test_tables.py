@@ -27,7 +27,7 @@ def test_each_target_is_the_character_after_its_input(positions):
 
 
 def test_text_in_a_file():
-    inputs, targets, size, _ = found(text="abab", positions=2, batch_size=2)
+    inputs, targets, size, *_ = found(text="abab", positions=2, batch_size=2)
     assert inputs.tolist() == [[0, 1], [1, 0]]
     assert targets.tolist() == [[1, 0], [0, 1]]
     assert size == 2

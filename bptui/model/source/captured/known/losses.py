@@ -14,7 +14,6 @@ from bptui.model.source.captured.known.common import (
     finished,
     finite,
     reduced,
-    shape_of,
     stretched,
     values,
     whole,
@@ -172,10 +171,8 @@ def multi_margin(
     u: Call, input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
 ) -> Node:  # fmt: skip
-    if p != 1 or weight is not None:
-        u.lacks("multi_margin_loss with a power or weights")
-    settings = {"reduction": reduced(reduction, size_average, reduce), "margin": margin}
-    return _classes(u, "multi_margin", input, target, None, None, settings)
+    settings = {"reduction": reduced(reduction, size_average, reduce), "margin": margin, "p": p}
+    return _classes(u, "multi_margin", input, target, weight, None, settings)
 
 
 # -------------------------------------------------------------------------------------------- margins and distances
@@ -188,8 +185,9 @@ def margin_ranking(
     u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Node:  # fmt: skip
-    less = u.use("mul", u.use("neg", target), u.use("sub", input1, input2))
-    return finished(u, _at_least_0(u, u.use("add", less, margin)), reduced(reduction, size_average, reduce))
+    finite(u, target, *((input1, input2) if u.node(target).wants_grad else ()))
+    reduction = reduced(reduction, size_average, reduce)
+    return u.use("margin_ranking", *alike(u, input1, input2, target), margin=margin, reduction=reduction)
 
 
 @known(F + "triplet_margin_loss")
@@ -205,9 +203,9 @@ def triplet_margin(
     return finished(u, _at_least_0(u, less), reduced(reduction, size_average, reduce))
 
 
-def _is(u: Call, target: Ref, number: int, wanted: bool = True) -> Node:
-    """Where the target is that number, or is not."""
-    return condition(u, target.shape, lambda: (values(u, target) == number) == wanted)
+def _is(u: Call, target: Ref, number: int) -> Node:
+    """Where the target is that number."""
+    return condition(u, target.shape, lambda: values(u, target) == number)
 
 
 @known(F + "cosine_embedding_loss")
@@ -232,11 +230,8 @@ def hinge_embedding(
     u: Call, input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Node:  # fmt: skip
-    """x where the target is not -1, what x is below the margin where it is not 1."""
-    same, other = (_is(u, target, n, False) for n in (-1, 1))
-    first = u.use("where", same, input, 0.0)
-    second = u.use("where", other, _at_least_0(u, u.use("sub", margin, input)), 0.0)
-    return finished(u, u.use("add", first, second), reduced(reduction, size_average, reduce))
+    reduction = reduced(reduction, size_average, reduce)
+    return u.use("hinge_embedding", *alike(u, input, target), margin=margin, reduction=reduction)
 
 
 @known(F + "poisson_nll_loss")
@@ -244,15 +239,7 @@ def poisson_nll(
     u: Call, input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Any = None,
     eps: float = 1e-8, reduce: Any = None, reduction: str = "mean",
 ) -> Node:  # fmt: skip
-    """exp(x) - t·x, or x - t·log(x + eps); in full with Stirling's estimate of log(t!) where t is above 1."""
-    if log_input:
-        terms = u.use("sub", u.use("exp", input), u.use("mul", target, input))
-    else:
-        terms = u.use("sub", input, u.use("mul", target, u.use("log", u.use("add", input, eps))))
-    if full:
-        logs = u.use("log", target)
-        stirling = u.use("add", u.use("sub", u.use("mul", target, logs), target), 0.5 * float(np.log(2 * np.pi)))
-        stirling = u.use("add", stirling, u.use("mul", logs, 0.5))
-        above = condition(u, shape_of(target), lambda: values(u, target) > 1)
-        terms = u.use("add", terms, u.use("where", above, stirling, 0.0))
-    return finished(u, terms, reduced(reduction, size_average, reduce))
+    if full and u.node(target).wants_grad:
+        finite(u, target)
+    reduction, pair = reduced(reduction, size_average, reduce), alike(u, input, target)
+    return u.use("poisson_nll", *pair, reduction=reduction, log_input=log_input, full=full, eps=eps)

@@ -20,11 +20,14 @@ State = list[Any]
 
 
 def _cell(u: Call, kind: str, x: Any, state: State, weights: Sequence[Any]) -> State:
-    """The state after one step. weights: of the input, of h, and the biases of both, if any."""
+    """The state after one step. weights: of the input, of h, and the biases of both, if any; of an LSTM whose h is a
+    projection, its weight at last."""
     if kind == "lstm":
+        if len(weights) == 3:  # no biases, and a projection
+            weights = [*weights[:2], u.number(0.0), u.number(0.0), weights[2]]
         y = u.use("lstm_cell", x, *state, *weights)
-        hidden = state[0].shape[-1]
-        return [part(u, y, -1, slice(0, hidden)), part(u, y, -1, slice(hidden, 2 * hidden))]
+        hidden, units = (s.shape[-1] for s in state)
+        return [part(u, y, -1, slice(0, hidden)), part(u, y, -1, slice(hidden, hidden + units))]
     if kind == "gru":
         return [u.use("gru_cell", x, state[0], *weights)]
     return [u.use("rnn_cell", x, state[0], *weights, nonlinearity=kind.removeprefix("rnn_"))]
@@ -47,10 +50,11 @@ class Layers:
     count: int
     dropout: float
     both: bool
+    projected: bool = False
 
     def of(self, layer: int, way: int) -> Sequence[Any]:
         """The weights of a layer, one way."""
-        per = 4 if self.biases else 2
+        per = (4 if self.biases else 2) + self.projected
         n = (layer * (2 if self.both else 1) + way) * per
         return self.weights[n : n + per]
 
@@ -121,7 +125,7 @@ def _recurrent(kind: str) -> Entry:
         u: Call, input: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float, train: bool,
         bidirectional: bool, batch_first: bool,
     ) -> list[Node]:  # fmt: skip
-        layers = Layers(kind, params, has_biases, num_layers, dropout if train else 0.0, bidirectional)
+        layers = Layers(kind, params, has_biases, num_layers, dropout if train else 0.0, bidirectional, _projected(hx))
         axis = 1 if batch_first else 0
         steps = [part(u, input, axis, t) for t in range(input.shape[axis])]
         outs, ends = _run(u, steps, hx if isinstance(hx, list) else [hx], layers)
@@ -131,7 +135,7 @@ def _recurrent(kind: str) -> Entry:
         u: Call, data: Any, batch_sizes: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: float,
         train: bool, bidirectional: bool,
     ) -> list[Node]:  # fmt: skip
-        layers = Layers(kind, params, has_biases, num_layers, dropout if train else 0.0, bidirectional)
+        layers = Layers(kind, params, has_biases, num_layers, dropout if train else 0.0, bidirectional, _projected(hx))
         stops = np.cumsum(values(u, batch_sizes)).tolist()
         steps = [part(u, data, 0, slice(*pair)) for pair in zip([0, *stops], stops, strict=False)]
         outs, ends = _run(u, steps, hx if isinstance(hx, list) else [hx], layers)
@@ -142,6 +146,11 @@ def _recurrent(kind: str) -> Entry:
         return (packed if whole(given[0]) else padded)(u, input, *given, **more)
 
     return entry
+
+
+def _projected(hx: Any) -> bool:
+    """Is h a projection of what an LSTM's cell makes, of another size than c?"""
+    return isinstance(hx, list) and hx[0].shape[-1] != hx[1].shape[-1]
 
 
 def _last(u: Call, ends: list[State]) -> list[Node]:

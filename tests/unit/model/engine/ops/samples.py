@@ -49,7 +49,11 @@ class Use:
                 found.append(labels)
             elif name in ("weight", "pos_weight") and name in row.fixed:
                 found.append(rng.uniform(0.2, 1.8, shape))
-            elif name in row.fixed and row.name not in WITHOUT:
+            elif row.name == "one_hot":
+                found.append(rng.integers(-1, self.attributes["classes"] + 1, shape).astype(float))
+            elif row.name in ("hinge_embedding", "margin_ranking") and name == "target":
+                found.append(rng.choice([-1.0, 1.0], shape))
+            elif name in row.fixed and (row.name not in WITHOUT or row.name.startswith("logical")):
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
@@ -65,11 +69,11 @@ MAPS = [name for name, row in ops.OPS.items() if row.input_names == ("x",) and r
 PAIRS = [name for name, row in ops.OPS.items() if row.input_names == ("a", "b") and row.elementwise]
 POINTWISE = [
     "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
-    "soft_margin",
+    "soft_margin", "log_cosh", "mape", "hinge_embedding", "poisson_nll", "tweedie", "sigmoid_focal",
 ]  # fmt: skip
 WITHIN_1 = {"asin", "acos"}
-POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div"}
-CLASSES = ["cross_entropy", "nll", "multi_margin"]
+POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}
+CLASSES = ["cross_entropy", "nll", "multi_margin", "focal"]
 REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsumexp"]
 
 
@@ -103,6 +107,21 @@ def uses():
             yield Use(name, shapes, positive=name in POSITIVE)
     for shapes in (((3, 4), (3, 4), (4,)), ((3, 1), (1, 4), ()), ((4,), (2, 3, 4), (3, 1)), ((), (), ())):
         yield Use("where", shapes)
+    for shapes in (((3, 4), (3, 4), ()), ((3, 1), (4,), ()), ((4,), (2, 3, 4), ()), ((), (), ()), ((0, 3), (3,), ())):
+        yield Use("masked_fill", shapes)
+    for name in ("argmax", "argmin"):
+        for shape, given in (
+            ((3, 4), {}),
+            ((3, 4), {"axis": 1}),
+            ((2, 3, 4), {"axis": -2, "keepdims": True}),
+            ((2, 3), {"keepdims": True}),
+            ((5,), {"axis": 0}),
+            ((), {}),
+            ((3, 1), {"axis": 1}),
+        ):
+            yield Use(name, (shape,), given)
+    for shape, classes in (((3,), 4), ((2, 3), 2), ((), 3), ((0,), 2)):
+        yield Use("one_hot", (shape,), {"classes": classes})
     yield Use("dropout", ((3, 4), (3, 4)), {"p": 0.25})
     yield Use("dropout", ((), ()))
     for shape in ((3, 4), ()):
@@ -303,6 +322,14 @@ def uses():
         yield Use(name, ((5,), (5,)), {}, name in POSITIVE)
     yield Use("huber", ((3, 4), (3, 4)), {"delta": 0.7})
     yield Use("smooth_l1", ((3, 4), (3, 4)), {"beta": 0.7})
+    yield Use("hinge_embedding", ((3, 4), (3, 4)), {"margin": 0.6})
+    for given in ({"full": True}, {"log_input": False}, {"log_input": False, "full": True, "reduction": "none"}):
+        yield Use("poisson_nll", ((3, 4), (3, 4)), given, positive=True)
+    for given in ({"alpha": None}, {"gamma": 0.5, "reduction": "none"}, {"alpha": 0.7, "gamma": 0.0}):
+        yield Use("sigmoid_focal", ((3, 4), (3, 4)), given)
+    for given in ({}, {"margin": 0.6, "reduction": "none"}, {"margin": 0.3, "reduction": "sum"}):
+        yield Use("margin_ranking", ((3, 4), (3, 4), (3, 4)), given)
+    yield Use("margin_ranking", ((5,), (5,), (5,)))
     yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": "batchmean"}, positive=True)
     for reduction in ("mean", "none", "batchmean"):
         yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": reduction, "log_target": True})
@@ -323,7 +350,11 @@ def uses():
         ):
             yield Use(name, (shape, labels), given)
     yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
-    for name in ("cross_entropy", "nll"):
+    for given in ({"p": 2}, {"p": 2, "reduction": "none", "margin": 0.6}, {"reduction": "sum"}):
+        yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
+    for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
+        yield Use("focal", ((3, 4), (3,)), given)
+    for name in ("cross_entropy", "nll", "focal"):
         for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
             left_out = {**given, "ignore_index": -1}
             yield Use(name, ((3, 4), (3,), (4,)), given)

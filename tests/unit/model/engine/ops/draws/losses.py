@@ -72,7 +72,7 @@ def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> C
     """A loss over classes, which are axis 1 (of a vector: the only one)."""
 
     def make(random: Random) -> Case:
-        flat = op == "multi_margin"
+        flat, weighable = op == "multi_margin", op != "multi_margin" or chance(random)
         shape = shape_of(random, 1, 2 if flat else 4, empty=False)
         at = min(1, len(shape) - 1)
         labels = random.integers(0, shape[at], shape[:at] + shape[at + 1 :])
@@ -80,7 +80,7 @@ def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> C
         if chance(random, 0.8):
             given["reduction"] = pick(random, "mean", "sum", "none")
         inputs = {name: numbers(random, shape) * pick(random, 1, 1, 1 if flat else 30), "labels": labels}
-        if not flat and chance(random, 0.4):
+        if weighable and chance(random, 0.4):
             inputs["weight"] = positive(random, shape[at])
         if not flat and labels.ndim and chance(random, 0.4):
             given["ignore_index"] = pick(random, -100, -1, 0, shape[at] - 1) if shape[at] > 1 else -100
@@ -94,6 +94,68 @@ def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> C
         return Case(op, inputs, run, given)
 
     return make
+
+
+def signed(op: str, call: str, names: tuple[str, ...], margin: tuple[float, ...]) -> Callable[[Random], Case]:
+    """A loss whose last input is -1 or 1."""
+
+    def make(random: Random) -> Case:
+        shape = shape_of(random)
+        inputs = {name: numbers(random, shape) for name in names}
+        given = {"margin": pick(random, *margin)} if chance(random) else {}
+        if chance(random, 0.8):
+            given["reduction"] = pick(random, "mean", "sum", "none")
+        inputs["target"] = random.choice([-1.0, 1.0], shape)
+        return Case(op, inputs, lambda torch, *x: getattr(torch.nn.functional, call)(*x, **given), given)
+
+    return make
+
+
+def terms(op: str, names: tuple[str, str], one: Callable[..., Any], draw: Any = numbers, **more: Any) -> Any:
+    """A loss that PyTorch has not: the mean, the sum or each of one(torch, prediction, target, **settings)."""
+
+    def make(random: Random) -> Case:
+        shape, reduction = shape_of(random), pick(random, "mean", "sum", "none")
+        given = {name: value(random) for name, value in more.items()}
+
+        def call(torch: Any, p: Any, t: Any) -> Any:
+            each = one(torch, p, t, **given)
+            return each if reduction == "none" else getattr(each, reduction)()
+
+        inputs = dict(zip(names, (draw(random, shape), draw(random, shape)), strict=True))
+        return Case(op, inputs, call, {**given, "reduction": reduction})
+
+    return make
+
+
+def poisson_nll(random: Random) -> Case:
+    made = compared("poisson_nll", "poisson_nll_loss", ("rate", "target"), positive, log_input=chance, full=chance)
+    return made(random)
+
+
+def _sigmoid_focal(torch: Any, x: Any, t: Any, alpha: float | None, gamma: float) -> Any:
+    """As torchvision has it, but for its alpha below 0, which is None here."""
+    p, t = torch.sigmoid(x), t.detach()
+    each = torch.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+    each = each * (1 - p * t - (1 - p) * (1 - t)) ** gamma
+    return each if alpha is None else each * (alpha * t + (1 - alpha) * (1 - t))
+
+
+def focal(random: Random) -> Case:
+    made = classes("focal", "cross_entropy", "logits")(random)
+    gamma, reduction = float(pick(random, 0.0, 1.0, 2.0, 3.5)), made.given.get("reduction", "mean")
+
+    def run(torch: Any, x: Any, y: Any, weight: Any = None) -> Any:
+        cross_entropy = torch.nn.functional.cross_entropy
+        left_out = made.given.get("ignore_index", -100)
+        each = cross_entropy(x, y, reduction="none", ignore_index=left_out)
+        each = (1 - torch.exp(-each)) ** gamma * each
+        weights = torch.ones(x.shape[min(1, x.ndim - 1)], dtype=x.dtype) if weight is None else weight.detach()
+        weights = torch.where(y == left_out, 0, weights[torch.where(y == left_out, 0, y)])
+        each = each * weights
+        return each if reduction == "none" else each.sum() / (weights.sum() if reduction == "mean" else 1)
+
+    return Case("focal", made.inputs, run, {**made.given, "gamma": gamma})
 
 
 def cross_entropy(random: Random) -> Case:
@@ -124,5 +186,17 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "soft_margin": soft_margin,
     "cross_entropy": cross_entropy,
     "nll": classes("nll", "nll_loss", "log_probs"),
-    "multi_margin": classes("multi_margin", "multi_margin_loss", "scores", margin=lambda r: float(pick(r, 0.5, 1, 2))),
+    "multi_margin": classes("multi_margin", "multi_margin_loss", "scores", margin=lambda r: float(pick(r, 0.5, 1, 2)),
+                            p=lambda r: pick(r, 1, 2)),
+    "poisson_nll": poisson_nll,
+    "hinge_embedding": signed("hinge_embedding", "hinge_embedding_loss", ("distance",), (0.5, 1.0, 2.0)),
+    "margin_ranking": signed("margin_ranking", "margin_ranking_loss", ("x1", "x2"), (0.0, 0.5, -0.5)),
+    "log_cosh": terms("log_cosh", _PAIR, lambda torch, p, t: torch.log(torch.cosh(p - t))),
+    "mape": terms("mape", _PAIR, lambda torch, p, t, eps: (p - t).abs() / t.abs().clamp_min(eps),
+                  lambda r, s: r.uniform(-2, 2, s), eps=lambda r: pick(r, 0.1, 0.3, 1.0)),
+    "tweedie": terms("tweedie", ("rate", "target"), lambda torch, p, t, power: p ** (2 - power) / (2 - power)
+                     - t * p ** (1 - power) / (1 - power), positive, power=lambda r: pick(r, 1.1, 1.5, 1.9)),
+    "sigmoid_focal": terms("sigmoid_focal", ("logits", "target"), _sigmoid_focal, lambda r, s: r.uniform(0, 1, s),
+                           alpha=lambda r: pick(r, None, 0.25, 0.7), gamma=lambda r: pick(r, 0.0, 0.5, 2.0)),
+    "focal": focal,
 }  # fmt: skip

@@ -180,6 +180,15 @@ def recurrent(t: Draw) -> None:
             cell(x, state, t(gates * 3, 4), t(gates * 3, 3)),
             cell(x, state, t(gates * 3, 4), t(gates * 3, 3), t(gates * 3), t(gates * 3)),
         )
+    for biases, both in ((True, False), (False, True)):
+        ways, weights = 2 if both else 1, []
+        for features in (4, 2 * ways):
+            for _ in range(ways):
+                weights += [t(12, features), t(12, 2), *([t(12), t(12)] if biases else []), t(2, 3)]
+        state = t(2 * ways, 5, 2), t(2 * ways, 5, 3)
+        torch._VF.lstm(t(3, 5, 4), state, weights, biases, 2, 0.0, True, both, False)
+        state = t(2 * ways, 4, 2), t(2 * ways, 4, 3)
+        torch._VF.lstm(t(9, 4), torch.tensor([4, 3, 1, 1]), state, weights, biases, 2, 0.0, True, both)
     lengths = torch.tensor([4, 2, 1])
     data, sizes = torch._VF._pack_padded_sequence(t(4, 3, 5), lengths, False)
     (
@@ -250,6 +259,8 @@ def losses(t: Draw) -> None:
             F.multi_margin_loss(t(3, 4), labels % 4, reduction=reduction),
         )
         F.multi_margin_loss(t(3, 4), labels % 4, margin=0.5, reduction=reduction)
+        F.multi_margin_loss(t(3, 4), labels % 4, 2, 0.5, t.positive(4), reduction=reduction)
+        F.hinge_embedding_loss(t(2, 3), sign, 0.4, reduction=reduction)
     (
         F.kl_div(t(3, 4), t(3, 4).softmax(1), reduction="batchmean"),
         F.mse_loss(t(3), t(3), size_average=False),

@@ -1,0 +1,141 @@
+"""Cross-entropies in which what is right already counts less: sigmoid_focal, focal (Lin et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes
+from bptui.model.engine.calls import Backward, Emit
+from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.common import literal, optional, over, real
+from bptui.model.engine.ops.cross_entropy import log_softmax
+from bptui.model.engine.ops.labels import (
+    ATTRIBUTES,
+    IGNORE,
+    WEIGHTED,
+    ClassIndices,
+    class_axis,
+    classes_last,
+    column,
+    label_bounds,
+    labels_shape,
+    leave_out,
+    reduce_terms,
+    samples_of,
+    subtract_at,
+    target_last,
+    term_weights,
+    terms_for,
+)
+from bptui.model.engine.ops.likelihood import bce_of_logits
+from bptui.model.engine.ops.pointwise import Term, Texts, loss
+from bptui.model.engine.ops.special import sigmoid
+
+GAMMA = Attribute(2.0, real(0), static=False)
+
+
+# ------------------------------------------------------------------------------------------------------- sigmoid_focal
+def _focal_text(signature: Signature, words: Texts) -> str:
+    p, t, alpha = words["p"], words["t"], signature["alpha"]
+    share = "" if alpha is None else f"({literal(alpha)}*{t} + (1 - {literal(alpha)})*(1 - {t}))*"
+    wrong = f"({t}/(1 + exp({p})) + (1 - {t})/(1 + exp(-{p})))"
+    return f"{share}{wrong}**gamma*(log(1 + exp({p})) - {t}*{p})"
+
+
+def _share(t: Any, alpha: float | None) -> Any:
+    return 1 if alpha is None else t * (2 * alpha - 1) + (1 - alpha)
+
+
+def _wrong(p: Any, t: Any) -> Any:
+    """The probability of what is wrong, without 1 less something."""
+    return sigmoid(-p) * t + sigmoid(p) * (1 - t)
+
+
+def _focal(p: Any, t: Any, alpha: float | None, gamma: float) -> Any:
+    return bce_of_logits(p, t) * np.power(_wrong(p, t), gamma) * _share(t, alpha)
+
+
+def _focal_slope(p: Any, t: Any, alpha: float | None, gamma: float) -> Any:
+    """The slope of the cross-entropy, and that of the factor before it: w' = (1 - 2t)·σ(x)·σ(-x)."""
+    wrong, right = _wrong(p, t), sigmoid(p) - t
+    if gamma == 0:
+        return right * _share(t, alpha)
+    turn = sigmoid(p) * sigmoid(-p) * (1 - t * 2)
+    more = np.power(wrong, gamma - 1) * turn * bce_of_logits(p, t) * gamma
+    return (np.power(wrong, gamma) * right + more) * _share(t, alpha)
+
+
+# --------------------------------------------------------------------------------------------------------------- focal
+def _classes_definition(signature: Signature) -> str:
+    use = ClassIndices(signature, "logits")
+    own, every = use.at(use.label), f"sum(exp({use.at('k')}){over(['k'])})"
+    return use.reduced(use.weighed(f"(1 - exp({own})/{every})**gamma*(log({every}) - {own})"))
+
+
+def _classes(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+    logits, labels, *weight = inputs
+    z = classes_last(emit, logits, class_axis(attributes, logits.shape))
+    samples, classes = z.shape
+    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
+    found = samples_of(emit, labels, weight[0] if weight else None, classes, attributes)
+    slopes = emit.temp((samples,))
+    if z.size:
+        logs = log_softmax(emit, z, shifted, p)
+        emit(_terms, shifted, logs, p, found.places, attributes["gamma"], terms, slopes)
+    reduce_terms(emit, terms, out, attributes, found)
+    return p, slopes, found
+
+
+def _terms(shifted: Array, logs: Array, p: Array, places: Array, gamma: float, terms: Array, slopes: Array) -> None:
+    """Of each sample (1 - p)^γ·(-log p), and its slope by -log p: (1 - p)^γ + γ·(1 - p)^(γ - 1)·p·(-log p)."""
+    surprise = logs - shifted.reshape(-1)[places]
+    rest = -np.expm1(-surprise)
+    np.multiply(rest**gamma, surprise, terms)
+    slopes[...] = rest**gamma
+    if gamma:
+        less = np.where(surprise == 0, 0, rest ** (gamma - 1) * surprise)
+        slopes += gamma * less * p.reshape(-1)[places]
+
+
+def _classes_vjp(emit: Emit, ctx: Backward) -> None:
+    p, slopes, found = ctx.saved
+    weight, each = term_weights(emit, ctx, len(p), found), emit.temp(slopes.shape)
+    emit(np.multiply, slopes, weight, each)
+    leave_out(emit, each, found)
+    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape)) as d:
+        if d.size:
+            emit(np.multiply, p, column(each), d)
+            emit(subtract_at, d, found.places, each)
+            leave_out(emit, d, found)
+
+
+OPS = (
+    loss(
+        "sigmoid_focal",
+        ("logits", "target"),
+        Term(_focal_text, _focal, (_focal_slope,)),
+        "The binary cross-entropy of sigmoid(logits), each term times the probability of the wrong answer to the power "
+        "gamma, and times alpha for targets of 1, 1 - alpha for those of 0.",
+        attributes={"alpha": Attribute(0.25, optional(real(0, 1))), "gamma": GAMMA},
+        analytic=False,
+        convention="alpha = None weighs both alike; the mean over all elements",
+    ),
+    Op(
+        "focal",
+        ("logits", "labels", "weight?"),
+        _classes_definition,
+        labels_shape("logits"),
+        _classes,
+        _classes_vjp,
+        "The cross-entropy of softmax(logits) with class numbers, each term times the probability of all other classes "
+        "to the power gamma; with or without a weight of each class; samples labelled ignore_index are left out.",
+        {**ATTRIBUTES, **IGNORE, "gamma": GAMMA},
+        indices=("labels",),
+        fixed=("weight",),
+        convention=WEIGHTED,
+        bounds=label_bounds("logits"),
+    ),
+)
