@@ -210,7 +210,8 @@ def _alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 
 def _bags(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    table, i, weight, offsets = (*x, *(None,) * (4 - len(x)))
+    table, i = x[:2]
+    weight, offsets = [*x[2:], None, None][:2]
     if weight is not None and not weight.ndim:  # one number for all
         return _bags(torch, [table, i, None, offsets], s) * weight
     return torch.nn.functional.embedding_bag(i, table, offsets, mode=s["mode"], per_sample_weights=weight)

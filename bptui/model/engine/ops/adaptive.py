@@ -137,7 +137,8 @@ def _take_largest(x: Array, windows: Sequence[Windows], places: Array, out: Arra
     number = np.arange(prod(space)).reshape(space)
     for place in np.ndindex(*out.shape[-len(windows) :]):
         reads = tuple(slice(first[i], last[i]) for i, (first, last) in zip(place, windows, strict=True))
-        window = x[(..., *reads)].reshape(len(rows), -1)
+        index: Any = (Ellipsis, *reads)
+        window = x[index].reshape(len(rows), -1)
         best = window.argmax(1)
         out[(..., *place)] = window[rows, best].reshape(lead)
         places[(..., *place)] = number[reads].reshape(-1)[best].reshape(lead)
