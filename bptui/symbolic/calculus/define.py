@@ -138,7 +138,9 @@ class _Builder:
         )
         letters = {part.name for s in self.lifted for part in t.walk((s.target, s.value)) if isinstance(part, t.Name)}
         letters |= {r.index for s in self.lifted for r in _ranges(s.value)} | set(self.names.tensors)
-        letters |= set(self.names.parameters) | {part.name for part in (*self.helpers, *self.matrices)} | {name}
+        letters |= (
+            set(self.names.parameters) | {h.name for h in self.helpers} | {m.name for m in self.matrices} | {name}
+        )
         parameters = tuple(n.scalar(p) for p in self.names.parameters if p not in self.static)
         return Definition(
             self.signature, self.text, self.statements, name, out, ranges, tensors, body, tuple(self.helpers),

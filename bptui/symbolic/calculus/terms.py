@@ -14,7 +14,7 @@ import sympy as sp
 
 from bptui.model.base.errors import UserError
 from bptui.symbolic.calculus import implicit
-from bptui.symbolic.calculus.definition import Definition, Matrix, leaves
+from bptui.symbolic.calculus.definition import Definition, Helper, Matrix, leaves
 from bptui.symbolic.calculus.notation import (
     Expr,
     Piecewise,
@@ -56,7 +56,7 @@ class Differentiator:
     def __init__(self, definition: Definition, wrt: str, q: Sequence[Expr]) -> None:
         self.definition, self.wrt, self.q = definition, wrt, tuple(q)
         self.dependent = {wrt}
-        parts = (*definition.helpers, *definition.matrices)
+        parts: tuple[Helper | Matrix, ...] = (*definition.helpers, *definition.matrices)
         for _ in definition.matrices or (None,):  # a matrix may be made of helpers, and a helper of it
             for part in parts:
                 if self.touches(part.value):

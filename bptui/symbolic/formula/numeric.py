@@ -102,9 +102,9 @@ class _Walk:
             case t.Call("pi", ()):
                 return math.pi
             case t.Call(function, arguments) if function in t.MATRICES:
-                value = np.asarray(self(arguments[0], env), float)
-                shape = np.broadcast_shapes(value.shape, *(np.shape(i) for i in env.values()))
-                return matrices.OF[function](np.broadcast_to(value, shape))
+                elements: Array = np.asarray(self(arguments[0], env), float)
+                shape = np.broadcast_shapes(elements.shape, *(np.shape(i) for i in env.values()))
+                return matrices.OF[function](np.broadcast_to(elements, shape))
             case t.Call(function, arguments):
                 values = [self(a, env) for a in arguments]
                 result = _FUNCTIONS[function](*values[:2]) if len(values) > 1 else _FUNCTIONS[function](values[0])
