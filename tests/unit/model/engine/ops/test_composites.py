@@ -194,6 +194,7 @@ def test_made_of_primitives_that_fold(row):
     shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
     shapes["weight"] = {"linear": (4, 4), "bilinear": (4, 4, 4)}.get(row.name, (4,))
     shapes["bias"] = (2, 2) if "q" in row.input_names else (4,)
+    shapes["x"] = {"angle": (3, 2), "rfft2": (3, 4)}.get(row.name, (3, 4, 2) if "fft2" in row.name else shapes["x"])
     if row.name.startswith("conv"):
         axes = int(row.name[-2])
         shapes |= {"x": (2, 4, *(5,) * axes), "weight": (4, 4, *(2,) * axes)}
