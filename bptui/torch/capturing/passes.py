@@ -98,7 +98,7 @@ class Passes:
         self.gradients.running, self._outer = self._outer, None
 
     def penalty(self, asked: Asked, result: Any) -> None:
-        """Record it: an opaque event that reads whatever its gradients will be led to."""
+        """Record it: an event that reads whatever its gradients will be led to."""
         outs = [tensor for tensor in tensors(result) if self.values.known(tensor) is None]
         inputs: dict[Edge, int] = {}
         for node in {tensor.grad_fn for tensor in outs if tensor.grad_fn is not None}:
@@ -107,7 +107,7 @@ class Passes:
         seeds = [seed for seed in asked.seeds if isinstance(seed, torch.Tensor)]
         read = [*map(self.values.use, (*asked.losses, *asked.inputs, *seeds)), *inputs.values()]
         made = [self.values.new(tensor) for tensor in outs]
-        event = self.journal.event("torch.autograd.grad", args, made, read)
+        event = self.journal.event("torch.autograd.grad", args, made, read, reads=list(inputs.values()))
         own = {(tensor.grad_fn, tensor.output_nr): value for tensor, value in zip(outs, made, strict=True)}
         since = max((loss.grad_fn._sequence_nr() for loss in asked.losses if loss.grad_fn is not None), default=-1)
         self.gradients.border(event.id, Border(own, inputs, since=since))
