@@ -10,9 +10,9 @@ from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
-from bptui.model.source import csv_table, custom_ops, datasets, formula, network, tables
+from bptui.model.source import assemble, csv_table, custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
-from bptui.model.source.layers import KINDS, activations, loss_kinds
+from bptui.model.source.layers import KINDS, activations, loss_kinds, penalty
 
 HEAD = """\
 # Network files
@@ -84,6 +84,13 @@ the numbers of all layers from a PyTorch `state_dict`, as safetensors, NPZ or JS
 
 In the debugger `write model.safetensors` (or `.npz`) writes the weights of the moment under these names: PyTorch's
 `load_state_dict` takes them where its modules are called as the layers are.
+"""
+
+PENALTY = """\
+Penalties on weights are operations of the loss: `data_loss`, then for each weight `layer1.weight.squared`, its sum
+and `layer1.weight.l2`, their sum `penalty`, and `loss`. There is no ½: the gradient of `l2` is 2·l2·w. The
+`weight_decay` of an
+optimizer adds its weight_decay·w in the update, and is no part of the loss.
 """
 
 CONVERT = """\
@@ -204,14 +211,15 @@ def page() -> str:
         weights = " and ".join(f"`{weight} = [1, 1, 5]`" for weight in row.input_names[2:])
         also = f" Also: {weights}." if weights else ""
         lines.append(f"- {with_settings(name, row.attributes)}: {row.doc}{also}")
-    lines += ["", "## [optimizer]", ""]
+    lines += ["", *table(penalty.NETWORK), "", PENALTY]
+    lines += ["## [optimizer]", ""]
     lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
     for name, rule in OPTIMIZERS.items():
         options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
     lines += ["", CONVERT, WEIGHTS, FORMULA, "## Limits", ""]
     lines += [
-        f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
+        f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",

@@ -41,8 +41,9 @@ ELSEWHERE: Mapping[str, str] = {
     "moving_mean": "running_mean", "moving_variance": "running_var",
 }  # fmt: skip
 """What Keras and Flax call a part."""
-_CELL = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
-_OWN_CELL = re.compile(r"([wb])_(ih|hh)(?:_(\d+))?(_reverse)?")
+_CELL = re.compile(r"(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
+_OWN_CELL = re.compile(r"([wb])_(ih|hh|hr)(?:_(\d+))?(_reverse)?")
+_START = re.compile(r"learned_[hc]0.*")
 _HEADS = ("query", "key", "value")
 
 
@@ -61,7 +62,8 @@ Module = Mapping[str, Given]
 @dataclass(frozen=True)
 class Wanted:
     """The numbers that a layer has. `turns`: the dense weights, which are (in, out) here; `optional`: what a file may
-    lack, running statistics and the ones and zeros of a normalisation that is not trained."""
+    lack, running statistics, the states that a recurrent layer starts with, and the
+    ones and zeros of a normalisation that is not trained."""
 
     layer: str
     leaves: tuple[Node, ...]
@@ -113,7 +115,7 @@ def wanted(graph: Graph) -> list[Wanted]:
             for node in leaves
             if node.role == "input" and any("_norm" in op for op, _ in readers[node.label])
         }
-        states = {node.label for node in leaves if node.role == "state"}
+        states = {node.label for node in leaves if node.role == "state" or _START.fullmatch(node.label)}
         made.append(Wanted(layer, tuple(leaves), frozenset(turns), frozenset(norm | states)))
     return made
 
