@@ -161,7 +161,7 @@ def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
         )
     if path.suffix.lower() in TABLES:
         return read_csv(read_text(path, where, MAX_CSV, "an .npz file may have more"), path.name, where, wanted)
-    raise UserError(where, f"'{path.name}' is neither a table nor .npz", ", ".join((*TABLES, ".npz")))
+    raise UserError(where, f"'{path.name}' is neither .csv nor .npz", ", ".join((*TABLES, ".npz")))
 
 
 def read_npz(path: Path, where: str) -> dict[str, Array]:
