@@ -13,6 +13,7 @@ from bptui.model.source.captured.known import (
     copies,
     derivatives,
     elementwise,
+    equations,
     functions,
     given,
     images,
@@ -42,7 +43,7 @@ from bptui.model.source.captured.known.registry import (
 __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, functions, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention,
-    recurrent, losses, copies, writing, given, derivatives,
+    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, images,
+    attention, recurrent, losses, copies, writing, given, derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

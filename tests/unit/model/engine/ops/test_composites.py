@@ -192,7 +192,7 @@ def test_made_of_primitives_that_fold(row):
     gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
     shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
     shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
-    shapes["weight"] = (4, 4) if row.name == "linear" else (4,)
+    shapes["weight"] = {"linear": (4, 4), "bilinear": (4, 4, 4)}.get(row.name, (4,))
     shapes["bias"] = (2, 2) if "q" in row.input_names else (4,)
     if row.name.startswith("conv"):
         axes = int(row.name[-2])
