@@ -115,7 +115,7 @@ def _put(found: Array, out: Array) -> None:
 def _scaled(norm: str, sign: int, n: int) -> float:
     """What the sum is multiplied by."""
     kind = norm if sign < 0 else _INVERSE[norm]
-    return {"backward": 1.0, "forward": 1 / n, "ortho": n**-0.5}[kind]
+    return {"backward": 1.0, "forward": 1 / n, "ortho": float(n) ** -0.5}[kind]
 
 
 def _summed(x: Array, n: int, axis: int, sign: int) -> Array:
