@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def _put(found: Array, out: Array) -> None:
 def _scaled(norm: str, sign: int, n: int) -> float:
     """What the sum is multiplied by."""
     kind = norm if sign < 0 else _INVERSE[norm]
-    return {"backward": 1.0, "forward": 1 / n, "ortho": float(n) ** -0.5}[kind]
+    return {"backward": 1.0, "forward": 1 / n, "ortho": 1 / sqrt(n)}[kind]
 
 
 def _summed(x: Array, n: int, axis: int, sign: int) -> Array:
