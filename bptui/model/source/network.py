@@ -20,8 +20,8 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import choice, flag, integer, optional, real
-from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.ops.common import choice, integer, optional
+from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.use import dispatched, inside
 from bptui.model.source import custom_ops, formula, layers, weights
@@ -30,6 +30,7 @@ from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.initializers import Source, drawn, fans
 from bptui.model.source.layers.context import LAYOUTS
+from bptui.model.source.optimizer_table import read_optimizer
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
 
@@ -164,7 +165,7 @@ def from_formula(
         "formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed,
         "optimizer": table,
     }  # fmt: skip
-    made = read_optimizer(Table(table, name, "optimizer"))
+    made = read_optimizer(Table(table, name, "optimizer"), [node.name for node in graph.params])
     return Network(name, graph, made, dtype, seed, document=Document(content, name))
 
 
@@ -210,22 +211,12 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     make = _from_formula if found["formula"] is not None else _from_layers
     made = make(top, found, folder)
     name = found["name"] or Path(where).stem
-    optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
+    trained = [node.name for node in made.graph.params]
+    optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"), trained)
     return Network(
         name, made.graph, optimizer, found["dtype"], found["seed"], made.batches, found["steps"], found["about"],
         found["source"], made.samples, Document(content, where, folder), made.notes,
     )  # fmt: skip
-
-
-def read_optimizer(table: Table) -> Optimizer:
-    """The optimizer of an [optimizer] table."""
-    keys = {name: Key(flag if name in FLAGS else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
-    kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
-    found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
-    try:
-        return Optimizer(**found)
-    except UserError as problem:
-        raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None
 
 
 class _Made(NamedTuple):

@@ -10,6 +10,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.source.optimizer_table import lines
 
 if TYPE_CHECKING:
     from bptui.model.debugger.breakpoints import Breakpoint, UserStop
@@ -189,7 +190,7 @@ def _network(session: Session) -> list[Line]:
 
     network, graph = session.network, session.graph
     count = sum(prod(node.shape) for node in graph.params)
-    rate = session.recorded.rate
+    rate, optimized = session.recorded.rate, lines(network.optimizer, [node.name for node in graph.params])
     unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params or rate != rate else [
         f"the learning rate {rate:g} is outside of the usual {USUAL[0]:g} to {USUAL[1]:g}: is it meant?"
     ]  # fmt: skip
@@ -201,6 +202,7 @@ def _network(session: Session) -> list[Line]:
         *(line((text, "kink")) for text in unusual),
         line(f"{len(graph.ops)} operations, {len(graph.params)} parameters with {count} numbers, {network.dtype}, "
              f"seed {network.seed}, {session.planned} training steps planned"),
+        *(line(text) for text in optimized if graph.params),
     ]  # fmt: skip
     return [*rows, *(line((layer.name, "bold"), f"  {layer.summary}") for layer in graph.layers)]
 
