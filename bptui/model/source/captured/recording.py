@@ -27,9 +27,6 @@ KEPT = 64 * 2**20
 
 Turn = tuple[Update, Group, Moved]
 
-FROZEN = Optimizer("frozen")
-"""The rule of a parameter that was not updated."""
-
 
 class CapturedRecording(Recording):
     """What a Recording answers, of a captured step."""
@@ -243,18 +240,11 @@ class CapturedRecording(Recording):
         return found[turn] if turn < len(found) else None
 
     def _known_rule(self) -> Optimizer:
-        """What its parameters were updated by, in their first updates, each by its own rule; what was not updated
-        is frozen. Where a rule is not known, the first one that is takes its place; plain SGD with a rate of 0 where
-        none is."""
-        rules = {i: rule_of(*turns[0]) for i, turns in self._turns.items() if turns}
-        known = [rule for rule in rules.values() if isinstance(rule, Optimizer)]
-        if not known:
-            return Optimizer("sgd", 0.0)
-        found: dict[str, Optimizer] = {}
-        for node in sorted(self.graph.params, key=lambda node: not isinstance(rules.get(node.id), Optimizer)):
-            rule = rules.get(node.id, FROZEN)
-            found[node.name] = rule if isinstance(rule, Optimizer) else known[0]
-        return grouped(found)
+        """What its parameters were updated by, in their first updates, each by its own rule. Where one is not known, the
+        first one that is takes its place; plain SGD with a rate of 0 where none is."""
+        rules = {node.name: rule_of(*self._turns[node.id][0]) for node in self.graph.params if node.id in self._turns}
+        known = {name: rule for name, rule in rules.items() if isinstance(rule, Optimizer)}
+        return grouped(known) if known else Optimizer("sgd", 0.0)
 
     @property
     def rate(self) -> float:

@@ -434,20 +434,6 @@ def test_a_parameter_whose_rule_nobody_knows_is_trained_on_by_the_first_ones():
     assert "is updated by the first one's" in reply.text
 
 
-def test_a_parameter_that_was_not_updated_stays():
-    record = two_layers()
-    (group,) = record.step.updates[0].groups
-    record.step.updates[0].groups = [replace(group, rows=group.rows[:-1])]
-    made = network(record)
-    history = made.training()
-    history.advance(2)
-    stays = [node.name for node in made.graph.params if made.recording.turn(node, 0) is None]
-    for node in made.graph.params:
-        same = np.array_equal(history.recording(1).after(node.name), history.recording(0).value(node.name))
-        assert same == (node.name in stays)
-    assert len(stays) == 1
-
-
 def test_a_rate_is_what_the_program_said_and_no_rule_is_made_up_for_an_optimizer_of_its_own():
     record = two_layers(rate=0.3)
     record.step.updates[0].kind = "own.Mine"
