@@ -15,7 +15,8 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
 from bptui.model.source.csv_table import Column, Read, Wanted, plain
-from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, TABLES, from_file, windows
+from bptui.model.source.initializers import drawn_value
 from bptui.model.source.plane import FEATURES, SURFACES, featured
 
 
@@ -36,6 +37,13 @@ def _targets(value: Any) -> int | tuple[Column, ...]:
     return _columns(value) if isinstance(value, list | tuple | str) else whole(value, 1)
 
 
+def one_sign(value: Any) -> str:
+    """One character that can stand between columns."""
+    if not isinstance(value, str) or len(value) != 1 or value.isalnum() or value in '\n\r"\0':
+        raise ValueError(f'expected one sign such as ";" or "|", found {kind_of(value)}')
+    return value
+
+
 def _classes(value: Any) -> str | tuple[Any, ...]:
     """The names of classes in their order, or that they are sorted."""
     if value == "sorted":
@@ -52,7 +60,9 @@ def _classes(value: Any) -> str | tuple[Any, ...]:
 
 
 DATA: Mapping[str, Key] = {
-    "inputs": Key(any_value, None, "nested lists, one entry per sample"),
+    "inputs": Key(
+        any_value, None, 'nested lists, one entry per sample; or drawn: {shape = [8, 1, 28, 28], init = "normal"}'
+    ),
     "targets": Key(any_value, None, "one per input: numbers, or class numbers for a loss that takes labels"),
     "lengths": Key(
         any_value, None, "of sequences, how many positions each sample has; layers with lengths = true end there"
@@ -61,7 +71,7 @@ DATA: Mapping[str, Key] = {
     "samples": Key(integer(1), None, "how many are drawn"),
     "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
     "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
-    "file": Key(text, None, ".csv or .npz, relative to the network file"),
+    "file": Key(text, None, ".csv (also .tsv, .txt, .data, .dat) or .npz, relative to the network file"),
     "target_columns": Key(
         _targets, 1, "of a CSV, how many of the last columns are targets, or which: names, or numbers from 0"
     ),
@@ -70,6 +80,12 @@ DATA: Mapping[str, Key] = {
         _columns, (), "of a CSV, columns that are left out; a first one that has no name and counts the rows is anyway"
     ),
     "skip_rows": Key(integer(0), 0, "of a CSV, how many lines at the top are no table"),
+    "separator": Key(
+        optional(one_sign),
+        None,
+        'of a CSV, what is between its columns, " " any number of spaces (default: what is seen)',
+    ),
+    "decimal": Key(choice(".", ","), ".", "of a CSV, how its numbers have their decimals"),
     "missing": Key(
         choice("refuse", "skip"),
         "refuse",
@@ -95,9 +111,11 @@ DATA: Mapping[str, Key] = {
 }
 
 
+INPUTS = 2**20
+"""Where the numbers of drawn inputs begin, far from those of weights."""
 SIGNED = ("hinge", "soft_margin")
 """Losses whose classes are -1 and 1."""
-CSV = ("input_columns", "skip_columns", "skip_rows", "missing", "classes")
+CSV = ("input_columns", "skip_columns", "skip_rows", "separator", "decimal", "missing", "classes")
 """What is said of a CSV file alone."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("targets",),
@@ -128,6 +146,8 @@ class Data(NamedTuple):
     batch_size: int | None
     notes: tuple[str, ...] = ()
     lengths: Array | None = None
+    classes: tuple[str, ...] = ()
+    """Their names, by number, where they have any."""
 
 
 def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Data:
@@ -146,9 +166,15 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
             if key in table and way != ways[0]:
                 raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     lengths = found["lengths"]
     if found["inputs"] is not None:
-        inputs, targets = found["inputs"], found["targets"]
+        inputs, targets = (
+            drawn_value(Table(given, table.where, table.at(key).partition(": ")[2]), seed, number)
+            if isinstance(given := found[key], Mapping)
+            else given
+            for number, key in enumerate(("inputs", "targets"), INPUTS)
+        )
         inputs = array(inputs, table.at("inputs"))
     elif found["dataset"]:
         make, samples, noise = DATASETS[found["dataset"]]
@@ -165,7 +191,7 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
-        inputs, targets, notes, stored = _from_file(table, found, folder, labels)
+        inputs, targets, notes, stored, classes = _from_file(table, found, folder, labels)
         lengths = stored if lengths is None else lengths
         if drawn_for in SIGNED and found["classes"] is not None:
             targets = 2 * targets - 1
@@ -200,9 +226,8 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     size = found["batch_size"]
     if size is not None and size > len(inputs):
         raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    return Data(
-        inputs, targets, size, notes, None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
-    )
+    ends = None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
+    return Data(inputs, targets, size, notes, ends, classes)
 
 
 def _lengths(given: Any, inputs: Array, where: str) -> Array:
@@ -224,12 +249,12 @@ def _lengths(given: Any, inputs: Array, where: str) -> Array:
 
 def _from_file(table: Table, found: Mapping[str, Any], folder: Path | None, labels: bool) -> Read:
     path = Path(found["file"]) if folder is None else folder / found["file"]
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in TABLES:
         for key in CSV:
             if key in table:
-                raise UserError(table.at(key), f"is for a .csv file, not for '{path.name}'", "leave it out")
+                raise UserError(table.at(key), f"is for a table such as a .csv, not for '{path.name}'", "leave it out")
     wanted = Wanted(
         found["target_columns"], found["input_columns"], found["skip_columns"], found["skip_rows"], found["missing"],
-        found["classes"], labels,
+        found["classes"], labels, found["separator"], found["decimal"],
     )  # fmt: skip
     return from_file(path, table.at("file"), wanted)

@@ -18,6 +18,7 @@ from bptui.model.engine.optimizers import Optimizer, grouped
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.known import DERIVATIVE
 from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
 from bptui.model.source.captured.updates import known_kind, rule_of
@@ -217,7 +218,10 @@ class CapturedRecording(Recording):
         return found
 
     def added(self, event: Event, source: int) -> Array | None:
-        """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
+        """What an event was seen to add to the gradient of a node; None where that was not recorded by itself: where a
+        derivative is derived again, both run through the same nodes of autograd, and what is seen there is of both."""
+        if event.name == DERIVATIVE and not set(self.captured.nodes_of[event.id]) & self.captured.unknown.keys():
+            return None
         backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
         parts = (part for value in values for b in backwards for part in b.parts.get((event.id, value), ()))
         return _sum([self.record.array(part) for part in parts])
@@ -240,9 +244,10 @@ class CapturedRecording(Recording):
         return found[turn] if turn < len(found) else None
 
     def _known_rule(self) -> Optimizer:
-        """What its parameters were updated by, in their first updates, each by its own rule. Where one is not known, the
-        first one that is takes its place; plain SGD with a rate of 0 where none is."""
-        rules = {node.name: rule_of(*self._turns[node.id][0]) for node in self.graph.params if node.id in self._turns}
+        """What its parameters were updated by, in their first updates, each by its own rule. Where one is not known,
+        the first one that is takes its place; plain SGD with a rate of 0 where none is."""
+        turns = {node.name: self._turns[node.id] for node in self.graph.params if node.id in self._turns}
+        rules = {name: rule_of(*updates[0]) for name, updates in turns.items()}
         known = {name: rule for name, rule in rules.items() if isinstance(rule, Optimizer)}
         return grouped(known) if known else Optimizer("sgd", 0.0)
 
