@@ -5,6 +5,7 @@ from typing import Any
 from bptui.model.base.errors import UserError as UserError
 from bptui.python import Tensor as Tensor
 from bptui.python import check as check
+from bptui.python import d as d
 from bptui.python import data as data
 from bptui.python import debug as debug
 from bptui.python import grads as grads

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import CONCEALED, concealed
 from bptui.model.base.types import Array
@@ -73,7 +74,7 @@ class Paths:
     sum     of all products;  rest  of those that are not among the best
     gradient  what the backward pass recorded, None where it did not
     shared  the edges that all paths have in common
-    eps     the distance from 1 to the next number of the recording's precision;  size  the sum of all sizes
+    eps     the distance from 1 to the next number of the coarsest kind on the way;  size  the sum of all sizes
     unsure  what of the sum may be rounding inside of the local derivatives, where it is not the gradient at once
     """
 
@@ -95,7 +96,7 @@ class Paths:
         """How far the sum may be from the gradient: the part of all that is added that the check allows of a derivative
         (`symbolic.check.tolerance`), and what factors have lost that are differences of numbers much larger than they
         (softmax's y*(1 - y), where y is next to 1)."""
-        return (1e-9 if self.eps < 1e-12 else 1e-4) * self.size + self.unsure
+        return (1e-9 if self.eps < 1e-12 else max(1e-4, 16 * self.eps)) * self.size + self.unsure
 
     @property
     def equal(self) -> bool | None:
@@ -128,7 +129,7 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
         everything = total(products)
     shown = total([path.product for path in best])
     recorded = recording.grad(node)
-    dtype = np.dtype(np.float64) if recorded is None else recorded.dtype
+    met = {recording.dtype(each) for each in (node, *between(recording.graph, node.id))}
     made = Paths(
         node,
         element,
@@ -139,7 +140,7 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
         0.0 if count <= len(best) else everything - shown,
         None if recorded is None else float(recorded[element]),
         found.shared(start) if count else (),
-        float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52,
+        max(kinds.eps(kind) for kind in (*(met & {*kinds.KINDS}), "float64")),
         found.size.get(start, 0.0),
     )
     return made if made.equal is not False else replace(made, unsure=found.unsure(start, local))

@@ -4,7 +4,8 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
+the loss.
 """
 
 from __future__ import annotations
@@ -269,6 +270,8 @@ class Reader(Literals):
         if hints.module(node) and node.func.id not in self.builder.own:
             self.fail(node, f"'{node.func.id}' is a module", hints.layer(node.func.id))
         word = self.name(node.func)
+        if word == "d" and word not in self.builder.own:
+            return self.derivative(node, depth, name)
         if word in hints.CALLS and word not in self.builder.own:
             self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
         op = self.builder.find(word, self.builder.place(self.at(node)))
@@ -309,6 +312,13 @@ class Reader(Literals):
         for missing in (n for n in wanted if n not in places):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
         return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, attributes)
+
+    def derivative(self, node: ast.Call, depth: int, name: str | None) -> Node:
+        """`d(u, x)`: the derivative of the sum of u by x, as operations."""
+        if len(node.args) != 2 or node.keywords:
+            self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
+        u, x = (self.tensor(argument, depth) for argument in node.args)
+        return self.builder.derivative(u, x, name=name, column=self.at(node))
 
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
