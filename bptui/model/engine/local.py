@@ -22,8 +22,9 @@ from bptui.model.engine.recording import NotRecorded, Recording
 
 MOVE = 8
 """Units of its last place by which a number that was rounded may be off."""
-_MOVED = (1e-3, 1e3, -1e3)
-"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far."""
+_MOVED = (1e-3, 1e3, -1e3, None)
+"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far, the
+least size only where one is set to 0 (None)."""
 _SCALES = (1.0, 1e3, 1e-3)
 """Sizes of the numbers on which an operation must move numbers to be one that only does that: a clamp shows in one."""
 
@@ -110,7 +111,10 @@ class Local:
             before = probe.forward().copy()
             for by in _MOVED:
                 value = probe.inputs[position].copy()
-                value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
+                if by is None:
+                    value.reshape(-1)[elements] = 0
+                else:
+                    value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
                 after = probe.forward(position, value)
                 found |= (after != before) & ~(np.isnan(after) & np.isnan(before))
         return np.flatnonzero(found)

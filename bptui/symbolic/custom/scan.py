@@ -176,7 +176,7 @@ class Scan:
 
     def _culprit(self, parts: list[ast.AST]) -> None:
         """Where there is a kink or a step."""
-        steps = ("floor", "sign", "round", "float32", "float16", "bfloat16")
+        steps = ("floor", "sign", "round", "float32", "float16", "bfloat16", "detach")
         for n in parts:
             called = n.func.id if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) else ""
             self.kinks |= isinstance(n, ast.IfExp) or called in (*steps, "abs", "max", "min")

@@ -7,7 +7,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from tests.unit.model.engine.ops.executor import run_composite
-from tests.unit.symbolic import composites
+from tests.unit.symbolic.composites import uses
 
 RNG = np.random.default_rng(0)
 
@@ -177,7 +177,7 @@ def test_cells(cell, lead, biases):
 
 @pytest.mark.parametrize("row", ops.COMPOSITES.values(), ids=lambda row: row.name)
 def test_made_of_primitives_that_fold(row):
-    use = max((use for use in composites.uses() if use.op == row.name), key=lambda use: len(use.shapes))
+    use = max((use for use in uses() if use.op == row.name), key=lambda use: len(use.shapes))
     build = Builder()
     leaves = [
         build.leaf(name, "param", np.ones(shape)) for name, shape in zip(row.input_names, use.shapes, strict=False)

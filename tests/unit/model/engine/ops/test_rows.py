@@ -91,6 +91,8 @@ def test_vjp_is_the_derivative(use):
         if not row.differentiable(position):
             assert gradients[position] is None
             continue
+        if row.straight_through and not row.elementwise:
+            continue
         if row.straight_through:
             np.testing.assert_array_equal(gradients[position], u)
             continue
@@ -259,7 +261,7 @@ def test_shapes_that_do_not_fit(use):
         ("cast", "dtype", "int8"),
         ("softplus", "beta", 0),
         ("interpolate", "size", 0),
-        ("interpolate", "mode", "cubic"),
+        ("interpolate", "mode", "area"),
         ("pixel_shuffle", "factor", 0),
         ("einsum", "equation", "ij,jk->ii"),
         ("einsum", "equation", "ij->k"),
