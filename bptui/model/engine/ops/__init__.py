@@ -20,6 +20,7 @@ FAMILIES = (
     "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
     "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances", "attention",
     "multi_head", "recurrent",
+    "matrices",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 
