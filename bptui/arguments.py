@@ -225,7 +225,7 @@ def parser(command: str) -> Parser:
         made.add_argument("--to", metavar="FILE", help="a new .toml file; without it the network file is printed")
     if command == "export":
         made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg, of weights in "
-                          ".safetensors or .npz; without it the Markdown (of the screen the SVG) is printed")  # fmt: skip
+                          ".safetensors or .npz; without it Markdown (or SVG) is printed")  # fmt: skip
         made.add_argument(
             "--size", metavar="WxH", default="120x36", help="columns and rows of a screen, default 120x36"
         )
