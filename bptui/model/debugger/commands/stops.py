@@ -10,7 +10,6 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.source.optimizer_table import lines
 
 if TYPE_CHECKING:
     from bptui.model.debugger.breakpoints import Breakpoint, UserStop
@@ -187,6 +186,8 @@ USUAL = (1e-4, 1.0)
 
 def _network(session: Session) -> list[Line]:
     from math import prod
+
+    from bptui.model.source.optimizer_table import lines
 
     network, graph = session.network, session.graph
     count = sum(prod(node.shape) for node in graph.params)
