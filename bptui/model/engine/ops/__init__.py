@@ -18,8 +18,8 @@ FAMILIES = (
     "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "gates", "dropped", "linear", "einsum",
     "reduce", "extremes", "lengths", "shape", "slices", "rearrange", "join", "index", "bags", "scatter", "scan",
     "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
-    "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances", "attention",
-    "recurrent",
+    "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled", "similarity", "distances",
+    "attention", "recurrent",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 
