@@ -134,6 +134,44 @@ def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.interpolate(x[0], size, mode=mode, align_corners=s["align_corners"])
 
 
+def _of_matrices(name: str) -> Call:
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        (a,) = x
+        try:
+            if name == "logdet":
+                return torch.logdet(a)
+            if name == "slogdet":
+                return torch.linalg.slogdet(a).logabsdet
+            if name == "cholesky":
+                return torch.linalg.cholesky((a + a.mT) / 2, upper=s["upper"])
+            return getattr(torch.linalg, name)(a)
+        except torch.linalg.LinAlgError:
+            raise Unlike("PyTorch raises an error for such a matrix") from None
+
+    return call
+
+
+def _columns(torch: Any, a: Any, b: Any) -> Any:
+    """b as matrices, with the batch axes of both: fewer axes may be a batch of vectors for PyTorch."""
+    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return b[:, None].expand(*batch, -1, -1) if b.ndim == 1 else b.expand(*batch, *b.shape[-2:])
+
+
+def _solve(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    try:
+        y = torch.linalg.solve(x[0], _columns(torch, *x))
+    except torch.linalg.LinAlgError:
+        raise Unlike("PyTorch raises an error for a singular matrix") from None
+    return y[..., 0] if x[1].ndim == 1 else y
+
+
+def _solve_triangular(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    a = x[0].mT if s["transposed"] else x[0]
+    upper = s["upper"] != s["transposed"]
+    y = torch.linalg.solve_triangular(a, _columns(torch, *x), upper=upper, unitriangular=s["unitriangular"])
+    return y[..., 0] if x[1].ndim == 1 else y
+
+
 def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     made = x[0].clone()
     _slice(torch, [made], s)[...] = x[1]
@@ -278,6 +316,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "clip": lambda torch, x, s: torch.clamp(x[0], s["min"], s["max"]),
         "dropout": lambda torch, x, s: x[0] * x[1] / (1 - s["p"]),
         "affine": lambda torch, x, s: torch.nn.functional.linear(x[0], x[1].T, x[2]),
+        **{name: _of_matrices(name) for name in ("inv", "det", "slogdet", "logdet", "cholesky")},
+        "solve": _solve,
+        "solve_triangular": _solve_triangular,
         "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),

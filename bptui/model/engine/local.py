@@ -58,7 +58,8 @@ class Local:
 
     @cached_property
     def _others(self) -> tuple[Probe, ...]:
-        """The operation at numbers in general position: of both signs, and between 0 and 1."""
+        """The operation at numbers in general position: of both signs, and between 0 and 1; and near the recorded ones
+        where it has no value at either."""
         random, names = np.random.default_rng(0), self.op.input_names
         found = []
         for probability in (False, True):
@@ -69,7 +70,18 @@ class Local:
                 drawn = random.uniform(0.1, 0.9, shape) if probability else random.normal(size=shape)
                 inputs.append(drawn if free else wide(array))
             found.append(Probe(self.node, inputs))
+        if not np.any([np.isfinite(probe.forward()) for probe in found], 0).all():
+            found.append(Probe(self.node, self._near(random)))
         return tuple(found)
+
+    def _near(self, random: np.random.Generator) -> list[Array]:
+        """Numbers near the recorded ones, for an operation that has no value at others: a Cholesky factor."""
+        found = []
+        for array, name in zip(self._given, self.op.input_names, strict=False):
+            free = array.dtype.kind == "f" and name not in self.op.fixed and array.size
+            away = 1e-3 * np.max(np.abs(array), initial=0) * random.normal(size=array.shape) if free else 0
+            found.append(wide(array) + away if free else wide(array))
+        return found
 
     @property
     def out_size(self) -> int:
@@ -122,7 +134,7 @@ class Local:
     def linear(self, position: int) -> bool:
         """Is the output linear in an input? Then what its derivative is made of are other numbers than its own."""
         if position not in self._linear:
-            random, (probe, other) = np.random.default_rng(2), self._others
+            random, (probe, other, *_) = np.random.default_rng(2), self._others
             upstream = random.normal(size=self.node.shape)
             first = probe.vjp(position, upstream)
             kept = [array.copy() for array in probe.inputs]

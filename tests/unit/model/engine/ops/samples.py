@@ -57,6 +57,9 @@ class Use:
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
+            elif name == "a" and self.op in SQUARE:  # far from singular, of the sign that the operation takes
+                signs = rng.choice([-1, 1], shape[-1]) if self.op in ("inv", "det", "slogdet", "solve") else 1.0
+                found.append(rng.uniform(-0.6, 0.6, shape) + 2 * signs * np.eye(shape[-1]))
             else:
                 values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1)
                 found.append(values if self.positive else values * rng.choice([-1, 1], shape))
@@ -71,6 +74,7 @@ POINTWISE = [
     "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
     "soft_margin", "log_cosh", "mape", "hinge_embedding", "poisson_nll", "tweedie", "sigmoid_focal",
 ]  # fmt: skip
+SQUARE = {"inv", "solve", "solve_triangular", "det", "logdet", "slogdet", "cholesky"}
 WITHIN_1 = {"asin", "acos"}
 POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}
 CLASSES = ["cross_entropy", "nll", "multi_margin", "focal"]
@@ -150,6 +154,26 @@ def uses():
         yield Use("matmul", shapes)
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
+
+    for name in ("inv", "det", "logdet", "slogdet", "cholesky"):
+        for shape in ((3, 3), (2, 3, 3), (1, 1), (0, 2, 2), (0, 0)):
+            yield Use(name, (shape,))
+    yield Use("cholesky", ((3, 3),), {"upper": True})
+    for shapes in (
+        ((3, 3), (3, 2)),
+        ((3, 3), (3,)),
+        ((2, 3, 3), (2, 3, 4)),
+        ((2, 3, 3), (3, 4)),
+        ((3, 3), (2, 3, 4)),
+        ((2, 3, 3), (3,)),
+        ((2, 1, 3, 3), (4, 3, 2)),
+        ((3, 3), (3, 0)),
+    ):
+        yield Use("solve", shapes)
+        yield Use("solve_triangular", shapes, {"upper": len(shapes[0]) > 2})
+    for given in ({"transposed": True}, {"unitriangular": True, "upper": True}, {"transposed": True, "upper": True}):
+        yield Use("solve_triangular", ((3, 3), (3, 2)), given)
+    yield Use("solve_triangular", ((2, 3, 3), (3,)), {"transposed": True, "unitriangular": True})
 
     for equation, *shapes in (
         ("ij,jk->ik", (3, 4), (4, 2)),

@@ -8,10 +8,11 @@ call.
 from tests.unit.model.engine.ops.draws.base import Case
 from tests.unit.model.engine.ops.draws.layers import DRAWS as LAYERS
 from tests.unit.model.engine.ops.draws.losses import DRAWS as LOSSES
+from tests.unit.model.engine.ops.draws.matrices import DRAWS as MATRICES
 from tests.unit.model.engine.ops.draws.moves import DRAWS as MOVES
 from tests.unit.model.engine.ops.draws.scaled import DRAWS as SCALED
 from tests.unit.model.engine.ops.draws.tensors import DRAWS as TENSORS
 
 __all__ = ["DRAWS", "Case"]
 
-DRAWS = {**TENSORS, **MOVES, **LAYERS, **SCALED, **LOSSES}
+DRAWS = {**TENSORS, **MOVES, **MATRICES, **LAYERS, **SCALED, **LOSSES}
