@@ -191,6 +191,11 @@ def test_made_of_primitives_that_fold(row):
     assert parts[-1].name == "out"
 
 
+HEADS = {**dict.fromkeys(("q", "k", "v"), (5, 4)), **dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), (4, 4))}
+CELL = {
+    "x": (2, 4), "h": (2, 2), "c": (2, 3), "w_ih": (12, 4), "w_hh": (12, 2), "b_ih": (12,), "b_hh": (12,),
+    "w_hr": (2, 3),
+}  # fmt: skip
 WRONG = [
     ("linear", {"x": (3, 4), "weight": (4, 5)}, {}),
     ("layer_norm", {"x": (3, 4), "weight": (3,)}, {}),
@@ -200,6 +205,17 @@ WRONG = [
     ("batch_norm", {"x": (4,)}, {}),
     ("batch_norm", {"x": (3, 4)}, {"training": False}),
     ("group_norm", {"x": (2, 4, 3)}, {"groups": 3}),
+    ("multi_head_attention", HEADS, {"heads": 3}),
+    ("multi_head_attention", HEADS, {"heads": 2, "kv_heads": 3}),
+    ("multi_head_attention", HEADS | {"k": (2, 5, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"v": (4, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_k": (2, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_o": (4, 2)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"b_q": (4,)}, {"heads": 2}),
+    ("attention_weights", {"q": (3, 4), "k": (5, 3)}, {}),
+    ("attention_weights", {"q": (4,), "k": (5, 4)}, {}),
+    ("lstm_cell", CELL | {"w_hr": (3, 2)}, {}),
+    ("lstm_cell", CELL | {"b_ih": (3,)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 2, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 2, 5), "weight": (4, 3, 3, 3)}, {}),
