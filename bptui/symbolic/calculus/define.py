@@ -23,7 +23,7 @@ from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": n.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
     "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": n.sign, "floor": sp.floor,
-    "round": n.Round, **n.ROUNDED, **n.GAMMA, **n.ANGLES,
+    "round": n.Round, "detach": n.detach, **n.ROUNDED, **n.GAMMA, **n.ANGLES,
 }  # fmt: skip
 _RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
 

@@ -217,6 +217,15 @@ class bfloat16(Rounded):
     """To 8 binary digits."""
 
 
+class detach(sp.Function):  # type: ignore[misc]
+    """u as it is, a number that was given: its derivative is said to be 0, so that no gradient passes."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sp.Integer(0)
+
+
 GAMMA = {kind.__name__: kind for kind in (lgamma, digamma, trigamma)}
 ANGLES = {"asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2}
 ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}

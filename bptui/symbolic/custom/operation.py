@@ -79,7 +79,7 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
         broadcasts=scan.elementwise, indices=tuple(scan.integers),
         analytic=not scan.kinks and scan.functions.isdisjoint(REAL), convention=_convention(scan),
-        straight_through=not scan.functions.isdisjoint(ROUNDED),
+        straight_through=not scan.functions.isdisjoint({"detach", *ROUNDED}),
         bounds=own.bounds if scan.integers else None,
         shape_before_unbroadcast=full if scan.elementwise else None,
     )  # fmt: skip

@@ -25,7 +25,7 @@ Index = Mapping[str, Any]
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
-    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint,
+    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint, "detach": np.positive,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
     "trigamma": trigamma,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},

@@ -53,7 +53,8 @@ def test_every_composite_is_explained(use):
     _, composite = recording_of(use)
     said = WRITERS["text"](document_of(use))
     assert "no derivation" not in said
-    assert said.lower().count("passed on to") == len(composite.node.inputs)
+    node = composite.node
+    assert said.lower().count("passed on to") == sum(map(node.op.differentiable, range(len(node.inputs))))
     assert all(part.label in said for part in composite.parts)
 
 

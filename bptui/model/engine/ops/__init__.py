@@ -18,7 +18,7 @@ FAMILIES = (
     "arithmetic", "functions", "discrete", "elementwise", "hard", "linear", "einsum", "reduce", "extremes", "lengths",
     "shape", "slices", "rearrange", "join", "index", "scatter", "scan", "order", "softmax", "losses", "likelihood",
     "counts", "cross_entropy", "classes", "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "norm",
-    "similarity", "distances", "attention", "recurrent",
+    "similarity", "distances", "embeddings", "composed_losses", "attention", "recurrent",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import literal, optional, over, real
+from bptui.model.engine.ops.common import at, literal, optional, over, real
 from bptui.model.engine.ops.cross_entropy import log_softmax
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
@@ -38,11 +38,18 @@ GAMMA = Attribute(2.0, real(0), static=False)
 
 
 # ------------------------------------------------------------------------------------------------------- sigmoid_focal
+def _share_text(signature: Signature, words: Texts) -> str:
+    alpha, t = signature["alpha"], words["t"]
+    return "" if alpha is None else f"({literal(alpha)}*{t} + {literal(1 - alpha)}*(1 - {t}))*"
+
+
 def _focal_text(signature: Signature, words: Texts) -> str:
-    p, t, alpha = words["p"], words["t"], signature["alpha"]
-    share = "" if alpha is None else f"({literal(alpha)}*{t} + (1 - {literal(alpha)})*(1 - {t}))*"
-    wrong = f"({t}/(1 + exp({p})) + (1 - {t})/(1 + exp(-{p})))"
-    return f"{share}{wrong}**gamma*(log(1 + exp({p})) - {t}*{p})"
+    return _share_text(signature, words) + "{wrong}**gamma*{ce}".format(**words)
+
+
+def _focal_hint(signature: Signature, words: Texts) -> str:
+    text = "({wrong}**gamma*({prob} - {t}) + gamma*{wrong}**(gamma - 1)*{ce}*(1 - 2*{t})*{prob}*(1 - {prob}))"
+    return _share_text(signature, words) + text.format(**words)
 
 
 def _share(t: Any, alpha: float | None) -> Any:
@@ -71,8 +78,11 @@ def _focal_slope(p: Any, t: Any, alpha: float | None, gamma: float) -> Any:
 # --------------------------------------------------------------------------------------------------------------- focal
 def _classes_definition(signature: Signature) -> str:
     use = ClassIndices(signature, "logits")
-    own, every = use.at(use.label), f"sum(exp({use.at('k')}){over(['k'])})"
-    return use.reduced(use.weighed(f"(1 - exp({own})/{every})**gamma*(log({every}) - {own})"))
+    every, ce = at("every", use.samples), at("ce", use.samples)
+    left_out = f" if {use.counted} else 0" if use.counted else ""
+    term = use.reduced(use.weighed(f"(1 - exp(-{ce}))**gamma*{ce}"))
+    every_text = f"{every} = log(sum(exp({use.at('k')}){over(['k'])}))"
+    return f"{every_text}; {ce} = {every} - {use.at(use.label)}{left_out}; {term}"
 
 
 def _classes(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
@@ -116,7 +126,17 @@ OPS = (
     loss(
         "sigmoid_focal",
         ("logits", "target"),
-        Term(_focal_text, _focal, (_focal_slope,)),
+        Term(
+            _focal_text,
+            _focal,
+            (_focal_slope,),
+            helpers={
+                "prob": "1/(1 + exp(-{p}))",
+                "wrong": "{t}*(1 - {prob}) + (1 - {t})*{prob}",
+                "ce": "log(1 + exp({p})) - {t}*{p}",
+            },
+            hint=_focal_hint,
+        ),
         "The binary cross-entropy of sigmoid(logits), each term times the probability of the wrong answer to the power "
         "gamma, and times alpha for targets of 1, 1 - alpha for those of 0.",
         attributes={"alpha": Attribute(0.25, optional(real(0, 1))), "gamma": GAMMA},

@@ -188,6 +188,8 @@ def test_made_of_primitives_that_fold(row):
         "mask": (2, 2),
         "drop": (2, 2),
     }
+    pairs = ("anchor", "positive", "negative", "x1", "x2", "prediction", "target", "var", "logits", "probs")
+    shapes |= dict.fromkeys(pairs, (2, 4)) | ({"target": (2,)} if row.name == "cosine_embedding" else {})
     gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
     shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
     shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
@@ -207,6 +209,15 @@ def test_made_of_primitives_that_fold(row):
 
 
 WRONG = [
+    ("pairwise_distance", {"a": (3, 4), "b": (3, 5)}, {}),
+    ("pairwise_distance", {"a": (), "b": ()}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (2, 4)}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (3, 4)}, {"p": 0}),
+    ("cosine_embedding", {"x1": (3, 4), "x2": (3, 4), "target": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (3, 2)}, {}),
+    ("multilabel_soft_margin", {"logits": (3, 4), "target": (3, 4), "weight": (3,)}, {}),
+    ("dice", {"probs": (3, 4), "target": (3, 5)}, {}),
     ("linear", {"x": (3, 4), "weight": (4, 5)}, {}),
     ("layer_norm", {"x": (3, 4), "weight": (3,)}, {}),
     ("layer_norm", {"x": ()}, {}),
