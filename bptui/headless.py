@@ -29,7 +29,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.network import Network
 from bptui.screens.board import Board
 from bptui.screens.render import RenderOptions
@@ -95,13 +95,24 @@ def traced(name: str, network: Network, history: History, recording: Recording, 
             "index": recording.step,
             "values": {key: jsonable(recording.value(node)) for key, node in nodes.items()},
             "grads": {key: jsonable(grad) for key, grad in grads.items() if grad is not None},
-            "updates": {
-                node.name: {"before": jsonable(recording.before(node)), "after": jsonable(recording.after(node))}
-                for node in network.graph.params
-            },
+            "updates": {node.name: _updated(recording, node) for node in network.graph.params},
         },
         "parameters": {node.name: jsonable(last.after(node)) for node in network.graph.params},
     }
+
+
+def _updated(recording: Recording, node: Node) -> dict[str, Any]:
+    """A parameter before and after its update, and each state of the optimizer's, where its rule is known."""
+    told = {"before": jsonable(recording.before(node)), "after": jsonable(recording.after(node))}
+    try:
+        states = recording.update_rule(node).states
+    except NotRecorded:
+        return told
+    kept = {
+        name: {when: jsonable(recording.state(node, name, when == "after")) for when in ("before", "after")}
+        for name in states
+    }
+    return {**told, "states": kept} if kept else told
 
 
 def report(name: str, network: Network, history: History, recording: Recording, steps: int) -> list[Line]:

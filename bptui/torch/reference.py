@@ -96,6 +96,23 @@ def _compared(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(x[0], x[1]).to(x[0].dtype)
 
 
+def _true(name: str) -> Call:
+    return lambda torch, x, s: getattr(torch, name)(*x).to(x[0].dtype)
+
+
+def _place(name: str) -> Call:
+    """Of equal ones PyTorch's is any."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        found = getattr(torch, name)(x[0], s["axis"], s["keepdims"])
+        best = (torch.amax if name == "argmax" else torch.amin)(x[0], _axes(x[0], s["axis"]), keepdim=True)
+        if ((x[0] == best).sum(_axes(x[0], s["axis"])) > 1).any():
+            raise Unlike("PyTorch takes any of equal ones")
+        return found.to(x[0].dtype)
+
+    return call
+
+
 def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     axes = x[0].ndim - 2
     size = s["size"] * axes if len(s["size"]) == 1 else s["size"]
@@ -244,6 +261,13 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
         "pad": _pad,
         "take": _take,
+        **{
+            name: _true(name)
+            for name in ("logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf", "isfinite")
+        },
+        **{name: _place(name) for name in ("argmax", "argmin")},
+        "one_hot": lambda torch, x, s: torch.nn.functional.one_hot(x[0].long(), s["classes"]).to(torch.float64),
+        "masked_fill": lambda torch, x, s: x[0].masked_fill(x[1] != 0, x[2]),
         **{name: _compared(call) for name, call in _COMPARISONS.items()},
         "pixel_shuffle": lambda torch, x, s: torch.pixel_shuffle(x[0], s["factor"]),
         "pixel_unshuffle": lambda torch, x, s: torch.pixel_unshuffle(x[0], s["factor"]),

@@ -198,6 +198,8 @@ SHAPES = [
     B("embedding", "repeated ids: = for +=", "table", "table", lambda table, i, g: wrong.rows(table, i, g, put=True)),
     B("embedding", "mean over repeated ids", "table", "table", lambda table, i, g: wrong.rows(table, i, g, mean=True)),
     B("embedding", "off by one row", "table", "table", lambda table, i, g: wrong.rows(table, i, g, shift=1)),
+    B("masked_fill", "passed on behind the mask, too", "x", "masked", lambda g: g),
+    B("masked_fill", "its share of what is not masked", "value", "masked", lambda g, mask: g * (mask == 0)),
     B("causal_mask", "passed on into the future", "x", "scores", lambda g: g),
     B("causal_mask", "off by one: the diagonal is lost", "x", "scores", lambda g: np.tril(g, -1)),
     B("masked_softmax", "Σ G·y is missing", "x", "looked", lambda g, y: g * y),

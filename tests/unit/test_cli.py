@@ -82,6 +82,18 @@ def test_a_network_is_traced_by_its_public_names(capsys):
     assert last["step"]["updates"]["layer1.bias"]["after"] == found["parameters"]["layer1.bias"]
 
 
+def test_the_states_of_an_optimizer_are_traced(capsys):
+    one, two = (result(capsys, "trace", "xor", "--json", "--steps", "5", "--at", at) for at in "34")
+    for name, update in one["step"]["updates"].items():
+        assert set(update["states"]) == {"m", "v"}
+        for state, shown in update["states"].items():
+            assert np.shape(shown["after"]) == np.shape(update["after"])
+            assert shown["after"] == two["step"]["updates"][name]["states"][state]["before"]
+    grad, found = one["step"]["grads"]["layer2.weight"], one["step"]["updates"]["layer2.weight"]["states"]["m"]
+    m, after = np.array(found["before"]), np.array(found["after"])
+    np.testing.assert_allclose(after, 0.9 * m + 0.1 * np.array(grad), rtol=1e-12)
+
+
 def test_numbers_that_are_not_finite_are_strings(capsys):
     found = result(capsys, "trace", "--json", "--formula", "a = log(x)\nb = 0*a\nL = sum(b)", "x=[0, 1]")
     assert found["step"]["values"]["a"] == ["-inf", 0.0]

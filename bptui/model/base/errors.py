@@ -67,5 +67,6 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     words = [word for _, word in zip(range(MAX_WORDS), known, strict=False)]
     word = word[:MAX_WORD]
     same = ELSEWHERE.get(word.casefold(), word.casefold())
-    near = [same] if same in words else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    near = [same] if same in words else [known for known in words if sorted(known) == sorted(word)]  # adma: adam
+    near = near or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else otherwise

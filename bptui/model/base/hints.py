@@ -41,11 +41,11 @@ METHODS: Mapping[str, str] = {
 CALLS: Mapping[str, str] = {
     "print": "bptui shows every value", "len": "sizes are written as numbers", "range": "write the terms out",
     "Variable": "give it as a value", "tensor": "give it as a value: a=[1, 2]", "float": "leave it out",
-    "int": "leave it out",
+    "int": "leave it out", **dict.fromkeys(("grad", "diff", "derivative", "D", "gradient"), "write d(u, x)"),
 }  # fmt: skip
 KINDS: Mapping[str, str] = {
-    "Compare": "one sign at a time: where(x > 0, a, b), clip(x, 0, 1)", "BoolOp": "where(mask, a, b)",
-    "IfExp": "where(mask, a, b), with a given mask of 0 and 1", "List": "give it as a value: a=[1, 2]",
+    "Compare": "one sign at a time: x > 0 and x < 1, clip(x, 0, 1)",
+    "IfExp": "where(x > 0, a, b)", "List": "give it as a value: a=[1, 2]",
     "ListComp": "write the terms out", "Import": "leave it out: every operation is there by its name",
     "ImportFrom": "leave it out: every operation is there by its name", "For": "write the steps out, a line each",
     "While": "write the steps out, a line each", "FunctionDef": 'write f = op("y = x*x")',
@@ -56,7 +56,7 @@ KINDS: Mapping[str, str] = {
 CHARACTERS: Mapping[str, str] = {
     "−": "-", "–": "-", "·": "*", "×": "*", "∗": "*", "⋅": "*", "÷": "/", "√": "sqrt(x)", "²": "**2", "³": "**3",
     "“": "no quotes", "”": "no quotes", "‘": "no quotes", "’": "x.T", "∑": "sum(x)", "Σ": "sum(x)", "≥": ">=",
-    "≤": "<=", "→": "=", "∞": "a large number", "½": "0.5", "⊤": ".T", "\N{FULLWIDTH EQUALS SIGN}": "=", "⊙": "*",
+    "≤": "<=", "→": "=", "∞": "inf", "½": "0.5", "⊤": ".T", "\N{FULLWIDTH EQUALS SIGN}": "=", "⊙": "*",
 }  # fmt: skip
 EXAMPLE = "for example L = (y - w*x)**2"
 

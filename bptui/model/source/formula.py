@@ -4,12 +4,14 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
+the loss.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -26,7 +28,7 @@ from bptui.model.engine.ops.spelling import spelled
 from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
 from bptui.model.source.literals import MAX_NAME, Literals
-from bptui.model.source.operators import COMPARISONS, OPERATORS, defines
+from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
 
 Value = Node | float
 
@@ -66,9 +68,22 @@ def parse(
     given = {unicodedata.normalize("NFKC", name): value for name, value in values.items()}
     tree = read(text, where)
     written = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
-    reader = Reader(builder, text, given, frozenset(train or ()))
-    return reader.graph(tree)
+    whole: frozenset[str] = frozenset()
+    while True:
+        builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
+        try:
+            return Reader(builder, text, given, frozenset(train or ()), whole).graph(tree)
+        except _ReadAsIndex as found:
+            whole |= {found.name}
+
+
+class _ReadAsIndex(Exception):
+    """A given value that was read as numbers before names labels or positions: `argmax(z) == labels`, and then
+    `cross_entropy(z, labels)`. The formula is read again, with whole numbers under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 def read(text: str, where: str) -> ast.Module:
@@ -88,8 +103,11 @@ def read(text: str, where: str) -> ast.Module:
 class Reader(Literals):
     """Walks a syntax tree and tells the Builder what it finds."""
 
-    def __init__(self, builder: Builder, text: str, given: Mapping[str, Any], train: frozenset[str]) -> None:
+    def __init__(
+        self, builder: Builder, text: str, given: Mapping[str, Any], train: frozenset[str], whole: frozenset[str]
+    ) -> None:
         self.builder = builder
+        self.whole = whole
         self.lines = syntax.lines(text)
         self.given = given
         self.train = train
@@ -201,7 +219,20 @@ class Reader(Literals):
             sides = [self.expression(side, depth + 1) for side in (node.left, node.comparators[0])]
             if type(node.ops[0]) in COMPARISONS:
                 return self.use(node, COMPARISONS[type(node.ops[0])], sides, name, {})
+        if isinstance(node, ast.BoolOp):
+            return self.connected(node, depth, name)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self.use(node, "logical_not", [self.expression(node.operand, depth + 1)], name, {})
         self.refuse(node, " in a formula")
+
+    def connected(self, node: ast.BoolOp, depth: int, name: str | None) -> Value:
+        """`a and b and c`, from the left."""
+        first, *rest = node.values
+        found = self.expression(first, depth + 1)
+        for part in rest:
+            sides = [found, self.expression(part, depth + 1)]
+            found = self.use(node, CONNECTIVES[type(node.op)], sides, name if part is rest[-1] else None, {})
+        return found
 
     def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
         """A chain of binary operators, walked along its left side: a sum of 100 terms is not deep."""
@@ -239,6 +270,8 @@ class Reader(Literals):
         if hints.module(node) and node.func.id not in self.builder.own:
             self.fail(node, f"'{node.func.id}' is a module", hints.layer(node.func.id))
         word = self.name(node.func)
+        if word == "d" and word not in self.builder.own:
+            return self.derivative(node, depth, name)
         if word in hints.CALLS and word not in self.builder.own:
             self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
         op = self.builder.find(word, self.builder.place(self.at(node)))
@@ -279,6 +312,13 @@ class Reader(Literals):
         for missing in (n for n in wanted if n not in places):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
         return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, attributes)
+
+    def derivative(self, node: ast.Call, depth: int, name: str | None) -> Node:
+        """`d(u, x)`: the derivative of the sum of u by x, as operations."""
+        if len(node.args) != 2 or node.keywords:
+            self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
+        u, x = (self.tensor(argument, depth) for argument in node.args)
+        return self.builder.derivative(u, x, name=name, column=self.at(node))
 
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
@@ -337,8 +377,14 @@ class Reader(Literals):
     def value(self, node: ast.Name, whole: bool = False) -> Value:
         """What a name stands for. A given value becomes a leaf at its first use."""
         name = self.name(node)
+        whole = whole or name in self.whole
         if name in self.known:
-            return self.known[name]
+            found = self.known[name]
+            if whole and isinstance(found, Node) and found.name in self.given and not found.whole:
+                raise _ReadAsIndex(name)
+            return found
+        if name == INFINITY and name not in self.given:
+            return math.inf
         if name not in self.given:
             operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS, **self.builder.own}
             if name in operations:

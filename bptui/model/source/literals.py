@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bptui.model.base import syntax
 from bptui.model.base.printable import clipped
+from bptui.model.source.operators import INFINITY
 
 MAX_NAME = 64
 MAX_DIGITS = 15
@@ -56,7 +58,7 @@ class Literals:
             return node.value if isinstance(node.value, int) else number
         value = self.expression(node, depth) if isinstance(node, ast.BinOp) else None
         if isinstance(node, ast.Name):
-            value = self.known.get(node.id)
+            value = self.known.get(node.id, math.inf if node.id == INFINITY else None)
         if isinstance(value, float):
             return int(value) if value.is_integer() else value
         self.fail(

@@ -19,6 +19,10 @@ COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.NotEq: "not_equal",
 }  # fmt: skip
 
+CONNECTIVES: Mapping[type[ast.boolop], str] = {ast.And: "logical_and", ast.Or: "logical_or"}
+INFINITY = "inf"
+"""A name that is a number, where nothing is given under it."""
+
 
 def defines(node: ast.AST) -> bool:
     """`z == x + 1` at the start of a line, where `z = x + 1` is meant."""

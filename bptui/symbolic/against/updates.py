@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
+from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, Optimizer
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.against.causes import MOST, Cause, Why
 from bptui.symbolic.against.compare import Compared
@@ -88,9 +88,9 @@ def _set(rule: Rule, name: str, value: t.Tree) -> Rule:
 
 def _others(o: Optimizer) -> Iterator[Optimizer]:
     """Other rules that one may have written: without momentum, nesterov, decay; decay coupled or not; other kinds."""
-    for name in ("momentum", "nesterov", "weight_decay"):
+    for name in ("momentum", "dampening", "nesterov", "weight_decay", "maximize"):
         if getattr(o, name, None):
-            off = {name: False if name == "nesterov" else 0.0}
+            off = {name: False if name in FLAGS else 0.0}
             off |= {"nesterov": False} if name == "momentum" and o.nesterov else {}
             yield replace(o, **off)  # type: ignore[arg-type]
     if o.momentum and not o.nesterov:
@@ -102,10 +102,10 @@ def _others(o: Optimizer) -> Iterator[Optimizer]:
 
 
 def _known(other: Optimizer, given: dict[str, Array]) -> dict[str, Array]:
-    """The numbers of another rule: states that ours does not carry start at 0."""
-    zeros = {name: np.zeros_like(given["p"]) for name in other.states if name not in given}
+    """The numbers of another rule: states that ours does not carry are as at first."""
+    fresh = {name: np.full_like(given["p"], start) for name, start in other.starts.items() if name not in given}
     options = {name: np.asarray(x) for name, x in other.symbols(0).items() if name not in ("lr", "t")}
-    return {**zeros, **given, **options}
+    return {**fresh, **given, **options}
 
 
 def _called(o: Optimizer) -> str:

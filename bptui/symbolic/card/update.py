@@ -24,11 +24,15 @@ from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement
 from bptui.symbolic.formula.worked import worked
 
-WORDS = {
-    "lr": "learning rate", "t": "update", "momentum": "kept of m", "weight_decay": "pull to 0", "l1": "pull to 0",
-    "alpha": "kept of v", "beta1": "kept of m", "beta2": "kept of v", "eps": "against /0",
+WORDS: Mapping[str, str] = {
+    "lr": "learning rate", "t": "update", "momentum": "kept of m", "dampening": "left out of the gradient",
+    "weight_decay": "pull to 0", "l1": "pull to 0", "lambd": "pull to 0", "alpha": "kept of v", "beta1": "kept of m",
+    "beta2": "kept of v", "rho": "kept of v and u", "eps": "against /0", "momentum_decay": "how soon momentum is whole",
+    "eta_minus": "shorter", "eta_plus": "longer", "step_min": "shortest", "step_max": "longest",
+    "t0": "averages from here on", "lion beta1": "kept of m for the step", "lion beta2": "kept of m",
+    "adamax beta2": "kept of u", "asgd alpha": "how fast the rate falls",
 }  # fmt: skip
-"""What the numbers of an optimizer's rule are."""
+"""What the numbers of an optimizer's rule are; of a kind, where they are something else in it."""
 
 
 def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
@@ -143,15 +147,17 @@ def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statemen
     for name, value in optimizer.symbols(step).items():
         if name in used:
             shown = names.symbol(name)
-            said += [*([Span(", ")] if said else []), shown, Span(f" {WORDS.get(name, name)} ", "dim")]
+            word = WORDS.get(f"{optimizer.kind} {name}", WORDS.get(name, name))
+            said += [*([Span(", ")] if said else []), shown, Span(f" {word} ", "dim")]
             said.append(Span(numbers.significant(value)))
     return sentence("symbols", "where", *said)
 
 
 def _label(target: str) -> str:
-    return {"d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected"}.get(
-        target, "update"
-    )
+    return {
+        "d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected",
+        "u_new": "size", "size": "size", "a_new": "average", "agree": "agree",
+    }.get(target, "update")  # fmt: skip
 
 
 def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> Fact:

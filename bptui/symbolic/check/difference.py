@@ -7,7 +7,7 @@ terms is a false alarm.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -222,6 +222,35 @@ def reachable(probe: Probe, position: int, direction: Array, upstream: Array) ->
 def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) -> Array:
     """Which outputs have a corner within two steps of `reach` along a direction of one input."""
     return _corners(path(probe, position, direction), reach)[0]
+
+
+_SPLITS = 8
+"""Of a direction in two, at random."""
+
+
+def crossing(probe: Probe, position: int, direction: Array, random: np.random.Generator) -> Array:
+    """Which outputs have a slope along a direction that is not the sum of those along two parts of it.
+
+    Where a derivative exists it is. Among three equal elements the second in order moves with the middle one of the
+    three, so that both sides agree and no corner is seen; but it stands still while one of them moves alone.
+    """
+    line = path(probe, position, direction)
+    step = _NEAR * line.scale
+
+    def slopes(part: Array) -> Array:
+        other = replace(line, direction=part)
+        up, down = (other.output(side).copy() for side in (step, -step))
+        return np.asarray((up - down) / (2 * step))
+
+    with np.errstate(all="ignore"):
+        whole, value = slopes(direction), np.abs(line.output(0.0))
+        found = np.zeros(value.shape, np.bool_)
+        for _ in range(_SPLITS):
+            half = random.random(direction.shape) < 0.5
+            parts = [slopes(np.where(side, direction, 0.0)) for side in (half, ~half)]
+            size = np.abs(whole) + np.abs(parts[0]) + np.abs(parts[1])
+            found |= np.abs(whole - parts[0] - parts[1]) > _JUMP * size + 64 * EPS * value / step
+    return found
 
 
 def _corners(line: Path, reach: float) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ deviation |e|, so that |<e, v>| stays below a tolerance τ with a probability of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import Probe
 from bptui.symbolic.check.causes import likely
-from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, kinked, reachable
+from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, crossing, kinked, reachable
 from bptui.symbolic.check.tolerance import COMPLEX, DIFFERENCE
 from bptui.symbolic.types import CheckRow, RowName, Verdict
 
@@ -78,14 +78,15 @@ class Slopes:
         if corners.any() and not corners.all():
             upstream = np.where(corners, 0.0, upstream)
             notes.append(f"{int(corners.sum())} of {corners.size} outputs next to a kink left out")
-        note = "; ".join(notes)
-        gradient = probe.vjp(position, upstream)
-        finite = np.isfinite(gradient)
-        direction, gradient = np.where(finite, direction, 0.0), np.where(finite, gradient, 0.0)
-        terms = gradient * direction
-        found = along(probe, position, direction, upstream, reach)
-        got, scale, floor = float(np.sum(terms)), float(np.sum(np.abs(terms))), self.floor(upstream, direction)
-        row = self.judged("direction", got, found, None, scale, floor, note)
+        row, direction, gradient = self.moved(direction, upstream, reach, notes)
+        if row.verdict == "FAIL":
+            tied = crossing(probe, position, direction, self.random) & (upstream != 0)
+            if tied.any() and not (upstream * ~tied).any():
+                return replace(row, verdict="KINK", note="equal elements change places along the direction")
+            if tied.any():
+                upstream = np.where(tied, 0.0, upstream)
+                notes.append(f"{int(tied.sum())} of {tied.size} outputs left out, where equal elements change places")
+                row, direction, gradient = self.moved(direction, upstream, reach, notes)
         if row.verdict != "FAIL":
             return self.chanced(row, gradient)
 
@@ -93,6 +94,18 @@ class Slopes:
             return float(np.sum(gradient * part)), along(probe, position, part, upstream, reach).value
 
         return self.located(row, direction, measure)
+
+    def moved(
+        self, direction: Array, upstream: Array, reach: float, notes: Sequence[str]
+    ) -> tuple[CheckRow, Array, Array]:
+        """(the row, the direction, the gradient) of all elements at once, where the gradient is finite."""
+        gradient = self.probe.vjp(self.position, upstream)
+        finite = np.isfinite(gradient)
+        direction, gradient = np.where(finite, direction, 0.0), np.where(finite, gradient, 0.0)
+        terms = gradient * direction
+        found = along(self.probe, self.position, direction, upstream, reach)
+        got, scale, floor = float(np.sum(terms)), float(np.sum(np.abs(terms))), self.floor(upstream, direction)
+        return self.judged("direction", got, found, None, scale, floor, "; ".join(notes)), direction, gradient
 
     def complex(self) -> CheckRow:
         """The same by a step into the imaginary."""

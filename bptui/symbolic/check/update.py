@@ -33,6 +33,8 @@ from bptui.symbolic.types import CheckRow, Verdict
 
 DRAWN = 7
 """So many numbers of its own is a rule asked with: they are independent of each other."""
+LATER = 8
+"""So many updates after the recorded one it is asked: radam divides by its square from the sixth on."""
 
 
 def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
@@ -71,10 +73,10 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
 
 
 def _drawn(node: Node, optimizer: Optimizer, step: int) -> Iterator[CheckRow]:
-    """The rows for numbers of its own: averages that are not 0, two steps later, a gradient that is clipped and one
+    """The rows for numbers of its own: averages that are not 0, some steps later, a gradient that is clipped and one
     that is not. Their places are those in a list of `DRAWN` numbers."""
     random, emit, clock = np.random.default_rng(step), Calls(np.dtype(np.float64)), Clock()
-    clock.step = max(step, optimizer.first) + 2
+    clock.step = max(step, optimizer.first) + LATER
     p, g = random.normal(size=(2, DRAWN))
     states = random.uniform(0.1, 2.0, (len(optimizer.states), DRAWN))
     p_new, new, used, norm = np.zeros(DRAWN), np.zeros_like(states), np.zeros(DRAWN), np.zeros(())

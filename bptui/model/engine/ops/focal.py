@@ -38,18 +38,10 @@ GAMMA = Attribute(2.0, real(0), static=False)
 
 
 # ------------------------------------------------------------------------------------------------------- sigmoid_focal
-def _share_text(signature: Signature, words: Texts) -> str:
-    alpha, t = signature["alpha"], words["t"]
-    return "" if alpha is None else f"({literal(alpha)}*{t} + {literal(1 - alpha)}*(1 - {t}))*"
-
-
 def _focal_text(signature: Signature, words: Texts) -> str:
-    return _share_text(signature, words) + "{wrong}**gamma*{ce}".format(**words)
-
-
-def _focal_hint(signature: Signature, words: Texts) -> str:
-    text = "({wrong}**gamma*({prob} - {t}) + gamma*{wrong}**(gamma - 1)*{ce}*(1 - 2*{t})*{prob}*(1 - {prob}))"
-    return _share_text(signature, words) + text.format(**words)
+    alpha, t = signature["alpha"], words["t"]
+    share = "" if alpha is None else f"({literal(alpha)}*{t} + {literal(1 - alpha)}*(1 - {t}))*"
+    return share + "{wrong}**gamma*{ce}".format(**words)
 
 
 def _share(t: Any, alpha: float | None) -> Any:
@@ -135,7 +127,6 @@ OPS = (
                 "wrong": "{t}*(1 - {prob}) + (1 - {t})*{prob}",
                 "ce": "log(1 + exp({p})) - {t}*{p}",
             },
-            hint=_focal_hint,
         ),
         "The binary cross-entropy of sigmoid(logits), each term times the probability of the wrong answer to the power "
         "gamma, and times alpha for targets of 1, 1 - alpha for those of 0.",

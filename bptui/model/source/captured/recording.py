@@ -288,11 +288,15 @@ class CapturedRecording(Recording):
         held = (row.states_after if after else row.states_before).get(
             name if kind is None else kind.states.get(name, name)
         )
-        if held is None:  # it is made at the first update, and is 0 before
-            return np.zeros(self.graph.nodes[self.id(node)].shape)
+        shape = self.graph.nodes[self.id(node)].shape
+        if held is None:  # it is made at the first update
+            rule = rule_of(*found)
+            return np.full(shape, rule.starts.get(name, 0.0) if isinstance(rule, Optimizer) else 0.0)
         match held:
             case {"v": int(value)}:
                 return self.record.array(value)
+            case int() | float() if kind is not None and name in kind.states:  # one number for all elements
+                return np.full(shape, held, np.float64)
             case int() | float():
                 return np.asarray(held, np.float64)
         return None

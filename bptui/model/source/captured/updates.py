@@ -21,31 +21,41 @@ class Kind(NamedTuple):
     unlike: tuple[str, ...]
 
 
-_ADAM = Kind(
-    "adam",
-    {"eps": "eps", "weight_decay": "weight_decay"},
-    {"m": "exp_avg", "v": "exp_avg_sq"},
-    ("amsgrad", "maximize", "decoupled_weight_decay"),
-)
+_SAME = {name: name for name in ("eps", "weight_decay", "maximize")}
+_MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
+_ADAM = Kind("adam", _SAME, _MOMENTS, ("amsgrad", "decoupled_weight_decay"))
+_DECOUPLED = {"decoupled_weight_decay": "decoupled_weight_decay"}
 KINDS: Mapping[str, Kind] = {
     "torch.optim.sgd.SGD": Kind(
         "sgd",
-        {"momentum": "momentum", "nesterov": "nesterov", "weight_decay": "weight_decay"},
+        {name: name for name in ("momentum", "dampening", "nesterov", "weight_decay", "maximize")},
         {"m": "momentum_buffer"},
-        ("maximize", "dampening"),
+        (),
     ),
     "torch.optim.adam.Adam": _ADAM,
-    "torch.optim.adamw.AdamW": _ADAM._replace(kind="adamw", unlike=("amsgrad", "maximize")),
-    "torch.optim.rmsprop.RMSprop": Kind(
-        "rmsprop",
-        {"alpha": "alpha", "eps": "eps", "weight_decay": "weight_decay"},
-        {"v": "square_avg"},
-        ("maximize", "centered", "momentum"),
+    "torch.optim.adamw.AdamW": _ADAM._replace(kind="adamw", unlike=("amsgrad",)),
+    "torch.optim.nadam.NAdam": Kind(
+        "nadam",
+        {**_SAME, **_DECOUPLED, "momentum_decay": "momentum_decay"},
+        {**_MOMENTS, "q": "mu_product"},
+        (),
     ),
-    "torch.optim.adagrad.Adagrad": Kind(
-        "adagrad", {"eps": "eps", "weight_decay": "weight_decay"}, {"v": "sum"}, ("maximize", "lr_decay")
+    "torch.optim.radam.RAdam": Kind("radam", {**_SAME, **_DECOUPLED}, _MOMENTS, ()),
+    "torch.optim.adamax.Adamax": Kind("adamax", _SAME, {"m": "exp_avg", "u": "exp_inf"}, ()),
+    "torch.optim.adadelta.Adadelta": Kind(
+        "adadelta", {**_SAME, "rho": "rho"}, {"v": "square_avg", "u": "acc_delta"}, ()
+    ),
+    "torch.optim.rmsprop.RMSprop": Kind(
+        "rmsprop", {**_SAME, "alpha": "alpha"}, {"v": "square_avg"}, ("centered", "momentum")
+    ),
+    "torch.optim.adagrad.Adagrad": Kind("adagrad", _SAME, {"v": "sum"}, ("lr_decay",)),
+    "torch.optim.rprop.Rprop": Kind("rprop", {"maximize": "maximize"}, {"h": "prev", "s": "step_size"}, ()),
+    "torch.optim.asgd.ASGD": Kind(
+        "asgd", {name: name for name in ("lambd", "alpha", "t0", "weight_decay", "maximize")}, {"a": "ax"}, ()
     ),
 }
+_PAIRS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max")}
+"""What PyTorch gives as two numbers."""
 
 
 def known_kind(update: Update) -> Kind | None:
@@ -70,12 +80,14 @@ def rule_of(update: Update, group: Group, row: Moved) -> Optimizer | str:
 
 def _options(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
     found = {ours: options[theirs] for ours, theirs in kind.options.items() if options.get(theirs) is not None}
-    if "betas" in options:
-        found["beta1"], found["beta2"] = options["betas"]
+    for pair, names in _PAIRS.items():
+        if pair in options:
+            found |= dict(zip(names, options[pair], strict=True))
     return found
 
 
 def _count(row: Moved) -> int:
-    """The number of this update of a parameter, from 1: SGD keeps none, and its rule does not ask."""
-    count = row.states_after.get("step", 1)
+    """The number of this update of a parameter, from 1. SGD keeps none; its rule asks only whether it is the first,
+    which has no average yet."""
+    count = row.states_after.get("step", 1 if row.states_before.get("momentum_buffer") is None else 2)
     return int(count) if isinstance(count, int | float) else 1

@@ -42,6 +42,23 @@ VARIANTS = [
     Optimizer("sgd", 0.1, clip_value=0.05),
     Optimizer("sgd", 0.1, clip_value=0.3, clip_norm=0.5, momentum=0.9),
     Optimizer("sgd", 0.1, clip_norm=1e9),
+    Optimizer("sgd", 0.1, maximize=True),
+    Optimizer("sgd", 0.1, momentum=0.8, dampening=0.3, weight_decay=0.2, maximize=True),
+    Optimizer("adam", 0.1, weight_decay=0.2, maximize=True),
+    Optimizer("adadelta", 1.0, rho=0.7, eps=1e-3, weight_decay=0.2, l1=0.1),
+    Optimizer("nadam", 0.1),
+    Optimizer("nadam", 0.1, momentum_decay=0.1, weight_decay=0.2, maximize=True),
+    Optimizer("nadam", 0.1, weight_decay=0.2, decoupled_weight_decay=True, l1=0.1),
+    Optimizer("radam", 0.1, beta2=0.7, weight_decay=0.2),
+    Optimizer("radam", 0.1, weight_decay=0.2, decoupled_weight_decay=True, maximize=True),
+    Optimizer("adamax", 0.1, beta2=0.5, weight_decay=0.2),
+    Optimizer("adamax", 0.1, maximize=True),
+    Optimizer("lion", 0.1, weight_decay=0.2),
+    Optimizer("lion", 0.1, beta1=0.3, beta2=0.8, l1=0.1, maximize=True),
+    Optimizer("rprop", 0.1),
+    Optimizer("rprop", 0.1, eta_minus=0.2, eta_plus=3.0, step_min=0.05, step_max=0.3, maximize=True),
+    Optimizer("asgd", 0.1, lambd=0.3, alpha=0.5, t0=1.0, weight_decay=0.2),
+    Optimizer("asgd", 0.1, maximize=True),
 ]
 BINARY: dict[type[ast.operator], Any] = {
     ast.Add: operator.add,
@@ -50,6 +67,8 @@ BINARY: dict[type[ast.operator], Any] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+COMPARE: dict[type[ast.cmpop], Any] = {ast.Gt: operator.gt, ast.Lt: operator.lt, ast.Eq: operator.eq}
+FUNCTIONS: dict[str, Any] = {"sqrt": math.sqrt, "sign": np.sign, "abs": abs, "max": max, "min": min}
 
 
 def number(node: ast.expr, names: dict[str, float]) -> float:
@@ -61,10 +80,13 @@ def number(node: ast.expr, names: dict[str, float]) -> float:
             return names[name]
         case ast.BinOp(left=left, op=op, right=right):
             return float(BINARY[type(op)](number(left, names), number(right, names)))
-        case ast.Call(func=ast.Name(id="sqrt"), args=[argument]):
-            return math.sqrt(number(argument, names))
-        case ast.Call(func=ast.Name(id="sign"), args=[argument]):
-            return float(np.sign(number(argument, names)))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -number(operand, names)
+        case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right]), body=yes, orelse=no):
+            holds = COMPARE[type(op)](number(left, names), number(right, names))
+            return number(yes if holds else no, names)
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            return float(FUNCTIONS[function](*(number(argument, names) for argument in arguments)))
     raise AssertionError(ast.dump(node))
 
 

@@ -293,7 +293,7 @@ def method_where(u: Call, input: Any, condition: Any, other: Any) -> Node:
 
 @known("masked_fill")
 def masked_fill(u: Call, input: Any, mask: Any, value: Any) -> Node:
-    return u.use("where", u.mask(mask), value, input)
+    return u.use("masked_fill", input, u.mask(mask), value)
 
 
 # -------------------------------------------------------------------------------------------------------- dropout

@@ -49,9 +49,11 @@ class Use:
                 found.append(labels)
             elif name in ("weight", "pos_weight") and name in row.fixed:
                 found.append(rng.uniform(0.2, 1.8, shape))
+            elif row.name == "one_hot":
+                found.append(rng.integers(-1, self.attributes["classes"] + 1, shape).astype(float))
             elif row.name in ("hinge_embedding", "margin_ranking") and name == "target":
                 found.append(rng.choice([-1.0, 1.0], shape))
-            elif name in row.fixed and row.name not in WITHOUT:
+            elif name in row.fixed and (row.name not in WITHOUT or row.name.startswith("logical")):
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
@@ -105,6 +107,21 @@ def uses():
             yield Use(name, shapes, positive=name in POSITIVE)
     for shapes in (((3, 4), (3, 4), (4,)), ((3, 1), (1, 4), ()), ((4,), (2, 3, 4), (3, 1)), ((), (), ())):
         yield Use("where", shapes)
+    for shapes in (((3, 4), (3, 4), ()), ((3, 1), (4,), ()), ((4,), (2, 3, 4), ()), ((), (), ()), ((0, 3), (3,), ())):
+        yield Use("masked_fill", shapes)
+    for name in ("argmax", "argmin"):
+        for shape, given in (
+            ((3, 4), {}),
+            ((3, 4), {"axis": 1}),
+            ((2, 3, 4), {"axis": -2, "keepdims": True}),
+            ((2, 3), {"keepdims": True}),
+            ((5,), {"axis": 0}),
+            ((), {}),
+            ((3, 1), {"axis": 1}),
+        ):
+            yield Use(name, (shape,), given)
+    for shape, classes in (((3,), 4), ((2, 3), 2), ((), 3), ((0,), 2)):
+        yield Use("one_hot", (shape,), {"classes": classes})
     yield Use("dropout", ((3, 4), (3, 4)), {"p": 0.25})
     yield Use("dropout", ((), ()))
 

@@ -103,6 +103,8 @@ ONE = [
     Law("lgamma", torch.lgamma), Law("digamma", Digamma.apply, apart=lambda x: (x < 0) | np.isinf(x)),
     Law("detach", torch.detach), Law("sign", torch.sign), Law("floor", torch.floor), Law("ceil", torch.ceil),
     Law("trunc", torch.trunc), Law("round", torch.round),
+    *(Law(name, lambda x, name=name: getattr(torch, name)(x).to(x.dtype))
+      for name in ("isnan", "isinf", "isfinite", "logical_not")),
     *(Law("cast", lambda x, kind=kind: x.to(getattr(torch, kind)).to(x.dtype), {"dtype": kind})
       for kind in ("float64", "float32", "float16", "bfloat16")),
 ]  # fmt: skip
@@ -114,7 +116,8 @@ def ours(op: str, inputs: list[Any], g: Any, attributes: dict[str, Any]) -> list
     emit = Calls(g.dtype)
     out = np.zeros(row.shape([x.shape for x in inputs], given), g.dtype)
     saved = row.forward(emit, inputs, out, given)
-    into = [np.zeros(x.shape, g.dtype) if row.differentiable(n) else None for n, x in enumerate(inputs)]
+    shapes = [row.contribution(n, [x.shape for x in inputs], out.shape) for n in range(len(inputs))]
+    into = [np.zeros(shape, g.dtype) if row.differentiable(n) else None for n, shape in enumerate(shapes)]
     ready = row.vjp(emit, Backward(g.reshape(out.shape), inputs, out, given, into, saved)) or [None] * len(into)
     with np.errstate(all="ignore"):
         for call in emit.calls:
@@ -169,7 +172,7 @@ def test_one_input(law, dtype):
 
 def test_every_elementwise_operation_has_its_law():
     rows = {name for name, row in ops.OPS.items() if row.elementwise}
-    assert rows - {law.op for law in (*ONE, *TWO)} == {"dropout", "where"}
+    assert rows - {law.op for law in (*ONE, *TWO)} == {"dropout", "where", "masked_fill"}
 
 
 COMPARED = {
@@ -177,6 +180,8 @@ COMPARED = {
 }  # fmt: skip
 TWO = [
     *(Law(name, lambda a, b, call=call: getattr(torch, call)(a, b).to(a.dtype)) for name, call in COMPARED.items()),
+    *(Law(name, lambda a, b, name=name: getattr(torch, name)(a, b).to(a.dtype))
+      for name in ("logical_and", "logical_or", "logical_xor")),
     Law("add", torch.add), Law("sub", torch.sub), Law("mul", torch.mul), Law("div", torch.div),
     Law("atan2", torch.atan2, apart=lambda a, b: far(a) | far(b)),
     Law("xlogy", torch.xlogy, apart=far), Law("logaddexp", torch.logaddexp),
@@ -222,10 +227,17 @@ def test_what_is_not_chosen_passes_nothing_be_it_nan_or_inf(upstream, size):
     assert seen == SELECTS
 
 
-@pytest.mark.parametrize("op", ["max_pool2d", "max", "min", "where", "causal_mask", "masked_softmax", "multi_margin"])
+@pytest.mark.parametrize(
+    "op", ["max_pool2d", "max", "min", "where", "causal_mask", "masked_softmax", "multi_margin", "masked_fill"]
+)
 def test_what_is_not_chosen_passes_nothing_in_a_window_or_a_row(op):
     x = np.arange(16.0).reshape(4, 4)
-    inputs = {"where": [np.eye(4), x, -x], "masked_softmax": [x, np.eye(4)], "multi_margin": [x, np.arange(4)]}
+    inputs = {
+        "where": [np.eye(4), x, -x],
+        "masked_fill": [x, np.eye(4), np.array(-np.inf)],
+        "masked_softmax": [x, np.eye(4)],
+        "multi_margin": [x, np.arange(4)],
+    }
     given = {"max_pool2d": {"kernel_size": 2}, "max": {"axis": 1}, "min": {"axis": 1}, "multi_margin": {"margin": 0.5}}
     row = ops.OPS[op]
     attributes = attributes_of(row, given.get(op))
@@ -240,6 +252,29 @@ def test_what_is_not_chosen_passes_nothing_in_a_window_or_a_row(op):
         np.testing.assert_array_equal(np.isnan(found), still != 0)
     else:
         assert not found[np.eye(4) == 0].any()
+
+
+@pytest.mark.parametrize("value", [-np.inf, np.nan, 0.0, 1e300])
+def test_what_is_behind_a_mask_is_no_matter(value):
+    """Its value and its gradient, nan and inf among them, are PyTorch's."""
+    some = np.array(VALUES["float64"])
+    x, mask = (np.array(part) for part in zip(*itertools.product(some, (0.0, 1.0)), strict=True))
+    for upstream in (2.0, np.nan, np.inf):
+        g, inputs = np.full(x.shape, upstream), [x, mask, np.array(value)]
+        found = ours("masked_fill", inputs, g, {})
+        found[3] = found[3].sum()
+        expected = theirs(lambda x, mask, value: x.masked_fill(mask != 0, value), inputs, g)
+        for a, b in zip(found, expected, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_the_place_of_what_is_equal_or_nan(name):
+    for row in ([1.0, 3, 3, 0, 0], [np.nan, 5, np.nan], [-np.inf, np.inf, np.inf], [2.0], [0.0, -0.0]):
+        (found, _) = ours(name, [np.array(row)], np.ones(()), {})
+        assert found == getattr(torch, name)(torch.tensor(row)).item()
 
 
 def against(call: Callable[..., Any]) -> Callable[..., Any]:

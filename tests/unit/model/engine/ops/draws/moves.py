@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, chance, numbers, pick, shape_of, some_axes
+from tests.unit.model.engine.ops.draws.base import (
+    Case,
+    Random,
+    an_axis,
+    chance,
+    numbers,
+    pick,
+    shape_of,
+    some_axes,
+    stretched,
+)
 
 
 def _placed(random: Random, *, each: bool) -> tuple[Any, int, Any, tuple[int, ...]]:
@@ -186,7 +196,49 @@ def interpolate(random: Random) -> Case:
     return Case("interpolate", {"x": x}, lambda torch, x: torch.nn.functional.interpolate(x, size, **call), given)
 
 
+def logical(op: str) -> Callable[[Random], Case]:
+    def make(random: Random) -> Case:
+        out = shape_of(random)
+        inputs = {
+            name: random.integers(-1, 2, shape).astype(float)
+            for name, shape in zip("ab", (out, stretched(random, out)), strict=True)
+        }
+        return Case(op, inputs, lambda torch, a, b: getattr(torch, op)(a, b))
+
+    return make
+
+
+def placed(op: str) -> Callable[[Random], Case]:
+    """Of different numbers: PyTorch takes any of equal ones."""
+
+    def make(random: Random) -> Case:
+        shape = shape_of(random, empty=False)
+        x = random.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
+        given = {"axis": an_axis(random, x.ndim) if x.ndim and chance(random) else None, "keepdims": chance(random)}
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch, op)(x, *given.values()), given)
+
+    return make
+
+
+def one_hot(random: Random) -> Case:
+    classes = int(random.integers(1, 5))
+    labels = random.integers(0, classes, shape_of(random)).astype(float)
+    call = lambda torch, labels: torch.nn.functional.one_hot(labels.long(), classes)  # noqa: E731
+    return Case("one_hot", {"labels": labels}, call, {"classes": classes})
+
+
+def masked_fill(random: Random) -> Case:
+    out = shape_of(random)
+    mask = random.integers(0, 2, stretched(random, out)).astype(float)
+    inputs = {"x": numbers(random, out), "mask": mask, "value": numbers(random, ())}
+    return Case("masked_fill", inputs, lambda torch, x, mask, value: x.masked_fill(mask != 0, value))
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
+    **{name: logical(name) for name in ("logical_and", "logical_or", "logical_xor")},
+    **{name: placed(name) for name in ("argmax", "argmin")},
+    "one_hot": one_hot,
+    "masked_fill": masked_fill,
     "einsum": einsum,
     **{name: shuffled(name) for name in ("pixel_shuffle", "pixel_unshuffle")},
     "interpolate": interpolate,

@@ -1,0 +1,121 @@
+"""PyTorch's optimizers beside the engine's, over several training steps: the parameters and every state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source.captured.updates import KINDS
+from tests.unit.model.engine.small import branching
+
+torch = pytest.importorskip("torch")
+
+STEPS = 8
+
+
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    """PyTorch keeps the numbers that all elements share (NAdam's mu_product) in its default kind."""
+    kind = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(kind)
+
+
+class Lion(torch.optim.Optimizer):
+    """As its paper has it, algorithm 2: PyTorch has none."""
+
+    def __init__(self, params: Any, lr: float, betas: tuple[float, float], weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            one, two = group["betas"]
+            for p in group["params"]:
+                average = self.state[p].setdefault("exp_avg", torch.zeros_like(p))
+                c = torch.lerp(p.grad, average, one)
+                p.sub_(group["lr"] * (c.sign() + group["weight_decay"] * p))
+                average.lerp_(p.grad, 1 - two)
+
+
+CASES: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
+    ("sgd", {"momentum": 0.9, "dampening": 0.4, "weight_decay": 0.1}, "SGD", {}),
+    ("sgd", {"momentum": 0.9, "nesterov": True, "maximize": True}, "SGD", {}),
+    ("sgd", {"maximize": True, "weight_decay": 0.1}, "SGD", {}),
+    ("adam", {"weight_decay": 0.1, "maximize": True}, "Adam", {}),
+    ("adamw", {"weight_decay": 0.1, "maximize": True}, "AdamW", {}),
+    ("rmsprop", {"alpha": 0.7, "weight_decay": 0.1, "maximize": True}, "RMSprop", {}),
+    ("adagrad", {"weight_decay": 0.1, "maximize": True}, "Adagrad", {}),
+    ("adadelta", {}, "Adadelta", {}),
+    ("adadelta", {"rho": 0.6, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}, "Adadelta", {}),
+    ("nadam", {}, "NAdam", {}),
+    ("nadam", {"momentum_decay": 0.2, "weight_decay": 0.1, "maximize": True}, "NAdam", {}),
+    ("nadam", {"weight_decay": 0.1, "decoupled_weight_decay": True}, "NAdam", {}),
+    ("radam", {}, "RAdam", {}),
+    ("radam", {"beta1": 0.5, "beta2": 0.8, "weight_decay": 0.1, "maximize": True},
+     "RAdam", {"betas": (0.5, 0.8)}),
+    ("radam", {"weight_decay": 0.1, "decoupled_weight_decay": True}, "RAdam", {}),
+    ("adamax", {}, "Adamax", {}),
+    ("adamax", {"beta1": 0.5, "beta2": 0.6, "weight_decay": 0.1, "maximize": True},
+     "Adamax", {"betas": (0.5, 0.6)}),
+    ("rprop", {}, "Rprop", {}),
+    ("rprop", {"eta_minus": 0.2, "eta_plus": 2.0, "step_min": 0.05, "step_max": 0.3, "maximize": True},
+     "Rprop", {"etas": (0.2, 2.0), "step_sizes": (0.05, 0.3)}),
+    ("asgd", {}, "ASGD", {}),
+    ("asgd", {"lambd": 0.2, "alpha": 0.5, "t0": 2.0, "weight_decay": 0.1, "maximize": True}, "ASGD", {}),
+    ("lion", {"weight_decay": 0.1}, Lion, {"betas": (0.9, 0.99), "weight_decay": 0.1}),
+]  # fmt: skip
+PAIRED = ("beta1", "beta2", "eta_minus", "eta_plus", "step_min", "step_max")
+
+
+def theirs(made: Any, options: dict[str, Any], more: dict[str, Any], parameters: Any) -> Any:
+    """An optimizer of PyTorch with the same settings, those in pairs by its own names."""
+    plain = {name: value for name, value in options.items() if name not in PAIRED}
+    make = getattr(torch.optim, made) if isinstance(made, str) else made
+    return make(parameters, lr=0.05, **{**plain, **more})
+
+
+def states_of(kind: str, other: Any) -> dict[str, str]:
+    """Our names of states → PyTorch's."""
+    known = {row.kind: row.states for row in KINDS.values()}
+    return dict(known.get(kind, {"m": "exp_avg"}))
+
+
+@pytest.mark.parametrize(("kind", "options", "made", "more"), CASES, ids=str)
+def test_the_parameters_and_states_are_those_of_pytorch(
+    kind: str, options: dict[str, Any], made: Any, more: dict[str, Any]
+) -> None:
+    program = Program(branching(), Optimizer(kind, 0.05, **options))
+    nodes = program.graph.params
+    first = [torch.tensor(np.array(node.value, float), requires_grad=True) for node in nodes]
+    other = theirs(made, options, more, first)
+    for _ in range(STEPS):
+        recording = program.record()
+        for node, parameter in zip(nodes, first, strict=True):
+            parameter.grad = torch.tensor(np.array(recording.grad(node)))
+        other.step()
+        for node, parameter in zip(nodes, first, strict=True):
+            np.testing.assert_allclose(recording.after(node), parameter.detach().numpy(), rtol=1e-9, atol=1e-12)
+            for ours in program.optimizer.states:
+                state = other.state[parameter][states_of(kind, other)[ours]]
+                found = recording.state(node, ours, after=True)
+                np.testing.assert_allclose(found, np.broadcast_to(state, found.shape), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OPTIMIZERS if kind != "lion"])
+def test_the_options_start_as_pytorch_has_them(kind: str) -> None:
+    """Every setting that PyTorch has under the same name, or in a pair."""
+    name = next(name for name, row in KINDS.items() if row.kind == kind).rpartition(".")[2]
+    group = getattr(torch.optim, name)([torch.zeros(1)], lr=0.1).param_groups[0]
+    pairs = {"betas": PAIRED[:2], "etas": PAIRED[2:4], "step_sizes": PAIRED[4:]}
+    expected = dict(group)
+    for pair, names in pairs.items():
+        expected |= dict(zip(names, group.get(pair, ()), strict=False))
+    ours = OPTIMIZERS[kind].options
+    assert {n: v for n, v in ours.items() if n != "l1"} == {n: expected[n] for n in ours if n != "l1"}

@@ -1,0 +1,69 @@
+"""A captured update of each optimizer of PyTorch: its rule gives the parameter and the states that were recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bptui.model.engine.recording import NotRecorded  # noqa: E402
+from bptui.model.source.captured.network import network_of  # noqa: E402
+from bptui.model.source.captured.update_verdicts import check_update  # noqa: E402
+from tests.unit.torch.rig import recorded  # noqa: E402
+
+MADE: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}),
+    ("SGD", {"maximize": True}),
+    ("Adam", {"maximize": True, "weight_decay": 0.1}),
+    ("RMSprop", {"maximize": True}),
+    ("Adagrad", {"maximize": True}),
+    ("Adadelta", {"weight_decay": 0.1}),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("NAdam", {"momentum_decay": 0.1}),
+    ("RAdam", {"weight_decay": 0.1}),
+    ("Adamax", {"betas": (0.5, 0.7)}),
+    ("Rprop", {"etas": (0.4, 1.5)}),
+    ("ASGD", {"lambd": 0.1, "t0": 1.0, "weight_decay": 0.1}),
+]
+
+
+@pytest.mark.parametrize("before", [0, 1, 6])
+@pytest.mark.parametrize(("kind", "options"), MADE, ids=str)
+def test_its_rule_gives_what_was_recorded(kind: str, options: dict[str, Any], before: int) -> None:
+    """`before`: so many steps were taken before the one that is recorded."""
+    torch.manual_seed(1)
+    layer = torch.nn.Linear(3, 2)
+    optimizer = getattr(torch.optim, kind)(layer.parameters(), lr=0.05, **options)
+    x = torch.randn(before + 1, 4, 3)
+
+    def step(n: int) -> None:
+        optimizer.zero_grad()
+        (layer(x[n]) ** 2).sum().backward()
+        optimizer.step()
+
+    for n in range(before):
+        step(n)
+    made = network_of(recorded(lambda: step(before), [layer]), "step")
+    for node in made.graph.params:
+        rule = made.recording.update_rule(node)
+        rows = check_update(made.recording, node.id)
+        assert [row.input for row in rows] == ["", *rule.states]
+        assert {row.verdict for row in rows} == {"ok"}, rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("Adam", {"amsgrad": True}), ("RMSprop", {"centered": True}), ("Adagrad", {"lr_decay": 0.1})]
+)
+def test_what_no_rule_is_known_for_stays_opaque(kind: str, options: dict[str, Any]) -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = getattr(torch.optim, kind)(layer.parameters(), lr=0.05, **options)
+
+    def step() -> None:
+        (layer(torch.ones(4, 3)) ** 2).sum().backward()
+        optimizer.step()
+
+    made = network_of(recorded(step, [layer]), "step")
+    with pytest.raises(NotRecorded, match="a rule that bptui does not have"):
+        made.recording.update_rule(made.graph.params[0])
