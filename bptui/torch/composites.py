@@ -60,6 +60,36 @@ def _matrix_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.linalg.matrix_norm(x[0], order, keepdim=s["keepdims"])
 
 
+def _spread(x: Sequence[Any]) -> Any:
+    """The mask of channels over all of x."""
+    return x[1].reshape(*x[1].shape, *(1,) * (x[0].ndim - x[1].ndim))
+
+
+def _dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return x[0] * _spread(x) / (1 - s["p"])
+
+
+def _alpha_dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    p, low, mask = s["p"], 1.7580993408473766, _spread(x)
+    a = 1.0 / ((low * low * p + 1) * (1 - p)) ** 0.5
+    return x[0] * (mask * a) + ((mask - 1) * low * a + low * a * p)
+
+
+def _product(torch: Any, x: Sequence[Any], s: Settings, gate: Any) -> Any:
+    a, b = x[0].chunk(2, s["axis"])
+    return a * gate(b)
+
+
+def _lp_pool(name: str) -> Call:
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        kernel, stride = (
+            one[0] if one is not None and len(one) == 1 else one for one in (s["kernel_size"], s["stride"])
+        )
+        return getattr(torch.nn.functional, name)(x[0], s["p"], kernel, stride, s["ceil_mode"])
+
+    return call
+
+
 def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """A query that sees no key gives 0."""
     q, k, v, *masks = x
@@ -113,6 +143,17 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
     {
         "prelu": _functional("prelu"),
         "linear": _functional("linear"),
+        **{f"dropout{count}d": _dropped for count in (1, 2, 3)},
+        "feature_alpha_dropout": _alpha_dropped,
+        "bilinear_glu": lambda torch, x, s: _product(torch, x, s, lambda b: b),
+        "reglu": lambda torch, x, s: _product(torch, x, s, torch.relu),
+        "geglu": lambda torch, x, s: _product(torch, x, s, torch.nn.functional.gelu),
+        "swiglu": lambda torch, x, s: _product(torch, x, s, torch.nn.functional.silu),
+        "weight_norm": lambda torch, x, s: torch._weight_norm(*x, -1 if s["axis"] is None else s["axis"] % x[0].ndim),
+        "local_response_norm": lambda torch, x, s: torch.nn.functional.local_response_norm(
+            x[0], s["size"], s["alpha"], s["beta"], s["k"]
+        ),
+        **{f"lp_pool{count}d": _lp_pool(f"lp_pool{count}d") for count in (1, 2, 3)},
         **{f"conv{count}d": _convolution(f"conv{count}d") for count in (1, 2, 3)},
         **{f"conv_transpose{count}d": _convolution(f"conv_transpose{count}d") for count in (1, 2, 3)},
         "layer_norm": _over_last("layer_norm", 2),
@@ -120,7 +161,7 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "batch_norm": _batch_norm,
         "instance_norm": _instance_norm,
         "group_norm": _group_norm,
-        "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], dim=s["axis"], eps=s["eps"]),
+        "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], s["p"], s["axis"], s["eps"]),
         "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
         "matrix_norm": _matrix_norm,
         "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),

@@ -84,9 +84,19 @@ def turned(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use(kind, *given[::-1], **settings)
 
 
+def then(kind: str) -> Change:
+    """And another operation with what comes out."""
+    return lambda use, own, given, settings: use(kind, use(own, *given, **settings))
+
+
 def times(factor: float) -> Change:
     """The same, times a number."""
     return lambda use, kind, given, settings: use("mul", use(kind, *given, **settings), factor)
+
+
+def turned_around(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """1 less what it is."""
+    return use("sub", 1.0, use(kind, *given, **settings))
 
 
 def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
@@ -165,6 +175,13 @@ NORMAL = Use("gaussian_nll", ((3, 4), (3, 4), (3, 4)), {"full": True, "eps": 0.7
 SEVERAL = Use("multilabel_soft_margin", ((3, 4), (3, 4), (4,)))
 REGION = Use("dice", ((2, 3, 4), (2, 3, 4)))
 SLOPES = Use("prelu", ((3, 4, 2), (4,)))
+THIRD = Use("normalize", ((3, 4),), {"p": 3})
+GATES = {op: Use(op, ((3, 6),)) for op in ("bilinear_glu", "reglu", "geglu", "swiglu")}
+CHANNELS = {n: Use(f"dropout{n}d", ((3, 4, *(2, 3, 2)[:n]), (3, 4)), {"p": 0.25}) for n in (1, 2, 3)}
+FEATURES = Use("feature_alpha_dropout", ((3, 4, 2), (3, 4)), {"p": 0.25})
+DIRECTION = Use("weight_norm", ((3, 4), (3, 1)))
+RESPONSE = Use("local_response_norm", ((2, 5, 3),), {"size": 3, "alpha": 0.5, "beta": 0.7, "k": 1.5})
+POWERS = {n: Use(f"lp_pool{n}d", ((2, *(4, 6, 2)[:n]),), {"kernel_size": 2, "p": 2}) for n in (1, 2, 3)}
 
 FAULTS = (
     Composite(NEAR, "eps is left out", {"y_safe": lambda use, kind, given, _: use("mul", given[0], 1 + 1e-5)}),
@@ -189,6 +206,28 @@ FAULTS = (
         },
     ),
     Composite(REGION, "what both share counts once", {"twice": first}),
+    Composite(THIRD, "the Euclidean length for that of order 3", {"x_length": instead("norm", p=2)}),
+    Composite(GATES["bilinear_glu"], "the gate through a sigmoid", {"gate": then("sigmoid")}),
+    *(
+        Composite(GATES[op], "the gate as it is", {gate: first})
+        for op, gate in (("reglu", "relu"), ("geglu", "gelu"), ("swiglu", "silu"))
+    ),
+    Composite(GATES["geglu"], "the form with tanh", {"gelu": instead("gelu", approximate="tanh")}),
+    Composite(GATES["swiglu"], "the gate is not differentiated", {"silu": detached}),
+    Composite(GATES["swiglu"], "a sigmoid for silu", {"silu": instead("sigmoid")}),
+    *(Composite(use, "kept channels are not divided by 1 - p", {"y": times(0.75)}) for use in CHANNELS.values()),
+    Composite(CHANNELS[2], "the mask the other way round", {"mask_spread": turned_around}),
+    Composite(FEATURES, "what is dropped is 0", {"y": instead("dropout")}),
+    Composite(DIRECTION, "the length is not differentiated", {"length": detached}),
+    Composite(
+        DIRECTION,
+        "the square of the length",
+        {"scale": lambda use, kind, given, _: use("div", given[0], use("square", given[1]))},
+    ),
+    Composite(RESPONSE, "the sum of the squares, not their mean", {"mean_squares": times(3.0)}),
+    Composite(RESPONSE, "k left out", {"above_k": first}),
+    Composite(RESPONSE, "the channels after it only", {"padded": instead("pad", pad_width=((0, 0), (0, 2), (0, 0)))}),
+    *(Composite(use, "the mean of the powers, not their sum", {"sums": first}) for use in POWERS.values()),
     Composite(
         SLOPES,
         "the slopes of other channels",

@@ -17,10 +17,11 @@ import sympy as sp
 
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
+from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.symbolic.calculus.define import define
-from bptui.symbolic.calculus.definition import ArgMax, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition, Matrix
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import (
     GAMMA,
@@ -255,19 +256,29 @@ class _Walk:
         return array[tuple(places)]
 
     def part(self, name: str) -> Array:
-        """A helper or an argmax as a whole tensor, computed once for a binding."""
+        """A helper, a matrix or an argmax as a whole tensor, computed once for a binding."""
         kept = self.binding.kept
         if name not in kept:
             definition = self.binding.definition
-            made = definition.helper.get(name) or definition.argmax[name]
+            made = definition.helper.get(name) or definition.matrix.get(name) or definition.argmax[name]
             shape = tuple(int(self.of(size, {}, 0, False)) for size in made.sizes)
             if isinstance(made, ArgMax):
                 kept[name] = self.argmax(made, shape)
+            elif isinstance(made, Matrix):
+                kept[name] = self.matrix(made, shape)
             else:
                 kept[name] = np.broadcast_to(
                     _Walk(self.binding, len(shape)).of(made.value, grid(made.indices, shape), 0, False), shape
                 )
         return kept[name]  # type: ignore[no-any-return]
+
+    def matrix(self, matrix: Matrix, shape: Shape) -> Array:
+        """What an equation defines, of all matrices at once."""
+        side = int(self.of(matrix.side, {}, 0, False))
+        full = (*shape[: len(matrix.lead)], side, side)
+        env = grid((*matrix.lead, matrix.row, matrix.column), full)
+        values = _Walk(self.binding, len(full)).of(matrix.value, env, 0, False)
+        return matrices.OF[matrix.kind](np.broadcast_to(np.asarray(values, np.float64), full))
 
     def argmax(self, argmax: ArgMax, shape: Shape) -> Array:
         """The place of the first largest (smallest) term, for each element."""

@@ -136,6 +136,27 @@ def uses():
     yield Use("cdist", ((3, 4), (2, 5, 4)))
     for lead in ((3,), (), (2, 3)):
         yield Use("bilinear", ((*lead, 4), (*lead, 2), (5, 4, 2), (5,)))
+    for p in (1, 3, float("inf")):
+        yield Use("normalize", ((3, 4),), {"axis": 1, "p": p})
+    for op in ("bilinear_glu", "reglu", "geglu", "swiglu"):
+        for shape, axis in (((3, 4), -1), ((2, 6, 3), 1)):
+            yield Use(op, (shape,), {"axis": axis})
+    for count, shape in ((1, (2, 3, 4)), (2, (2, 3, 4, 2)), (3, (3, 2, 4, 5))):
+        mask = shape[:-count]
+        yield Use(f"dropout{count}d", (shape, mask), {"p": 0.25})
+    yield Use("feature_alpha_dropout", ((2, 3, 4), (2, 3)), {"p": 0.25})
+    for v, g, axis in (((3, 4), (3, 1), 0), ((3, 4, 2), (1, 4, 1), -2), ((3, 4), (), None)):
+        yield Use("weight_norm", (v, g), {"axis": axis})
+    for shape, size in (((2, 5, 3), 3), ((2, 4, 3, 2), 2)):
+        given = {"size": size, "alpha": 0.5, "beta": 0.7, "k": 1.5}
+        yield Use("local_response_norm", (shape,), given)
+    for count, shape, given in (
+        (1, (2, 7), {"kernel_size": 3, "stride": 2}),
+        (2, (2, 5, 6), {"kernel_size": (2, 3), "p": 3}),
+        (2, (2, 5, 6), {"kernel_size": 2, "ceil_mode": True}),
+        (3, (2, 4, 3, 2), {"kernel_size": (2, 3, 1)}),
+    ):
+        yield Use(f"lp_pool{count}d", (shape,), given)
     yield Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": 1e-2})
     yield Use("instance_norm", ((2, 3, 2, 4),))
     for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):

@@ -15,11 +15,11 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 
 FAMILIES = (
-    "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "linear", "einsum", "reduce", "extremes",
-    "lengths", "shape", "slices", "rearrange", "join", "index", "scatter", "scan", "order", "softmax", "losses",
-    "likelihood", "counts", "cross_entropy", "classes", "focal", "conv", "conv_transpose", "pool", "adaptive",
-    "images", "norm", "similarity", "distances", "embeddings", "composed_losses",
-    "attention", "recurrent",
+    "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "gates", "dropped", "linear", "einsum",
+    "reduce", "extremes", "lengths", "shape", "slices", "rearrange", "join", "index", "bags", "scatter", "scan",
+    "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
+    "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances", "embeddings",
+    "composed_losses", "attention", "recurrent", "matrices",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

@@ -12,6 +12,7 @@ from bptui.model.source.captured.known import (
     attention,
     copies,
     elementwise,
+    equations,
     functions,
     given,
     images,
@@ -31,7 +32,7 @@ from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, argu
 __all__ = ["HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, functions, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention,
-    recurrent, losses, copies, writing, given,
+    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, images,
+    attention, recurrent, losses, copies, writing, given,
 )  # fmt: skip
 """Loading them registers their entries."""

@@ -7,6 +7,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from tests.unit.model.engine.ops.executor import run_composite
+from tests.unit.symbolic.composites import uses
 
 RNG = np.random.default_rng(0)
 
@@ -193,14 +194,17 @@ def test_made_of_primitives_that_fold(row):
     gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
     shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
     shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
-    shapes["weight"] = (4, 4) if row.name == "linear" else (4,)
+    shapes["weight"] = {"linear": (4, 4), "bilinear": (4, 4, 4)}.get(row.name, (4,))
     shapes["bias"] = (2, 2) if "q" in row.input_names else (4,)
     if row.name.startswith("conv"):
         axes = int(row.name[-2])
         shapes |= {"x": (2, 4, *(5,) * axes), "weight": (4, 4, *(2,) * axes)}
+    given = {"groups": 2} if row.name == "group_norm" else {}
+    if not set(row.input_names) <= set(shapes) or row.fixed or any(a.required for a in row.attributes.values()):
+        use = next(use for use in uses() if use.op == row.name)
+        shapes, given = dict(zip(row.input_names, use.shapes, strict=True)), use.attributes
     build = Builder()
     leaves = [build.leaf(name, "param", np.ones(shapes[name])) for name in row.input_names]
-    given = {"groups": 2} if row.name == "group_norm" else {}
     loss = build.use("sum", build.use(row.name, *leaves, name="out", **given), name="loss")
     parts = [node for node in build.finish(loss).ops if node.name != "loss"]
     assert all(node.op.name in ops.OPS for node in parts)
