@@ -39,7 +39,8 @@ def _length_text(term: str, p: float) -> str:
 # --------------------------------------------------------------------------------------------------- pairwise_distance
 def _pairwise(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     _embedded(("a", "b"), inputs)
-    return _distance(use, *inputs, attributes, "y", attributes["keepdims"])
+    a, b = inputs
+    return _distance(use, a, b, attributes, "y", attributes["keepdims"])
 
 
 def _distance(use: Use, a: Any, b: Any, attributes: Attributes, name: str, keepdims: bool = False) -> Any:
