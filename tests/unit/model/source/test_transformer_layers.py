@@ -186,7 +186,7 @@ def test_whole_numbers_are_read_by_two_tables():
         "data": {"inputs": rng.integers(0, 7, (2, 5)).tolist(), "targets": [[1, 2], [3, 4]]},
         "layers": layers,
         "loss": {"kind": "cross_entropy", "axis": -1},
-        "optimizer": {"learning_rate": 0.1},
+        "optimizer": {"kind": "adam", "learning_rate": 0.01},
     }
     program = from_mapping(content, "net.toml").program()
     first = program.record().loss
