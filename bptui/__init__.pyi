@@ -31,6 +31,9 @@ def argmin(x: Any, *, axis: Any = ..., keepdims: Any = ..., name: str | None = .
 def asin(x: Any, *, name: str | None = ...) -> Tensor: ...
 def atan(x: Any, *, name: str | None = ...) -> Tensor: ...
 def atan2(a: Any, b: Any, *, name: str | None = ...) -> Tensor: ...
+def attention_weights(
+    q: Any, k: Any, mask: Any = ..., bias: Any = ..., *, causal: Any = ..., scale: Any = ..., name: str | None = ...
+) -> Tensor: ...
 def avg_pool1d(
     x: Any,
     *,
@@ -399,6 +402,26 @@ def minimum(a: Any, b: Any, *, name: str | None = ...) -> Tensor: ...
 def mish(x: Any, *, name: str | None = ...) -> Tensor: ...
 def mse(prediction: Any, target: Any, *, reduction: Any = ..., name: str | None = ...) -> Tensor: ...
 def mul(a: Any, b: Any, *, name: str | None = ...) -> Tensor: ...
+def multi_head_attention(
+    q: Any,
+    k: Any,
+    v: Any,
+    w_q: Any,
+    w_k: Any,
+    w_v: Any,
+    w_o: Any,
+    b_q: Any = ...,
+    b_k: Any = ...,
+    b_v: Any = ...,
+    b_o: Any = ...,
+    mask: Any = ...,
+    bias: Any = ...,
+    *,
+    heads: Any,
+    kv_heads: Any = ...,
+    causal: Any = ...,
+    name: str | None = ...,
+) -> Tensor: ...
 def multi_margin(
     scores: Any,
     labels: Any,

@@ -17,7 +17,7 @@ from bptui.model.engine.calls import Backward
 from bptui.model.engine.ops.base import Composite as Row
 from bptui.model.engine.recording import Recording
 
-from ..unit.symbolic.composites import Use, cell, projected
+from ..unit.symbolic.composites import Use, cell, many_heads, projected
 from ..unit.symbolic.steps import graph_of, record
 
 Change = Callable[..., Any]
@@ -132,6 +132,18 @@ def exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use("slice", use(kind, *given, **settings), index="[:, ::-1]")
 
 
+def across(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The features of a head are each second one, not those beside each other."""
+    *lead, heads, size = settings["shape"]
+    n = len(lead)
+    return use("transpose", use(kind, given[0], shape=(*lead, size, heads)), axes=(*range(n), n + 1, n))
+
+
+def heads_exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The first head in the place of the second."""
+    return use("slice", use(kind, *given, **settings), index="[..., ::-1, :]")
+
+
 def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     """A kernel that is flipped along its first axis."""
     return use(kind, given[0], use("slice", given[1], index="[:, :, ::-1]"), *given[2:], **settings)
@@ -140,6 +152,9 @@ def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
 EPS = 1e-3
 WIDE = cell("lstm_cell", (3,))
 NARROW = projected((3,))
+HEADS = many_heads((2,), 2)
+SHARED = many_heads((), 4, True, kv_heads=2)
+LOOKS = Use("attention_weights", ((3, 4), (5, 4)))
 GRU = cell("gru_cell", (3,))
 RNN = cell("rnn_cell", (3,))
 VOLUME = Use("conv3d", ((1, 2, 4, 3, 3), (4, 2, 2, 3, 2), (4,)), {"padding": (0, 1, 1)})
@@ -321,6 +336,10 @@ FAULTS = (
     Composite(WIDE, "the new state without tanh", {"c_tanh": first}),
     Composite(WIDE, "state and output exchanged", {"y": turned}),
     Composite(WIDE, "the old state is not differentiated", {"kept": detached}),
+    Composite(LOOKS, "scores that are not scaled", {"scaled": first}),
+    Composite(LOOKS, "weights over the queries", {"y": instead("softmax", axis=0)}),
+    Composite(HEADS, "heads cut across features", {"q_parts": across, "k_parts": across, "v_parts": across}),
+    Composite(SHARED, "queries read the keys of another head", {"k_parts": heads_exchanged}),
     Composite(NARROW, "the output gate alone is projected", {"h_whole": first}),
     Composite(NARROW, "what is projected is not differentiated", {"h_whole": detached}),
     Composite(GRU, "reset and update gate exchanged", {"r_x": shifted(1, 2), "z_x": shifted(0, 2)}),

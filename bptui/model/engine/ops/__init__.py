@@ -19,7 +19,7 @@ FAMILIES = (
     "reduce", "extremes", "lengths", "shape", "slices", "rearrange", "join", "index", "bags", "scatter", "scan",
     "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
     "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances", "attention",
-    "recurrent",
+    "multi_head", "recurrent",
     "matrices",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
