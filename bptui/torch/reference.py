@@ -18,12 +18,14 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.composites import composites, passing
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops import OPS
 from bptui.model.engine.ops.slices import read_index
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch.composites import COMPOSITES, Call, Settings
+from bptui.torch.spectral import CALLS as SPECTRAL
 
 
 class Unlike(Exception):
@@ -247,6 +249,16 @@ def _alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return x[0] * (x[1] * a) + ((x[1] - 1) * low * a + low * a * p)
 
 
+def _running(torch: Any, x: Sequence[Any], s: Settings, which: int) -> Any:
+    """What batch_norm makes of its running mean (0) or variance (1), in place."""
+    if x[0].numel() == x[0].shape[1]:
+        raise Unlike("PyTorch has no variance of one number")
+    kept = [torch.zeros_like(x[1]), torch.ones_like(x[1])]
+    kept[which] = x[1].detach().clone()
+    torch.nn.functional.batch_norm(x[0].detach(), *kept, training=True, momentum=s["momentum"])
+    return kept[which]
+
+
 def _bags(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     table, i = x[:2]
     weight, offsets = [*x[2:], None, None][:2]
@@ -309,6 +321,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         **{name: _of_matrices(name) for name in ("inv", "det", "slogdet", "logdet", "cholesky")},
         "solve": _solve,
         "solve_triangular": _solve_triangular,
+        **{name: call for name, call in SPECTRAL.items() if name in OPS},
         "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),
@@ -366,6 +379,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             name: lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0], s["padding_idx"])
             for name in ("embedding", "padded_embedding")
         },
+        "running_mean": lambda torch, x, s: _running(torch, x, s, 0),
+        "running_var": lambda torch, x, s: _running(torch, x, s, 1),
         "embedding_bag": _bags,
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),

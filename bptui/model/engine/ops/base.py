@@ -112,6 +112,7 @@ class Op(Inputs):
     symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}`
                 for an attribute; default "name({0}, {1})"
     doc         one line for the documentation
+    complex     which of the inputs and of its result (`y`) are complex numbers, whose last axis is (real, imaginary)
     dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
@@ -136,6 +137,7 @@ class Op(Inputs):
     straight_through: bool = False
     convention: str = ""
     symbol: str = ""
+    complex: tuple[str, ...] = ()
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
 
@@ -194,7 +196,11 @@ class Composite(Inputs):
                 whole, and the check proves that the parts do the same. Written apart from `build`, on purpose
     stretched   (input shapes) → `Signature.stretched`, where inputs broadcast against each other
     hint        as `Op.hint`
+    complex     as `Op.complex`
     axes        what the last two axes of a part run over, by the part's name: `scores` over queries and keys
+    states      inputs that are running states where they are given: no gradient reaches them
+    following   `(use, inputs, attributes)` → what some of `states` become after the training step, by the input's name;
+                `use` as in `build`. The Builder carries them (`Builder.carry`)
     """
 
     name: str
@@ -209,3 +215,6 @@ class Composite(Inputs):
     stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
     hint: Hint | None = None
     axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    following: Callable[..., Mapping[str, Any]] | None = None
+    complex: tuple[str, ...] = ()

@@ -270,6 +270,29 @@ def uses():
     ):
         yield Use("diag_embed", (shape,), given)
     yield Use("outer", ((3,), (4,)))
+    for shape in ((3, 4), (), (2,)):
+        yield Use("complex", (shape,))
+        yield Use("complex", (shape, shape))
+    for name in ("real", "imag", "conj"):
+        for shape in ((3, 2), (2,), (3, 4, 2), (0, 2)):
+            yield Use(name, (shape,))
+    for shapes in (((3, 2), (3, 2)), ((3, 4, 2), (4, 2)), ((3, 1, 2), (1, 4, 2)), ((2,), (3, 2)), ((2,), (2,))):
+        yield Use("cmul", shapes)
+    for name, given in (
+        ("fft", {}),
+        ("fft", {"axis": 0, "norm": "ortho"}),
+        ("fft", {"n": 3, "norm": "forward"}),
+        ("ifft", {}),
+        ("ifft", {"n": 6, "axis": 0}),
+        ("irfft", {}),
+        ("irfft", {"axis": 0, "norm": "ortho"}),
+        ("irfft", {"n": 5}),
+        ("irfft", {"n": 9, "norm": "forward"}),
+    ):
+        yield Use(name, ((3, 4, 2),), given)
+    for given in ({}, {"n": 6}, {"n": 3}, {"axis": 0, "norm": "ortho"}):
+        yield Use("rfft", ((3, 5),), given)
+    yield Use("fft", ((1, 2),))
     yield Use("outer", ((1,), (0,)))
     for shape, repeats in (((3, 4), (2, 3)), ((3,), (2, 1)), ((2, 3), 2), ((), (3,)), ((2, 3), (0, 1)), ((2,), 1)):
         yield Use("repeat", (shape,), {"repeats": repeats})
@@ -298,6 +321,9 @@ def uses():
     for shape, size in (((1, 2, 5), 7), ((2, 1, 3, 4), (5, 2)), ((2, 1, 4), 1), ((1, 1, 1), 3)):
         for corners in (False, True):
             yield Use("interpolate", (shape,), {"size": size, "mode": "cubic", "align_corners": corners})
+    for name in ("running_mean", "running_var"):
+        for shape in ((5, 3), (4, 3, 2), (1, 3)):
+            yield Use(name, (shape, (3,)), {"momentum": 0.25})
     yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
     yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
     yield Use("concat", ((2,), (0,)))
@@ -378,7 +404,10 @@ def uses():
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
     for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
         yield Use("focal", ((3, 4), (3,)), given)
-    for name in ("cross_entropy", "nll", "focal"):
+    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+        yield Use("focal", ((5, 4), (5,)), {**given, "ignore_index": -1})
+        yield Use("focal", ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
+    for name in ("cross_entropy", "nll"):
         for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
             left_out = {**given, "ignore_index": -1}
             yield Use(name, ((3, 4), (3,), (4,)), given)
