@@ -160,7 +160,7 @@ def test_every_loss_works_in_a_file(kind):
     table["loss"]["reduction"] = "sum"
     read = Structure(from_mapping(table, "n").graph).loss
     assert read is not None
-    assert (read.reduction, read.prediction.name) == ("sum", "prediction")
+    assert (read.reduction, read.target.name) == ("sum", "y")
 
 
 @pytest.mark.parametrize("kind", layers.activations())
