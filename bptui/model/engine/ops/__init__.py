@@ -21,6 +21,7 @@ FAMILIES = (
     "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances", "attention",
     "multi_head", "recurrent",
     "matrices",
+    "embeddings", "composed_losses",
     "complex", "spectral",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""

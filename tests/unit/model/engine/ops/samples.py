@@ -401,7 +401,10 @@ def uses():
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
     for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
         yield Use("focal", ((3, 4), (3,)), given)
-    for name in ("cross_entropy", "nll", "focal"):
+    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+        yield Use("focal", ((5, 4), (5,)), {**given, "ignore_index": -1})
+        yield Use("focal", ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
+    for name in ("cross_entropy", "nll"):
         for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
             left_out = {**given, "ignore_index": -1}
             yield Use(name, ((3, 4), (3,), (4,)), given)
