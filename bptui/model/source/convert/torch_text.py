@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
-from bptui.model.source.convert.piece import BROKEN, Foreign, Piece, Unknown, dotted, parsed, text, value
+from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
 from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, optimizer
 
 MAX_LINES = 100_000
@@ -76,8 +77,8 @@ def _leaf(kind: str, arguments: str, name: str) -> Piece:
     """One module, `Linear` with `in_features=3, out_features=4`."""
     said = one_line(f"{kind}({arguments})", 80)
     try:
-        lines = parsed(f"f({arguments})").body
-    except BROKEN:
+        lines = syntax.parse(f"f({arguments})", syntax.EXPRESSION).body
+    except syntax.Unreadable:
         return Piece(said, why="is not read", name=name)
     call = lines[0].value if len(lines) == 1 and isinstance(lines[0], ast.Expr) else None
     if not isinstance(call, ast.Call) or kind not in MODULES:
