@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import losses, options, wrong
+from . import indexing, losses, options, wrong
 from .plant import Backward as B
 
 sig = wrong.sig
@@ -283,5 +283,6 @@ FAULTS = [
     *LOSSES,
     *WINDOWS,
     *options.FAULTS,
+    *indexing.FAULTS,
     *losses.FAULTS,
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import indexing
 from .plant import Definition as D
 
 FAULTS = [
@@ -66,4 +67,5 @@ FAULTS = [
     D("cast", "not rounded", "rounded", "y = x"),
     D("round", "ties go up: only a tie shows it", "halves between", "y = floor(x + 1/2)"),
     D("tanh", "a name that is nothing", "x", "y = tanh(z)"),
+    *indexing.DEFINITIONS,
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.initializers import Source, drawn, fans
 from bptui.model.source.layers.context import LAYOUTS
+from bptui.model.source.parts import Data
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
 
@@ -409,7 +410,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
         for name in arrays:
             if name in values:
                 raise UserError(top.at(f"values.{name}"), f"'{name}' comes from [data]", "leave one of the two out")
-        values |= {name: formula.Data(item, size) for name, item in arrays.items()}
+        values |= {name: Data(item, size) for name, item in arrays.items()}
     graph = formula.parse(
         found["formula"],
         values,
@@ -428,7 +429,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
 
 def _like(leaf: Node, samples: Array, dtype: str) -> Array:
     """All samples in the kind of numbers that the leaf has."""
-    samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
+    samples = Data(samples, 0).labels().array if leaf.whole else samples
     return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
 
 

@@ -16,9 +16,9 @@ from bptui.model.engine.ops.spelling import nearest
 
 FAMILIES = (
     "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "linear", "einsum", "reduce", "extremes",
-    "lengths", "shape", "slices", "rearrange", "join", "index", "scatter", "scan", "order", "softmax", "losses",
-    "likelihood", "counts", "cross_entropy", "classes", "focal", "conv", "conv_transpose", "pool", "adaptive",
-    "images", "norm", "similarity", "distances", "attention", "recurrent",
+    "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "scatter", "overwrite", "scan",
+    "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
+    "conv_transpose", "pool", "adaptive", "images", "norm", "similarity", "distances", "attention", "recurrent",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

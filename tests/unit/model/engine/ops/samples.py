@@ -79,6 +79,9 @@ REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsum
 
 def uses():
     """All uses."""
+    from tests.unit.model.engine.ops import index_samples  # which has its Use from here
+
+    yield from index_samples.uses()
     for name in MAPS:
         given = {"power": {"exponent": 3.0}, "cast": {"dtype": "bfloat16"}}.get(name, {})
         for shape in ((3, 4), (), (1,), (0, 3), (2, 1, 3)):

@@ -5,6 +5,7 @@ tuples of axes, broadcasting, size 1, 0-d, empty; numbers with ties, zeros and k
 """
 
 from tests.unit.model.engine.ops.draws.base import Case
+from tests.unit.model.engine.ops.draws.indexing import DRAWS as INDEXING
 from tests.unit.model.engine.ops.draws.layers import DRAWS as LAYERS
 from tests.unit.model.engine.ops.draws.losses import DRAWS as LOSSES
 from tests.unit.model.engine.ops.draws.moves import DRAWS as MOVES
@@ -12,4 +13,4 @@ from tests.unit.model.engine.ops.draws.tensors import DRAWS as TENSORS
 
 __all__ = ["DRAWS", "Case"]
 
-DRAWS = {**TENSORS, **MOVES, **LAYERS, **LOSSES}
+DRAWS = {**TENSORS, **MOVES, **INDEXING, **LAYERS, **LOSSES}
