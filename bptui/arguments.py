@@ -34,6 +34,7 @@ PARTS: Mapping[str, str] = {
     "capture": "run a PyTorch program as it is, and write down one of its training steps",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
+    "convert": "a model of Keras or PyTorch as a network file",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
 }
@@ -49,6 +50,7 @@ WORDS: Mapping[str, str] = {
     "diff": "two of them: a captured step, an example or a network file",
     "predictions": TARGET,
     "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
+    "convert": "what model.to_json() or print(model) wrote, a .py or .ipynb; of several models in it, which",
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
@@ -61,6 +63,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
+    "convert": "FILE [MODEL]",
     "capture": "SCRIPT.py [ARGUMENTS]", "diff": "A B", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]",
     "learn": "[N | FILE.md]", "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
@@ -88,6 +91,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "-m project.train --stop",
     ),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
+    "convert": ("model.json", "train.py Net --to net.toml"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "predictions": ("classifier --at 100 --worst", "network.toml --json"),
     "learn": ("4", "mine.md --check", "4 --worksheet --seed 12 --answers", "--list"),
@@ -220,6 +224,8 @@ def parser(command: str) -> Parser:
                           "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "convert":
+        made.add_argument("--to", metavar="FILE", help="a new .toml file; without it the network file is printed")
     if command == "export":
         made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg; without it the "
                           "Markdown (of the screen the SVG) is printed")  # fmt: skip

@@ -349,6 +349,12 @@ def _export(options: Namespace) -> int:
     return 0
 
 
+def _convert(options: Namespace) -> int:
+    from bptui import converting
+
+    return converting.convert(options, writer(options))
+
+
 def _info(options: Namespace) -> int:
     from bptui import headless
 
@@ -369,6 +375,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "play": showing.play,
     "export": _export,
     "replay": _replay,
+    "convert": _convert,
     "examples": _examples,
     "info": _info,
 }

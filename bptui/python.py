@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
@@ -234,6 +235,23 @@ def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **a
     return Tensor(shape, op=row, inputs=given, attributes=settled, name=name)
 
 
+def _made_by_network(*_: Any) -> Any:
+    raise TypeError("a derivative is made of the operations that lead to what is derived: network(loss) makes it")
+
+
+_DERIVATIVE = Composite("d", ("u", "x"), _made_by_network, "", "A derivative, as operations.")
+
+
+def d(u: Tensor, x: Tensor, name: str | None = None) -> Tensor:
+    """The derivative of the sum of u by x, in the shape of x, as operations that the loss may be made of: with ux =
+    bptui.d(u, x) and uxx = bptui.d(ux, x), mean((uxx + u)**2) is the loss of a differential equation. PyTorch's
+    torch.autograd.grad(u.sum(), x, create_graph=True). Where no operation of u mixes samples, it is each one's own."""
+    for given, role in ((u, "u"), (x, "x")):
+        if not isinstance(given, Tensor):
+            raise UserError("bptui.d", f"{role} is {_a(type(given).__name__)}", "a Tensor, as in bptui.d(u, x)")
+    return Tensor(x.shape, op=_DERIVATIVE, inputs=(u, x), name=name)
+
+
 def _by_name(
     op: Op | Composite, inputs: tuple[Any, ...], attributes: dict[str, Any], where: str
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -309,7 +327,10 @@ def network(
         else:
             inputs = [nodes[item.serial] if isinstance(item, Tensor) else item for item in tensor.inputs]
             called_or_not = tensor.name or ("loss" if tensor is loss else None)
-            nodes[tensor.serial] = builder.use(tensor.op, *inputs, name=called_or_not, **tensor.attributes)
+            made: Callable[..., Node] = partial(builder.use, tensor.op)
+            if tensor.op is _DERIVATIVE:
+                made = builder.derivative
+            nodes[tensor.serial] = made(*inputs, name=called_or_not, **tensor.attributes)
     graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
     return Network(name, graph, Optimizer(optimizer, learning_rate, **options), dtype, seed)
 
@@ -372,14 +393,14 @@ def grads(loss: Tensor, **options: Any) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name, node in made.graph.by_name.items():
         grad = recording.grad(node)
-        if grad is not None and (node.op is None or not re.fullmatch(r"t\d+", name)) and node.role != "const":
+        if grad is not None and (node.op is None or not re.fullmatch(r"(.+\.)?t\d+", name)) and node.role != "const":
             found[name] = np.array(grad)
     return found
 
 
 PUBLIC: dict[str, Callable[..., Any] | type] = {
     "param": param, "data": data, "network": network, "debug": debug, "check": check, "grads": grads, "op": op,
-    "Tensor": Tensor, "UserError": UserError,
+    "d": d, "Tensor": Tensor, "UserError": UserError,
 }  # fmt: skip
 
 

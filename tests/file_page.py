@@ -10,9 +10,9 @@ from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
-from bptui.model.source import csv_table, custom_ops, datasets, formula, network, tables
+from bptui.model.source import assemble, csv_table, custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
-from bptui.model.source.layers import KINDS, activations, loss_kinds
+from bptui.model.source.layers import KINDS, activations, loss_kinds, penalty
 
 HEAD = """\
 # Network files
@@ -86,6 +86,30 @@ In the debugger `write model.safetensors` (or `.npz`) writes the weights of the 
 `load_state_dict` takes them where its modules are called as the layers are.
 """
 
+PENALTY = """\
+Penalties on weights are operations of the loss: `data_loss`, then for each weight `layer1.weight.squared`, its sum
+and `layer1.weight.l2`, their sum `penalty`, and `loss`. There is no ½: the gradient of `l2` is 2·l2·w. The
+`weight_decay` of an
+optimizer adds its weight_decay·w in the update, and is no part of the loss.
+"""
+
+CONVERT = """\
+## Models of Keras and PyTorch
+
+`bptui convert FILE` prints a network file that says the same, ready to run on drawn inputs of the right shape; `--to
+net.toml` writes it. The file is one of these; it is parsed, never imported or run:
+
+    open("model.json", "w").write(model.to_json())          # Keras
+    print(model, file=open("model.txt", "w"))               # PyTorch
+    bptui convert train.py [MODEL]                          # a program, or a notebook, that defines a model
+
+Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
+`F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
+Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
+as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has channels last, bptui first, so that the
+numbers behind a `Flatten` have another order there.
+"""
+
 FORMULA = """\
 ## Formulas
 
@@ -110,6 +134,31 @@ numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradient
 
 An operation of your own is `[ops.swoosh]` with a `definition`, or `swoosh = op("y = …")` in a formula; see
 [definitions.md](definitions.md).
+
+### Derivatives in the loss
+
+`d(u, x)` is the derivative of u by x, inside of a formula (`bptui.d(u, x)` in Python): what the loss of a differential
+equation, or a gradient penalty, is made of.
+
+```
+ux = d(u, x); uxx = d(ux, x)                                # u' and u"
+L = mean((uxx + u)**2)                                      # what is left of u" = -u
+penalty = mean((norm(d(sum(D), x), axis=-1) - 1)**2)        # a critic whose slope is to be 1
+mixed = d(d(u, x), t)
+```
+
+It has the shape of x, and each of its elements is the derivative of the sum of u: PyTorch's
+`torch.autograd.grad(u.sum(), x, create_graph=True)`. Where the samples of u do not mix, as rows of `x @ W` do not,
+that is each sample's own derivative; of u with several columns it is that of their sum: write `d(u[:, 0], x)` for one
+of them. x may be given, trained or computed.
+
+The backward pass of u becomes a part of the graph: its operations stand in the list under the name of the derivative,
+the gradient of a named value h as `ux.d_h`. Each is stepped, has its definition and derived rule, and is checked like
+any other; the backward pass of the loss goes through them, and so makes the second derivatives. Those operations come
+from the rules themselves: the NumPy that the engine runs, call by call; a rule that is not made of such calls (a
+convolution's) is derived by SymPy, and stands there as one operation, `correlate2d_by_x`. The second derivative of a
+kink is 0 (relu). What has no such rule is refused by name: the largest of several numbers (`max`, max pooling) and
+what SymPy does not derive in its time. `bptui run oscillator` is an example.
 """
 
 
@@ -162,14 +211,15 @@ def page() -> str:
         weights = " and ".join(f"`{weight} = [1, 1, 5]`" for weight in row.input_names[2:])
         also = f" Also: {weights}." if weights else ""
         lines.append(f"- {with_settings(name, row.attributes)}: {row.doc}{also}")
-    lines += ["", "## [optimizer]", ""]
+    lines += ["", *table(penalty.NETWORK), "", PENALTY]
+    lines += ["## [optimizer]", ""]
     lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
     for name, rule in OPTIMIZERS.items():
         options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", WEIGHTS, FORMULA, "## Limits", ""]
+    lines += ["", CONVERT, WEIGHTS, FORMULA, "## Limits", ""]
     lines += [
-        f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
+        f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import random
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,11 @@ def pick(draw: random.Random, things: Any) -> Any:
 # --------------------------------------------------------------------------------------------------------- files
 def table(draw: random.Random) -> dict[str, Any]:
     """The table of an example's file with a change or a few anywhere in it."""
-    found = tomllib.loads((FOLDER / f"{draw.choice(SMALL)}.toml").read_text(encoding="utf-8"))
+    return changed(draw, tomllib.loads((FOLDER / f"{draw.choice(SMALL)}.toml").read_text(encoding="utf-8")))
+
+
+def changed(draw: random.Random, found: dict[str, Any]) -> dict[str, Any]:
+    """A table with a change or a few anywhere in it."""
     for _ in range(draw.choice((1, 1, 1, 2, 4))):
         where: Any = found
         while True:
@@ -237,8 +242,80 @@ def weights_file(draw: random.Random, folder: Path, number: int) -> Path:
     return path
 
 
+# -------------------------------------------------------------------------------------------- models of elsewhere
+KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": [
+    {"class_name": "InputLayer", "config": {"batch_shape": [None, 8, 8, 3]}},
+    {"class_name": "Conv2D", "config": {"filters": 4, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid",
+     "activation": "relu", "kernel_initializer": {"class_name": "HeNormal", "config": {}}}},
+    {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2]}}, {"class_name": "Flatten", "config": {}},
+    {"class_name": "LSTM", "config": {"units": 3, "activation": "tanh"}},
+    {"class_name": "Bidirectional", "config": {"layer": {"class_name": "GRU", "config": {"units": 2}}}},
+    {"class_name": "BatchNormalization", "config": {"momentum": 0.99, "epsilon": 0.001}},
+    {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}}]},
+    "compile_config": {"loss": "mse", "optimizer": {"class_name": "Adam", "config": {"learning_rate": 0.01}}},
+}  # fmt: skip
+PRINTED = """\
+Net(
+  (a): Sequential(
+    (0): Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1), padding=same)
+    (1): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+  )
+  (rnn): LSTM(4, 3, num_layers=2, batch_first=True, bidirectional=True)
+  (norm): LayerNorm((6,), eps=1e-05, elementwise_affine=True)
+  (fc): Linear(in_features=6, out_features=2, bias=True)
+)
+"""
+PROGRAM = """\
+import torch, torch.nn as nn, torch.nn.functional as F
+hidden = 3*2
+class Net(nn.Module):
+    def __init__(self, n=4):
+        super().__init__()
+        self.a = nn.Sequential(nn.Linear(n, hidden), nn.ReLU())
+        self.lstm = nn.LSTM(hidden, 3, batch_first=True)
+        self.b = nn.Linear(3, 2, bias=False)
+    def forward(self, x):
+        x = F.dropout(self.a(x), 0.5, self.training)
+        out, h = self.lstm(x)
+        x = out[:, -1].relu()
+        return self.b(x.view(x.size(0), -1))
+loss = nn.CrossEntropyLoss(); opt = torch.optim.Adam(Net().parameters(), lr=1e-3)
+"""
+
+
+def model_file(draw: random.Random, folder: Path, number: int) -> Path:
+    """A model of Keras or PyTorch with something odd in it."""
+    kind = draw.choice(("json", "txt", "py"))
+    if kind == "json":
+        text = json.dumps(changed(draw, copy.deepcopy(KERAS)))
+    else:
+        text = PRINTED if kind == "txt" else PROGRAM
+        for _ in range(draw.randint(1, 3)):
+            found = list(re.finditer(r"\w+|[=(),.*:]", text))
+            at = draw.choice(found) if found else None
+            words = (*WORDS, "None", "x", "self", "nn.Linear", "-1", "2**99999", "[0]", "lambda", "((", "\n", "10**10")
+            text = text[: at.start()] + draw.choice(words) + text[at.end() :] if at else text
+    path = folder / f"m{number}.{kind}"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    return path
+
+
 # ------------------------------------------------------------------------------------------------- command lines
-SHELL = ["run", "eval", "trace", "check", "explain", "examples", "info", "learn", "diff", "--help", "--version", "help"]
+SHELL = [
+    "run",
+    "eval",
+    "convert",
+    "trace",
+    "check",
+    "explain",
+    "examples",
+    "info",
+    "learn",
+    "diff",
+    "--help",
+    "--version",
+    "help",
+]
 OPTIONS = [
     "--json", "--steps", "--at", "--formula", "--values", "--train", "--lr", "--plain", "--ascii", "--theme", "-x",
     "-ex", "--weights", "--weight-layout", "--optimizer", "--dtype",

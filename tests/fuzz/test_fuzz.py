@@ -44,6 +44,12 @@ def test_files_of_weights(full, tmp_path):
     assert rig.run(inputs) == []
 
 
+def test_models_of_elsewhere(full, tmp_path):
+    random_ = random.Random("models")
+    inputs = [("shell", ["convert", str(draw.model_file(random_, tmp_path, n))]) for n in range(times(full, 80))]
+    assert rig.run(inputs) == []
+
+
 @pytest.mark.parametrize("part", range(2))
 def test_command_lines_of_the_shell(part, full):
     random_ = random.Random(f"shell {part}")

@@ -338,3 +338,33 @@ def test_what_the_stories_say_is_so():
     program = load("darts").program()
     program.record()
     assert program.record().loss == pytest.approx(0, abs=1e-30)
+
+
+# ------------------------------------------------------------------------------------------------------ oscillator
+def test_the_oscillator_learns_the_cosine_from_its_equation():
+    network = load("oscillator")
+    step = step_of("oscillator")
+    close(step.loss, 1.756771314147082)
+    h, w1, w2 = step.value("h"), step.value("W1"), step.value("W2")
+    close(step.value("ut"), ((1 - h * h) * w1) @ w2)  # by hand
+    close(step.value("utt"), (-2 * h * (1 - h * h) * w1 * w1) @ w2)
+    close(step.value("ut.d_h"), np.ones((13, 1)) @ w2.T)
+    program = network.program()
+    program.run(2000)
+    step = program.record()
+    assert step.loss < 3e-4
+    assert np.abs(step.value("u") - np.cos(step.value("t"))).max() < 0.01
+
+
+def test_the_gradients_of_the_oscillator_are_those_of_a_double_backward():
+    torch = pytest.importorskip("torch")
+    step = step_of("oscillator")
+    t, *weights = (torch.tensor(step.value(name), requires_grad=True) for name in ("t", "W1", "b1", "W2", "b2"))
+    w1, b1, w2, b2 = weights
+    u = torch.tanh(t @ w1 + b1) @ w2 + b2
+    (ut,) = torch.autograd.grad(u.sum(), t, create_graph=True)
+    (utt,) = torch.autograd.grad(ut.sum(), t, create_graph=True)
+    loss = ((utt + u) ** 2).mean() + (u[0, 0] - 1) ** 2 + ut[0, 0] ** 2
+    loss.backward()
+    close(step.loss, loss.item())
+    grads(step, **{name: weight.grad.numpy() for name, weight in zip(("W1", "b1", "W2", "b2"), weights, strict=True)})

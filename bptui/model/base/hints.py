@@ -41,7 +41,7 @@ METHODS: Mapping[str, str] = {
 CALLS: Mapping[str, str] = {
     "print": "bptui shows every value", "len": "sizes are written as numbers", "range": "write the terms out",
     "Variable": "give it as a value", "tensor": "give it as a value: a=[1, 2]", "float": "leave it out",
-    "int": "leave it out",
+    "int": "leave it out", **dict.fromkeys(("grad", "diff", "derivative", "D", "gradient"), "write d(u, x)"),
 }  # fmt: skip
 KINDS: Mapping[str, str] = {
     "Compare": "one sign at a time: x > 0 and x < 1, clip(x, 0, 1)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,25 @@ KINDS: Mapping[str, Kind] = {
     "float16": Kind(11, -24, 16),
     "bfloat16": Kind(8, -133, 128),
 }
+
+
+def eps(name: str) -> float:
+    """The distance from 1 to the next number of a kind."""
+    return 2.0 ** (1 - KINDS[name].digits)
+
+
+def ulp(x: float, name: str) -> float:
+    """The distance from |x| to the next number of a kind: a unit of its last place; x is finite."""
+    kind = KINDS[name]
+    return float(np.ldexp(1.0, max(int(np.frexp(x)[1]) - kind.digits, kind.least) if x else kind.least))
+
+
+def meeting(kinds: Iterable[str]) -> str:
+    """The kind that numbers of several kinds become where they meet: the one that holds them all, as PyTorch promotes
+    (float16 and bfloat16 become float32)."""
+    found = [KINDS[name] for name in kinds]
+    digits, most = max(kind.digits for kind in found), max(kind.most for kind in found)
+    return next(name for name in reversed([*KINDS]) if KINDS[name].digits >= digits and KINDS[name].most >= most)
 
 
 def rounded(x: Any, kind: Kind) -> Any:

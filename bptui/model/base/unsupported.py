@@ -37,8 +37,8 @@ FILES: Mapping[str, str] = {
     **dict.fromkeys((".bptui", ".onnx"), CAPTURE),
     **WEIGHTS,
     ".safetensors": 'weights go into a network file: weights = "…" (docs/network-file.md)',
-    ".py": "import bptui in it, and open the debugger there with bptui.debug(loss)",
-    ".ipynb": "import bptui in it, and check there with bptui.check(loss)",
+    ".py": "bptui convert prints its model as a network file, bptui capture takes a step of it as it is",
+    ".ipynb": "bptui convert prints its model as a network file; bptui.check(loss) checks in it",
     **dict.fromkeys(
         (".csv", ".npz"), 'data goes into a network file: [data] file = "…", weights = "…" (docs/network-file.md)'
     ),

@@ -16,7 +16,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.zeros import Edge, unravel, why_zero
-from bptui.model.engine.graph import Node
+from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Local, Locals
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import settled
@@ -205,7 +205,8 @@ def _split(
     """The terms of a use by their index along an axis."""
     places, upstream, values = found
     operation, edge = local.of(use.consumer), Edge(use.consumer, use.position, use.elements[0])
-    keys = places[axis] if axis is not None and axis < len(places) else None
+    split = axis is not None and axis < len(places) and use.consumer in local.graph.once(_of_data)
+    keys = places[axis] if split and axis is not None else None
     groups: dict[int | None, Group] = {}
     for key in [None] if keys is None else map(int, np.unique(keys)):
         picked = np.arange(len(upstream)) if keys is None else np.flatnonzero(keys == key)
@@ -225,6 +226,16 @@ def _split(
             terms.append(Term(at, float(upstream[n]), float(values[n]), float(product), zero))
         groups[key] = Group(tuple(terms))
     return groups
+
+
+def _of_data(graph: Graph) -> frozenset[int]:
+    """What is computed from inputs or targets: its axes may count samples. What is made of weights alone, such as a
+    penalty on them, belongs to no sample."""
+    found = {node.id for node in graph.nodes if node.op is None and node.role in ("input", "target") and not node.scope}
+    for node in graph.ops:
+        if not found.isdisjoint(node.inputs):
+            found.add(node.id)
+    return frozenset(found)
 
 
 def _behind(local: Locals, node: int, at: Index, left: list[int]) -> str:

@@ -17,9 +17,10 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, computed, same
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
+from bptui.model.source.assemble import labels_inside
 from bptui.model.source.captured.network import CapturedNetwork
 from bptui.model.source.captured.whole import beyond
-from bptui.model.source.network import Network, labels_inside
+from bptui.model.source.network import Network
 
 Selected = tuple[int | slice, ...]
 _PART = re.compile(r"-?\d{1,9}|(?:-?\d{1,9})?\s*:\s*(?:-?\d{1,9})?", re.ASCII)

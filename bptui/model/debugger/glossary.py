@@ -119,6 +119,7 @@ WORDS: Mapping[str, str] = {
     "50 digits": "not a proof: both forms agree to 40 of 50 digits at random points",
     "raw": "the derivative as SymPy gave it, before it was brought into its short form (r)",
     "convention": "what the operation does where there is a choice: relu'(0) = 0, ties of max, mean or sum",
+    "kind": "the kind of numbers, float16 say, to which a value and its gradient are rounded: a cast to it begins that",
     "rounding": "a number that is nothing but the rounding of others is shown as 0, and said to be",
     "clipped": "the optimizer made the gradient shorter before it used it",
     "chain rule": "downstream = upstream × local, along every path, summed",

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import CONCEALED, concealed
 from bptui.model.base.types import Array
@@ -73,7 +74,8 @@ class Paths:
     sum     of all products;  rest  of those that are not among the best
     gradient  what the backward pass recorded, None where it did not
     shared  the edges that all paths have in common
-    eps     the distance from 1 to the next number of the recording's precision;  size  the sum of all sizes
+    eps     the distance from 1 to the next number of the coarsest kind on the way;  size  the sum of all sizes
+    unsure  what of the sum may be rounding inside of the local derivatives, where it is not the gradient at once
     """
 
     node: Node
@@ -87,12 +89,14 @@ class Paths:
     shared: tuple[Edge, ...]
     eps: float
     size: float
+    unsure: float = 0.0
 
     @property
     def allowed(self) -> float:
         """How far the sum may be from the gradient: the part of all that is added that the check allows of a derivative
-        (`symbolic.check.tolerance`), for each factor may be a difference that has lost digits (softmax's)."""
-        return (1e-9 if self.eps < 1e-12 else 1e-4) * self.size
+        (`symbolic.check.tolerance`), and what factors have lost that are differences of numbers much larger than they
+        (softmax's y*(1 - y), where y is next to 1)."""
+        return (1e-9 if self.eps < 1e-12 else max(1e-4, 16 * self.eps)) * self.size + self.unsure
 
     @property
     def equal(self) -> bool | None:
@@ -125,8 +129,8 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
         everything = total(products)
     shown = total([path.product for path in best])
     recorded = recording.grad(node)
-    dtype = np.dtype(np.float64) if recorded is None else recorded.dtype
-    return Paths(
+    met = {recording.dtype(each) for each in (node, *between(recording.graph, node.id))}
+    made = Paths(
         node,
         element,
         count,
@@ -136,9 +140,10 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
         0.0 if count <= len(best) else everything - shown,
         None if recorded is None else float(recorded[element]),
         found.shared(start) if count else (),
-        float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52,
+        max(kinds.eps(kind) for kind in (*(met & {*kinds.KINDS}), "float64")),
         found.size.get(start, 0.0),
     )
+    return made if made.equal is not False else replace(made, unsure=found.unsure(start, local))
 
 
 def between(graph: Graph, node: int) -> list[Node]:
@@ -221,7 +226,7 @@ class _Found:
     how large the largest is. `edges` of an element: those that lead to the loss."""
 
     def __init__(self, edges: dict[Vertex, list[Edge]], loss: Vertex, tick: Tick) -> None:
-        self.loss, self.edges = loss, dict[Vertex, list[Edge]]()
+        self.loss, self.edges, self.vertices = loss, dict[Vertex, list[Edge]](), list(edges)
         self.count, self.nonzero = {loss: 1}, {loss: 1}
         self.sum, self.size, self._most = {loss: 1.0}, {loss: 1.0}, {loss: 0.0}
         with np.errstate(all="ignore"):
@@ -240,6 +245,27 @@ class _Found:
         self.sum[vertex] = total([edge.local * self.sum[edge.target] for edge in edges])
         self.size[vertex] = total([abs(edge.local) * self.size[edge.target] for edge in edges])
         self._most[vertex] = max([_log(edge.local) + self._most[edge.target] for edge in edges])
+
+    def unsure(self, start: Vertex, local: Locals) -> float:
+        """How far the sum may be off by what the rules of the operations have rounded away inside of each local
+        derivative, 0 among them: those are no edges."""
+        reached: dict[int, list[int]] = {}
+        for node, element in self.vertices:
+            reached.setdefault(node, []).append(element)
+        off = dict.fromkeys(self.vertices, 0.0)
+        for node in sorted(reached, reverse=True):
+            for element in reached[node]:
+                edges = self.edges.get((node, element), ())
+                off[node, element] += sum(abs(edge.local) * off[edge.target] for edge in edges)
+            for position, source in enumerate(local.graph.nodes[node].inputs if node != start[0] else ()):
+                if source not in reached or not local.of(node).op.differentiable(position):
+                    continue
+                for output in reached[node]:
+                    if size := self.size.get((node, output), 0.0):
+                        rounding = local.of(node).unsure(position, output)
+                        for element in reached[source]:
+                            off[source, element] += float(rounding[element]) * size
+        return off.get(start, 0.0)
 
     def best(self, start: Vertex) -> list[Path]:
         """The largest paths by the size of their products. What is behind each element is known, so that the search

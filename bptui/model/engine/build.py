@@ -4,7 +4,7 @@ that shapes, attributes, names and gradients are settled, and mistakes told, in 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
-from bptui.model.engine.graph import CompositeCall, Graph, Layer, Node, Role
+from bptui.model.engine.derivative import Derivatives
+from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 from bptui.model.engine.use import arity, dispatched, inside, output_shape, settle
@@ -23,8 +25,6 @@ from bptui.model.engine.use import arity, dispatched, inside, output_shape, sett
 MAX_TOTAL = 2**27
 """Numbers in all values of a graph together: 1 GB of float64."""
 MAX_NODES = 100_000
-
-Column = tuple[int, int] | str | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Builder:
     dtype     of all floats;  where  what messages start with ("formula", a file's name)
     reserved  names that unnamed parts must not take, because the user writes them later
     own       operations that the user defined, by name
-    unbounded   its numbers lie in a file, not in memory: values may be of any size
+    unbounded   its numbers lie in a file, not in memory: values may be of any size, and of the kinds that it says
     The nodes that `leaf` and `use` return are handles: `finish` settles which of them have gradients.
     """
 
@@ -59,6 +59,7 @@ class Builder:
         unbounded: bool = False,
     ) -> None:
         self.dtype = np.dtype(dtype)
+        self.unbounded = unbounded
         self.most = sys.maxsize if unbounded else MAX_TOTAL
         self.largest = sys.maxsize if unbounded else MAX_ELEMENTS
         self.where = where
@@ -73,6 +74,7 @@ class Builder:
         self._composite_calls: dict[str, CompositeCall] = {}
         self._handles: dict[int, int] = {}
         """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
+        self._derivatives = Derivatives(self)
 
     def find(self, name: str, where: str) -> Op | Composite:
         """The operation of that name, or a UserError with the nearest one."""
@@ -237,7 +239,7 @@ class Builder:
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
-        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), calls)
+        return Graph(tuple(nodes), loss.id, (*layers, *self._derivatives.layers), MappingProxyType(ids), calls)
 
     def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
         """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the
@@ -303,10 +305,25 @@ class Builder:
         return self._add(
             Node(
                 len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, called.scope,
-                called.symbol or full.rpartition(".")[2], wants_grad, column=column, composite=composite,
+                called.symbol or full.rpartition(".")[2], wants_grad, column=column,
+                kind="" if self.unbounded else self._kind(op, nodes, settled), composite=composite,
             ),
             where,
         )  # fmt: skip
+
+    def _kind(self, op: Op, nodes: Sequence[Node], attributes: Attributes) -> str:
+        """The kind of a result, "" for the program's: a cast says it; else that in which its inputs meet. As in PyTorch
+        a number of a formula, or one of no dimension beside tensors, changes no kind; nor do masks and labels."""
+        own = self.dtype.name
+        if op.name == "cast":
+            made = str(attributes["dtype"])
+        else:
+            numbers = [n for n in nodes if n.role != "random" and not n.whole and (n.shape or n.role != "const")]
+            counted = [n for n in numbers if n.shape] or numbers
+            if not any(n.kind for n in counted):
+                return ""
+            made = meeting(n.kind or own for n in counted)
+        return "" if meeting((made, own)) == made else made
 
     def _expand(self, op: Composite, inputs: Sequence[Node], attributes: Attributes, called: _Called) -> Node:
         first, full, column, composite = len(self._nodes), str(called.name), called.column, called.composite
@@ -330,15 +347,34 @@ class Builder:
             use = f"{op.name}({', '.join(node.name for node in inputs)})"
             what, *right = problem.args
             raise UserError(self.place(column), f"{use}: {what}", " ".join(map(str, right))) from None
-        if result.id < first:
-            return result
-        if full in self._names:
-            raise UserError(self.place(column), f"the name '{full}' is taken", "give every value a name of its own")
-        self._names.discard(result.name)
-        self._names.add(full)
-        named = replace(self._nodes[result.id], name=full, symbol=called.symbol or full.rpartition(".")[2])
-        self._nodes[result.id] = named
+        return result if result.id < first else self.called(result, full, column, called.symbol)
+
+    def called(self, node: Node, name: str, column: Column, symbol: str = "") -> Node:
+        """The node under another name: what several operations are named after is the last of them."""
+        if name in self._names:
+            raise UserError(self.place(column), f"the name '{name}' is taken", "give every value a name of its own")
+        self._names.discard(node.name)
+        self._names.add(name)
+        named = replace(self._nodes[node.id], name=name, symbol=symbol or name.rpartition(".")[2])
+        self._nodes[node.id] = named
         return named
+
+    def free(self, name: str) -> str:
+        """The name, or with a number behind it where it is taken."""
+        names = (name, *(f"{name}_{n}" for n in range(2, len(self._nodes) + 3)))
+        return next(each for each in names if each not in self._names and each not in self._reserved)
+
+    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
+        """`use` for operations of one scope, which have no names of their own."""
+
+        def part(kind: str | Op, *given: Node | float, **settings: Any) -> Node:
+            return self._use(kind, given, settings, _Called(None, scope, "", column, prefix=f"{scope}."))
+
+        return part
+
+    def derivative(self, u: Node, x: Node, *, name: str | None = None, column: Column = None) -> Node:
+        """∂ sum(u)/∂x as operations of the graph (`bptui.model.engine.derivative`), in the shape of x."""
+        return self._derivatives.of(u, x, name or self._next(""), column)
 
     def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
         """Labels and positions are whole numbers, everything else is not."""

@@ -15,6 +15,8 @@ T = TypeVar("T")
 KEPT = 64
 """Answers that a graph keeps (`Graph.once`): a list of its rows for each size of a panel, say."""
 
+Column = tuple[int, int] | str | None
+"""(line, column) of a formula, the key of a file, or nothing that one could point to."""
 Role = Literal["op", "param", "input", "target", "const", "state", "random"]
 """op: computed · param: trained · input, target: given (may change with the batch) · const: a number in a formula ·
 state: carried from step to step, not trained (running mean) · random: drawn anew at each step (a dropout mask)"""
@@ -31,6 +33,7 @@ class Node:
     wants_grad  False for labels, masks, constants, and for inputs whose gradient nobody asked for
     value   a leaf's number(s): constant, or the initial value of a parameter or state; None where the batch gives it
     column  (line, column) of a formula, or the key of a file, for messages and highlighting
+    kind    the kind of numbers that its value and gradient are rounded to (`float16`), "" for that of the program
     composite    the composite that this node is a part of ("layer_norm" as `t3`), for folding to one card; else ""
     """
 
@@ -46,7 +49,8 @@ class Node:
     wants_grad: bool = True
     whole: bool = False
     value: Array | None = None
-    column: tuple[int, int] | str | None = None
+    column: Column = None
+    kind: str = ""
     composite: str = ""
 
     @property

@@ -20,6 +20,8 @@ from bptui.model.engine.opaque import SAID
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import NotRecorded, Recording
 
+MOVE = 8
+"""Units of its last place by which a number that was rounded may be off."""
 _MOVED = (1e-3, 1e3, -1e3)
 """By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far."""
 _SCALES = (1.0, 1e3, 1e-3)
@@ -207,6 +209,15 @@ class Local:
 
     def _row(self, probe: Probe, position: int, element: int) -> Array:
         return self._at_once(probe, position, np.array([element]))
+
+    def unsure(self, position: int, output: int) -> Array:
+        """How far the local derivatives of an element of the output, by each element of an input, are nothing but
+        rounding: y*(1 - y) has lost what y has rounded. 0 where the rule compares numbers: what moves chooses anew."""
+        if not self.op.analytic:
+            return np.zeros(self.in_size(position))
+        upstream = np.zeros(self.node.shape)
+        upstream.reshape(-1)[output] = 1.0
+        return self.probe.unsure(position, upstream, MOVE).reshape(-1)
 
     def column(self, position: int, element: int, outputs: Array) -> Array:
         """The local derivatives of some elements of the output by one of an input."""

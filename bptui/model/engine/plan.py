@@ -6,8 +6,9 @@ The arena, front to back:
 A training step is: copy `after` over `before`, fill the leaves, forward, backward, update into `after`. What never
 changes (constants, a fixed batch) lies outside and is shared by all recordings.
 
-Two things that no operation does are done here, and only here: undoing a broadcast (`emit_sum_to`) and adding up the
-contributions of several consumers, in the order of their arrival.
+Three things that no operation does are done here, and only here: undoing a broadcast (`emit_sum_to`), adding up the
+contributions of several consumers, in the order of their arrival, and rounding what is of a kind with fewer digits
+(`_round`): each value, each contribution and each sum of them, as PyTorch's kernels do.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
 from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.ops.discrete import fill_cast
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.engine.timeline import Timeline
 
@@ -194,6 +196,8 @@ class Plan:
             out = self._arrays[node.id] = self._arena.view(place)
             inputs = [self._arrays[i] for i in node.inputs]
             self._saved[node.id] = node.op.forward(self._emit, inputs, out, node.attributes)
+            if node.op.name != "cast":  # which rounds by itself
+                self._round(node, out)
 
     def _backward(self) -> None:
         """The seed ∂L/∂L = 1, then the contributions of each node to its inputs, last node first."""
@@ -248,7 +252,8 @@ class Plan:
             asked, array = places[position], into[position]
             if asked is not None and array is not None and live:
                 ready = returned[position] if returned is not None else None
-                places[position] = self._settle(node.inputs[position], asked, array, ready)
+                to = graph.nodes[node.inputs[position]]
+                places[position] = self._settle(to, asked, array, ready, to.kind in ("", node.kind))
         for position, taken in enumerate(places):
             if taken is not None:
                 self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken))
@@ -260,20 +265,21 @@ class Plan:
             return own
         return self._arena.take(self.graph.nodes[source].shape)
 
-    def _settle(self, source: int, place: Slot, array: Array, ready: Array | None) -> Slot:
-        """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies."""
+    def _settle(self, source: Node, place: Slot, array: Array, ready: Array | None, same: bool) -> Slot:
+        """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies: where it
+        is another gradient as it stands, and need not be rounded to another kind (`same`), there."""
         out = self._arena.view(place)
         made = array if ready is None else ready
         if made.shape == out.shape:
             shared = self._arena.find(made)
-            if shared == place:
-                return place
-            if shared is not None and self._grads[source] is not place:
+            if shared is not None and shared != place and same and self._grads[source.id] is not place:
                 self._arena.give_back(place)
                 return shared
-            self._emit(np.copyto, out, made)
+            if shared != place:
+                self._emit(np.copyto, out, made)
         else:
             emit_sum_to(self._emit, made, out)
+        self._round(source, out)
         return place
 
     def _accumulate(self, source: int) -> None:
@@ -288,7 +294,13 @@ class Plan:
         out = self._flat(own)
         for part in rest:
             self._emit(np.add, total, part, out)
+            self._round(self.graph.nodes[source], out)
             total = out
+
+    def _round(self, node: Node, out: Array) -> None:
+        """To the node's kind of numbers, where that is not the program's."""
+        if node.kind:
+            self._emit(fill_cast, node.kind, out, out)
 
     def _flat(self, place: Slot) -> Array:
         return self._arena.view(place).reshape(-1)

@@ -81,6 +81,18 @@ class Probe:
                 call()
         return planned
 
+    def unsure(self, position: int, upstream: Array, units: int) -> Array:
+        """By how much the contribution to one input changes where the output that the rule reads moves by some units of
+        its last place, up and down in turn: a difference of terms that cancel has no digits below that."""
+        sure = self.vjp(position, upstream)
+        planned = self._planned(position)
+        moves = np.where(np.arange(self.out.size) % 2, 1, -1).reshape(self.out.shape) * units * np.finfo(self.dtype).eps
+        with np.errstate(all="ignore"):
+            np.multiply(self.out, 1 + moves, self.out)
+            for call in planned.calls:
+                call()
+            return np.asarray(np.abs(planned.result - sure))
+
     def overwritten(self, position: int | None = None) -> Overwritten | None:
         """What the forward (or the vjp for one input) writes over: an input, for a vjp also the output and ∂L/∂output.
 

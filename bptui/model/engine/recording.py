@@ -134,6 +134,9 @@ class Recording(ABC):
 
     def dtype(self, node: Key) -> str:
         """The kind of number that the node's value was recorded in: `float32`, `bfloat16`, `int64`, `bool`."""
+        kind = self.graph.nodes[self.id(node)].kind
+        if kind:
+            return kind
         value = self.value(node)
         return "float64" if value is None else value.dtype.name
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.arena_recording import ArenaRecording
@@ -68,7 +69,7 @@ def _limit(recording: ArenaRecording) -> float:
     given = (recording.value(node) for node in recording.graph.nodes if node.op is None and not node.whole)
     sizes = [np.abs(np.ravel(array)[:MOST]) for array in given if array.size]
     largest = max((float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes), default=0.0)
-    return SMALL * float(np.finfo(recording.dtype(recording.graph.loss)).eps) * largest
+    return SMALL * kinds.eps(recording.dtype(recording.graph.loss)) * largest
 
 
 @lru_cache(2)
@@ -76,13 +77,13 @@ def _moved(recording: ArenaRecording) -> Recording | None:
     """The step from numbers that moved by some units of their last place; None where it cannot be run again."""
     if recording.nbytes > BYTES or len(recording.graph.nodes) > NODES:
         return None
-    eps = float(np.finfo(recording.dtype(recording.graph.loss)).eps)
+    eps = kinds.eps(recording.dtype(recording.graph.loss))
 
     def move(node: Node, value: Array) -> Array:
         by = np.random.default_rng(node.id).uniform(-MOVE, MOVE, value.shape)
         return np.asarray(value * (1 + eps * by), value.dtype)
 
     try:
-        return rerun(recording, recording.dtype(recording.graph.loss), move)
+        return rerun(recording, recording.required(recording.graph.loss).dtype.name, move)
     except UserError:
         return None

@@ -51,6 +51,16 @@ class Rule:
         """forward and vjp, as they stand in a row: `Op(name, inputs, definition, shape, *rule.pair, …)`."""
         return self.forward, self.vjp
 
+    @property
+    def mathematics(self) -> Callable[..., Any]:
+        """The forward rule as it was written."""
+        return self._forward
+
+    def contribution(self, position: int, g: Any, y: Any, inputs: Sequence[Any], attributes: Attributes) -> Any:
+        """g · ∂y/∂input over any arrays or stand-ins; 0 where no gradient passes."""
+        rule = self._vjps[position]
+        return 0 if rule is None else rule(g, y, *inputs, **attributes)
+
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`; the vjps are noted, too, so that what they read again is kept."""
         key = self, *((array.shape, array.dtype) for array in inputs), out.shape, *attributes.items()

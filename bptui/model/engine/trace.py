@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from math import prod
 from typing import Any
 
@@ -217,7 +217,7 @@ def noted(
 ) -> Any:
     """A stand-in for what `fill(*inputs, *options, out)` writes, of this shape; at least one input is a stand-in.
     `options` are hashable; the dtype is that of the first input, unless it is said."""
-    trace = next(item.trace for item in inputs if isinstance(item, Standin))
+    trace = _trace_of(inputs)
     operands = [trace.operand(item) for item in inputs]
     kind = operands[0].dtype if dtype is None else dtype
     return trace.note("whole", filled_by, operands, (fill, options), shape, kind)
@@ -225,19 +225,48 @@ def noted(
 
 def each(fill: Callable[..., None], *inputs: Any) -> Any:
     """The same for a function of broadcasting elements, which may run over any part of them: `fill(*inputs, out)`."""
-    trace = next(item.trace for item in inputs if isinstance(item, Standin))
+    trace = _trace_of(inputs)
     operands = [trace.operand(item) for item in inputs]
     shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
     return trace.note("elementwise", filled_by, operands, (fill, ()), shape, operands[0].dtype)
 
 
+def _trace_of(inputs: Sequence[Any]) -> Trace:
+    for item in inputs:
+        if isinstance(item, Standin):
+            return item.trace
+    raise TypeError("a function that fills its last argument is for arrays that are there when the calls run")
+
+
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is an operation's mathematics: where a rule becomes operations (`bptui.model.engine.lifted`), it
+    is that operation, and not the calls that it consists of."""
+
+    @wraps(function)
+    def called_on(x: Any, *rest: Any) -> Any:
+        as_operation = getattr(x, "call", None)
+        return function(x, *rest) if as_operation is None else as_operation(called_on, x, *rest)
+
+    return called_on
+
+
+def held(x: Any) -> Any:
+    """x, by which nothing is derived where a rule becomes operations: what is made with it is the same for any x."""
+    as_operation = getattr(x, "held", None)
+    return x if as_operation is None else as_operation()
+
+
 def minus_size(x: Any) -> Any:
     """-|x| of real numbers, in one call: the sign's bit is set."""
+    if not isinstance(x, Standin):
+        return -np.absolute(x)
     return x.trace.note("elementwise", sign_set, (x,), (), x.shape, x.dtype)
 
 
 def with_sign(g: Any, x: Any) -> Any:
     """g, its sign turned where that bit of x is set: g·sign(x) of real numbers, but for x = 0 and for NaN."""
+    if not isinstance(x, Standin):
+        return g * np.sign(x)
     return x.trace.note("elementwise", sign_turned, (g, x), (), x.shape, x.dtype)
 
 

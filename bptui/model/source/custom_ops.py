@@ -1,8 +1,8 @@
 """Operations of one's own: `[ops.NAME]` of a network file, `NAME = op("…")` in a formula, `bptui.op("…")`.
 
 A definition (docs/definitions.md) is all that is given. What its backward rule is has to be derived, so the row is made
-by `bptui.symbolic.custom.make`. The numbers never import the proof: this is the one place that asks for it, by name,
-and only when an operation is defined.
+by `bptui.symbolic.custom.make`. The numbers never import the proof: it is asked for by name, and only when an operation
+is defined (here) or a derivative in a graph needs a rule that is not mathematics (`bptui.model.engine.derivative`).
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
+the loss.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
 from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
-from bptui.model.source.mistakes import MAX_NAME
+from bptui.model.source.mistakes import MAX_NAME, ReadAsIndex
 from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
 from bptui.model.source.parts import Data, Parts
 
@@ -56,17 +57,8 @@ def parse(
         builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
         try:
             return Reader(builder, text, given, frozenset(train or ()), whole).graph(tree)
-        except _ReadAsIndex as found:
+        except ReadAsIndex as found:
             whole |= {found.name}
-
-
-class _ReadAsIndex(Exception):
-    """A given value that was read as numbers before names labels or positions: `argmax(z) == labels`, and then
-    `cross_entropy(z, labels)`. The formula is read again, with whole numbers under this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
 
 
 def read(text: str, where: str) -> ast.Module:
@@ -253,6 +245,8 @@ class Reader(Parts):
 
     def call(self, node: ast.Call, depth: int, name: str | None) -> Value:
         """A function: an operation by name."""
+        if isinstance(node.func, ast.Name) and node.func.id == "d" and "d" not in self.builder.own:
+            return self.derivative(node, depth, name)
         op, inputs, attributes = self.called(node, depth)
         return self.use(node, op, inputs, name, attributes)
 
@@ -310,6 +304,13 @@ class Reader(Parts):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
         return op, self.inputs(op, [places[n] for n in wanted], attributes, depth), attributes
 
+    def derivative(self, node: ast.Call, depth: int, name: str | None) -> Node:
+        """`d(u, x)`: the derivative of the sum of u by x, as operations."""
+        if len(node.args) != 2 or node.keywords:
+            self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
+        u, x = (self.tensor(argument, depth) for argument in node.args)
+        return self.builder.derivative(u, x, name=name, column=self.at(node))
+
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
     ) -> list[Value]:
@@ -365,7 +366,7 @@ class Reader(Parts):
         if name in self.known:
             found = self.known[name]
             if whole and isinstance(found, Node) and found.name in self.given and not found.whole:
-                raise _ReadAsIndex(name)
+                raise ReadAsIndex(name)
             return found
         if name == INFINITY and name not in self.given:
             return math.inf

@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.schema import Key, Table, one_of
+from bptui.model.base.schema import Key, Table, any_value, one_of
 from bptui.model.base.types import Array, Shape
+from bptui.model.engine.arrays import room
 from bptui.model.engine.batches import draw
 from bptui.model.engine.ops.base import Attribute
-from bptui.model.engine.ops.common import real
+from bptui.model.engine.ops.common import integer, real
 
 INIT = 3
 """The purpose of a draw (see `bptui.model.engine.batches.draw`)."""
@@ -139,3 +140,15 @@ def drawn(setting: Any, table: Table, key: str, shape: Shape, fan: tuple[int, in
     if not np.isfinite(values).all():
         raise UserError(inner.at(), "draws numbers that are too large for float64")
     return values
+
+
+def drawn_value(table: Table, seed: int, number: int) -> Array:
+    """What `{shape = [2, 8], init = "he_uniform"}` draws in the place of numbers; init may be a table with parameters.
+    `number` tells it from others with the same seed."""
+    table.only(["shape", "init"])
+    shape = table.get(
+        "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
+    )
+    room(shape, table.at("shape"))
+    init = table.get("init", Key(any_value, "xavier_uniform"))
+    return drawn(init, table, "init", shape, fans(shape), Source(seed, 0, number))

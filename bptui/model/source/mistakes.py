@@ -15,6 +15,15 @@ from bptui.model.source.operators import defines
 MAX_NAME = 64
 
 
+class ReadAsIndex(Exception):
+    """A given value that was read as numbers before names labels or positions: `argmax(z) == labels`, and then
+    `cross_entropy(z, labels)`. The formula is read again, with whole numbers under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Mistakes:
     """The part of a formula's Reader that tells them."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array, Shape
+from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Composite, Op
@@ -33,6 +34,12 @@ class Data(NamedTuple):
     def labels(self) -> Data:
         """One column of class numbers as a list of them."""
         return Data(self.array[:, 0], self.size) if self.array.ndim == 2 and self.array.shape[1] == 1 else self
+
+
+def cuts(node: ast.Call) -> bool:
+    """Is it a call that gives several parts, of which none is said?"""
+    row = ops.OPS.get(node.func.id) if isinstance(node.func, ast.Name) else None
+    return row is not None and row.results is not None and all(keyword.arg != "part" for keyword in node.keywords)
 
 
 class Parts(Literals):
@@ -81,13 +88,10 @@ class Parts(Literals):
     def part(self, node: ast.Subscript, depth: int, name: str | None) -> Node:
         """`x[1:, ::2]`, `x[labels]` with given whole numbers, `x[[0, 2], :, None]`; `split(x, 2)[1]`."""
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if isinstance(node.value, ast.Call) and len(items) == 1:
+        if isinstance(node.value, ast.Call) and len(items) == 1 and cuts(node.value):
             op, inputs, attributes = self.called(node.value, depth + 1)
-            if isinstance(op, Op) and op.results is not None and "part" not in attributes:
-                return self.use(node.value, op, inputs, name, {**attributes, "part": self.literal(items[0])})
-            tensor = self.use(node.value, op, inputs, None, attributes)
-        else:
-            tensor = self.tensor(node.value, depth)
+            return self.use(node.value, op, inputs, name, {**attributes, "part": self.literal(items[0])})
+        tensor = self.tensor(node.value, depth)
         entries = [entry for item in items for entry in self.entries(item)]
         try:
             kind, found, settings = lists.kind(entries, tensor.shape)

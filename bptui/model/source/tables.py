@@ -16,6 +16,7 @@ from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
 from bptui.model.source.csv_table import Column, Read, Wanted, plain
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+from bptui.model.source.initializers import drawn_value
 from bptui.model.source.plane import FEATURES, SURFACES, featured
 
 
@@ -52,7 +53,9 @@ def _classes(value: Any) -> str | tuple[Any, ...]:
 
 
 DATA: Mapping[str, Key] = {
-    "inputs": Key(any_value, None, "nested lists, one entry per sample"),
+    "inputs": Key(
+        any_value, None, 'nested lists, one entry per sample; or drawn: {shape = [8, 1, 28, 28], init = "normal"}'
+    ),
     "targets": Key(any_value, None, "one per input: numbers, or class numbers for a loss that takes labels"),
     "lengths": Key(
         any_value, None, "of sequences, how many positions each sample has; layers with lengths = true end there"
@@ -95,6 +98,8 @@ DATA: Mapping[str, Key] = {
 }
 
 
+INPUTS = 2**20
+"""Where the numbers of drawn inputs begin, far from those of weights."""
 SIGNED = ("hinge", "soft_margin")
 """Losses whose classes are -1 and 1."""
 CSV = ("input_columns", "skip_columns", "skip_rows", "missing", "classes")
@@ -148,7 +153,12 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     notes: tuple[str, ...] = ()
     lengths = found["lengths"]
     if found["inputs"] is not None:
-        inputs, targets = found["inputs"], found["targets"]
+        inputs, targets = (
+            drawn_value(Table(given, table.where, table.at(key).partition(": ")[2]), seed, number)
+            if isinstance(given := found[key], Mapping)
+            else given
+            for number, key in enumerate(("inputs", "targets"), INPUTS)
+        )
         inputs = array(inputs, table.at("inputs"))
     elif found["dataset"]:
         make, samples, noise = DATASETS[found["dataset"]]

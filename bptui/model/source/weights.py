@@ -41,8 +41,9 @@ ELSEWHERE: Mapping[str, str] = {
     "moving_mean": "running_mean", "moving_variance": "running_var",
 }  # fmt: skip
 """What Keras and Flax call a part."""
-_CELL = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
-_OWN_CELL = re.compile(r"([wb])_(ih|hh)(?:_(\d+))?(_reverse)?")
+_CELL = re.compile(r"(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
+_OWN_CELL = re.compile(r"([wb])_(ih|hh|hr)(?:_(\d+))?(_reverse)?")
+_START = re.compile(r"learned_[hc]0.*")
 _HEADS = ("query", "key", "value")
 
 
@@ -60,16 +61,23 @@ Module = Mapping[str, Given]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The numbers that a layer has. `turns`: the dense weights, which are (in, out) here."""
+    """The numbers that a layer has. `turns`: the dense weights, which are (in, out) here; `optional`: what a file may
+    lack, running statistics, the states that a recurrent layer starts with, and the
+    ones and zeros of a normalisation that is not trained."""
 
     layer: str
     leaves: tuple[Node, ...]
     turns: frozenset[str]
+    optional: frozenset[str]
+
+    @property
+    def needed(self) -> set[str]:
+        """The parts that a file must have."""
+        return {node.label for node in self.leaves} - self.optional
 
     def fits(self, module: Module, layout: str) -> bool:
-        """Are the parts of a module those of this layer? Running statistics may be absent."""
-        needed = {node.label for node in self.leaves if node.role != "state"}
-        if not needed <= module.keys() or not module.keys() <= {node.label for node in self.leaves}:
+        """Are the parts of a module those of this layer?"""
+        if not self.needed <= module.keys() or not module.keys() <= {node.label for node in self.leaves}:
             return False
         return all(self.shape(node, module, layout) == module[node.label].numbers.shape for node in self.taken(module))
 
@@ -98,22 +106,29 @@ def wanted(graph: Graph) -> list[Wanted]:
     for node in graph.nodes:
         if node.op is None and node.scope not in ("", "loss") and node.role in ("param", "input", "state"):
             found.setdefault(node.scope, []).append(node)
-    return [
-        Wanted(layer, tuple(leaves), frozenset(node.label for node in leaves if _is_dense(graph, node)))
-        for layer, leaves in found.items()
-    ]
+    made = []
+    for layer, leaves in found.items():
+        readers = {node.label: _readers(graph, node) for node in leaves}
+        turns = {part for part, read in readers.items() if {("affine", 1), ("matmul", 1)} & read}
+        norm = {
+            node.label
+            for node in leaves
+            if node.role == "input" and any("_norm" in op for op, _ in readers[node.label])
+        }
+        states = {node.label for node in leaves if node.role == "state" or _START.fullmatch(node.label)}
+        made.append(Wanted(layer, tuple(leaves), frozenset(turns), frozenset(norm | states)))
+    return made
 
 
-def _is_dense(graph: Graph, leaf: Node) -> bool:
-    """Is it the W of x @ W?"""
-    readers = (
-        (node.op.name, position)
+def _readers(graph: Graph, leaf: Node) -> set[tuple[str, int]]:
+    """The operations (of a composite the whole) that read a leaf, and as which input."""
+    return {
+        (node.composite or (node.op.name if node.op else ""), position)
         for node in graph.ops
-        if node.op is not None and leaf.id in node.inputs
+        if leaf.id in node.inputs
         for position, source in enumerate(node.inputs)
         if source == leaf.id
-    )
-    return any(name in ("affine", "matmul") and position == 1 for name, position in readers)
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -135,7 +150,7 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
         raise UserError(where, *problem)
     nodes, turned = list(graph.nodes), False
     for layer in layers:
-        module = modules[pairs[layer.layer]]
+        module = modules[pairs[layer.layer]] if layer.layer in pairs else {}
         for node in layer.taken(module):
             given = module[node.label]
             assert node.value is not None
@@ -233,7 +248,7 @@ def _parts(part: str, given: Given, where: str) -> Iterator[tuple[str, Given]]:
 def _paired(layers: Sequence[Wanted], modules: Mapping[str, Module], layout: str) -> dict[str, str]:
     """Layer → module: by name where each layer has one, else in order."""
     named = {layer.layer: _called(layer.layer, modules) for layer in layers}
-    if all(name is not None for name in named.values()):
+    if all(named[layer.layer] is not None for layer in layers if layer.needed):
         return {layer: name for layer, name in named.items() if name is not None}
     free, found = list(modules), {}
     for layer in layers:
@@ -257,7 +272,7 @@ def _problem(
     left = [name for name in modules if name not in pairs.values()]
     for layer in layers:
         name = pairs.get(layer.layer)
-        if name is not None and layer.fits(modules[name], layout):
+        if layer.fits(modules[name], layout) if name is not None else not layer.needed:
             continue
         name = left[0] if name is None and left else name
         if name is None:
@@ -276,7 +291,7 @@ def _text(name: str, module: Module) -> str:
 
 def _right(layer: Wanted, module: Module) -> str:
     """What would make a module fit."""
-    parts = {node.label for node in layer.leaves if node.role != "state"}
+    parts = layer.needed
     if parts - module.keys() == {"bias"} and module.keys() <= parts:
         return "use_bias = false, where it has none"
     if missing := sorted(parts - module.keys()):

@@ -189,8 +189,8 @@ class Listing:
                 hidden.append((node.id, closed.result))
                 continue
             if own != scope:
-                scope = own
-                if self.gaps and number:
+                scope_before, scope = scope, own
+                if number and (self.gaps or (scope_before and not own)):
                     entries.add(None, "", 1)
                     number += 1
                 if scope:
@@ -263,13 +263,21 @@ def sorted_nodes(graph: Graph) -> list[Node]:
     """The nodes in the order of the list: given ones without a layer, then in execution order, leaves with their layer.
     Numbers written in a formula are part of it, and have no row."""
     places: dict[str, int] = {"": 0}
+    after: dict[int, int] = {}
     for node in graph.nodes:
         if node.op is not None or node.role == "param":
             places.setdefault(node.scope, len(places))
+        if node.op is not None and not node.scope:  # of no layer: behind those that came before it
+            after[node.id] = len(places) - 1
     shown = [node for node in graph.nodes if node.role != "const"]
     if len(places) == 1:
         return shown
-    return sorted(shown, key=lambda node: (places.get(group(graph, node), 0), node.role != "target"))
+
+    def place(node: Node) -> tuple[int, bool, bool]:
+        own = group(graph, node)
+        return places.get(own, 0) if own else after.get(node.id, 0), not own and node.id in after, node.role != "target"
+
+    return sorted(shown, key=place)
 
 
 def height_of(node: Node, most: int, alone: int = 0) -> int:

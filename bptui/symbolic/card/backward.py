@@ -33,7 +33,7 @@ from bptui.symbolic.card.products import Products
 from bptui.symbolic.card.sparsity import support
 from bptui.symbolic.card.specialize import definition_at, rule_at
 from bptui.symbolic.card.table import Terms, expand
-from bptui.symbolic.card.written import definition_fact, element_span, names_of, rounding, with_numbers
+from bptui.symbolic.card.written import definition_fact, element_span, kind_fact, names_of, rounding, with_numbers
 from bptui.symbolic.facts import (
     Card,
     Contributions,
@@ -99,6 +99,7 @@ class Backward:
             exact = _passed(self.recording, node, self.wrt)
             if exact is not None and exact[element] and not here:
                 facts.append(rounding(Span(number(float(exact[element])), "gradient")))
+            facts += kind_fact(self.source)
             facts += convention(reading, element if self.single else _output_of(reading, self.name, element))
         else:
             facts.append(sentence("absent", "gradient", ("not yet", "dim")))

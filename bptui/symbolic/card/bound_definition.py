@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
@@ -85,9 +86,9 @@ class BoundDefinition:
 
     @property
     def eps(self) -> float:
-        """The distance from 1 to the next number of the output's precision."""
-        dtype = np.asarray(self.arrays[self.output]).dtype
-        return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+        """The distance from 1 to the next number of the output's kind; 0 of whole numbers."""
+        kind = self.node.kind or np.asarray(self.arrays[self.output]).dtype.name
+        return kinds.eps(kind) if kind in kinds.KINDS else 0.0
 
     @cached_property
     def size(self) -> dict[str, int]:

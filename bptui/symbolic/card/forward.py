@@ -24,6 +24,7 @@ from bptui.symbolic.card.table import Terms, expand
 from bptui.symbolic.card.written import (
     definition_fact,
     element_span,
+    kind_fact,
     names_of,
     rounding,
     with_numbers,
@@ -68,7 +69,7 @@ def forward(state: State, node: Node, element: Index, form: Form) -> Card:
             facts.append(
                 sentence("rounding", "underflow", f"above 0, but below {least}, the least that {exact.dtype} has")
             )
-        facts += convention(reading, element)
+        facts += [*kind_fact(node), *convention(reading, element)]
         facts += _next(state, graph, node, element, unicode)
     elif not shown:
         facts.append(sentence("absent", "value", ("not yet", "dim")))

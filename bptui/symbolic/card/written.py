@@ -8,7 +8,7 @@ from typing import Any
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Span, plain
-from bptui.model.engine.graph import Graph
+from bptui.model.engine.graph import Graph, Node
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.names import letters, symbols
 from bptui.symbolic.card.specialize import definition_at
@@ -83,3 +83,10 @@ def element_span(names: Names, base: str, place: Index) -> Span:
 def rounding(number: Span) -> Fact:
     """What is said of a number that has no correct digit, and is shown as 0."""
     return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
+
+
+def kind_fact(node: Node) -> list[Fact]:
+    """What is said of numbers that are rounded to another kind than the program's; a cast's definition says it."""
+    if not node.kind or (node.op is not None and node.op.name == "cast"):
+        return []
+    return [sentence("rounding", "kind", node.kind, (": what is computed is rounded to it", "dim"))]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import unmasked
@@ -89,7 +90,8 @@ class NodeCheck:
         self.recording, self.node, self.op = recording, node, node.op
         self.values = [np.asarray(recording.required(i)) for i in node.inputs]
         self.out = np.asarray(recording.required(node))
-        self.tolerance = coarsest(recording.dtype(i) for i in (*node.inputs, node.id))
+        met = node.inputs if self.op.name == "cast" else (*node.inputs, node.id)  # a cast's definition rounds, too
+        self.tolerance = coarsest(recording.dtype(i) for i in met)
         self.random = np.random.default_rng((seed, node.id))
 
     def row(self, row: RowName, verdict: Verdict, wrt: str = "", **rest: Any) -> CheckRow:
@@ -109,7 +111,7 @@ class NodeCheck:
             yield self.row("forward", "FAIL", note=f"the definition does not fit: {error}")
             return
         forward = self.forward(binding)
-        yield forward if forward.verdict == "FAIL" else self.overwriting() or forward
+        yield forward if forward.verdict == "FAIL" else self.overwriting() or self.unrounded() or forward
         if forward.verdict == "FAIL" and forward.at is None:
             return  # the definition has no number for each element of this shape, nor has its derivative
         for position in wanted:
@@ -117,7 +119,7 @@ class NodeCheck:
             if not self.values[position].size:
                 yield self.row("symbolic", "n/a", name, note="empty")
                 continue
-            made = self.overwriting(position)
+            made = self.overwriting(position) or self.unrounded(position)
             if made is not None:
                 yield made
             elif not self.out.size:
@@ -144,6 +146,21 @@ class NodeCheck:
         note, error = f"writes over {found.what}, which others read", abs(found.got - found.expected)
         numbers: dict[str, Any] = {"at": found.at, "got": found.got, "expected": found.expected, "error": error}
         return self.row(row, "FAIL", wrt or found.what, tolerance=0.0, note=note, **numbers)
+
+    def unrounded(self, position: int | None = None) -> CheckRow | None:
+        """The row of numbers that are not of their node's kind: of the value, or of what is passed to one input."""
+        row: RowName = "forward" if position is None else "symbolic"
+        source = self.node if position is None else self.recording.graph.nodes[self.node.inputs[position]]
+        kind, found = source.kind, self.out if position is None else self.contribution(position)
+        if not kind or found is None:
+            return None
+        got, right = np.asarray(found, float), rounded(found, KINDS[kind])
+        wrong = np.argwhere((got != right) & ~np.isnan(got))
+        if not len(wrong):
+            return None
+        at, name = tuple(int(i) for i in wrong[0]), "" if position is None else self.op.input_names[position]
+        numbers = {"got": float(got[at]), "expected": float(right[at]), "error": float(abs(got[at] - right[at]))}
+        return self.row(row, "FAIL", name, at=at, tolerance=0.0, note=f"is not rounded to {kind}", **numbers)
 
     def nothing(self, position: int) -> CheckRow:
         """The row of an input of an output without elements: nothing is passed on."""

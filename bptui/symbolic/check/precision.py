@@ -20,11 +20,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.probe import Probe, wide
@@ -195,7 +196,7 @@ def of_value(recording: Recording, node: Node, element: Index, against: Referenc
         if against is not None:
             error += _spread(slope, given, against.value(graph.nodes[source]))
     better = None if against is None else against.value(node)[element]
-    return _budget(got, element, truth, weight, error, better, against)
+    return _budget(_Rounded(float(got[element]), recording.dtype(node)), truth, weight, error, better, against)
 
 
 def of_contribution(
@@ -227,7 +228,8 @@ def of_contribution(
     if against is not None:
         error = _spread(local, here, _read_by(np.asarray(against.grad(node)), places, local))
         better = against.contribution(node, position)[element]
-    made = _budget(got, element, truth, weight, error, better, against)
+    kind = recording.dtype(node.inputs[position])
+    made = _budget(_Rounded(float(got[element]), kind), truth, weight, error, better, against)
     return None if made is None else replace(made, source="upstream")
 
 
@@ -251,21 +253,29 @@ def of_sum(recording: Recording, node: Node, element: Index, against: Reference 
         whole = [against.contribution(graph.nodes[part.consumer], part.position)[element] for part in parts]
         error = _spread(np.ones(len(parts)), given, np.array(whole, object))
         better = against.grad(node)[element]
-    return _budget(got, element, truth, mpmath.mpf(float(np.sum(np.abs(given)))), error, better, against)
+    weight = mpmath.mpf(float(np.sum(np.abs(given))))
+    return _budget(_Rounded(float(got[element]), recording.dtype(node)), truth, weight, error, better, against)
+
+
+class _Rounded(NamedTuple):
+    """A number, and the kind that it was rounded to."""
+
+    number: float
+    kind: str
 
 
 def _budget(
-    got: Array, element: Index, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
+    got: _Rounded, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
 ) -> ErrorBudget | None:
     if not math.isfinite(float(truth)) or (better is not None and not math.isfinite(float(better))):
         return None
-    mine, kind = float(got[element]), got.dtype
-    roundoff = float(np.finfo(kind).eps) / 2
+    mine, kind = got
+    roundoff = kinds.eps(kind) / 2
     with mpmath.workdps(60):
         size = abs(truth)
         condition = float(weight / size) if size else math.inf if weight else 0.0
-        ulp = float(np.spacing(np.abs(np.asarray(float(truth), kind))))
-        found = ErrorBudget(str(kind), -math.log10(roundoff), float(abs(truth - mine)) / ulp, condition)
+        ulps = float(abs(truth - mine)) / kinds.ulp(float(truth), kind)
+        found = ErrorBudget(kind, -math.log10(roundoff), ulps, condition)
         if better is None or against is None:
             return found
         better = mpmath.mpf(better)

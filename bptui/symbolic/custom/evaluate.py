@@ -340,14 +340,18 @@ class Evaluator(Values):
     def _scattered(
         self, q: Expr, place: Expr, factors: Sequence[Expr], guards: Sequence[Expr], symbols: Sequence[Expr]
     ) -> Value:
-        """Σ f·[place = q]: every f is added where its place says."""
+        """Σ f·[place = q]: every f is added where its place says, and nowhere where that lies outside."""
         here = [s for s in symbols if place.has(s)]
-        function = rename(sp.Mul(*factors), {q: place})
+        function, last = rename(sp.Mul(*factors), {q: place}), self.frame[q][1] - 1
+        computed = not isinstance(place, sp.Indexed)  # the whole numbers of a tensor were held against its bounds
+        guards = [*guards, *([sp.Ge(place, 0), sp.Le(place, last)] if computed else [])]
         if guards:
             function = Piecewise((function, rename(sp.And(*guards), {q: place})), (0, True))
         with self.within({s: r for s, r in self.frame.items() if s != q}):
             inner = [s for s in symbols if s not in here]
             values, at = self._total(function, inner) if inner else self.of(function), self.of(place)
+            if computed:
+                at = self.apply(np.maximum, self.apply(np.minimum, at, Value(last)), Value(0))
             around = [s for s in self.frame if s in (*values.axes, *at.axes) and s not in here]
             inputs = self.spread(at, [*around, *here], np.intp), self.spread(values, [*around, *here])
         axes = tuple(s for s in self.frame if s == q or s in around)

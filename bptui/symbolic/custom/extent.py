@@ -44,10 +44,10 @@ class Extents:
 
     sizes  size symbol → number;  output  the output's shape
     An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside; one that
-    stands alone (or as i + 1) only under a condition, as long as that axis.
+    stands alone (or as i + 1) only under a condition, as long as that axis. `output`: the shape where it is known.
     """
 
-    def __init__(self, definition: Definition, shapes: Sequence[Shape]) -> None:
+    def __init__(self, definition: Definition, shapes: Sequence[Shape], output: Shape | None = None) -> None:
         self.definition = definition
         self.shapes = {tensor.name: tuple(s) for tensor, s in zip(definition.inputs, shapes, strict=True)}
         self.sizes: dict[Expr, int] = {}
@@ -63,6 +63,9 @@ class Extents:
                     raise ValueError(f"{told}: {size} is {self.sizes[size]} in one and {number} in the other")
                 if size.is_Symbol:
                     said.setdefault(size, tensor.name)
+        for size, number in zip(definition.out_sizes, output or (), strict=False):
+            if size.is_Symbol:
+                self.sizes.setdefault(size, number)
         self._infer()
         helpers = {h.name: [rename(size, self._numbers) for size in h.sizes] for h in definition.helpers}
         self.shapes |= {name: tuple(map(int, sizes)) for name, sizes in helpers.items()}

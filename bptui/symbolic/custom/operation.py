@@ -37,14 +37,16 @@ def make(
     where: str = "definition",
     settings: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = (),
+    output: Shape | None = None,
 ) -> Op:
     """The operation `name` that `text` defines (docs/definitions.md, "Your own operation").
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
+    output    the shape that it gives, where that is known and not to be read off the inputs
     A UserError with the column for a text that is not in the notation, has an unbound index, is not differentiable, or
     takes SymPy longer than TIME_LIMIT.
     """
-    return within(lambda: _made(name, text, where, settings, inputs), where)
+    return within(lambda: _made(name, text, where, settings, inputs, output), where)
 
 
 def within(work: Callable[[], T], where: str) -> T:
@@ -56,7 +58,14 @@ def within(work: Callable[[], T], where: str) -> T:
         raise UserError(where, f"SymPy {late} to derive it", right) from None
 
 
-def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
+def _made(
+    name: str,
+    text: str,
+    where: str,
+    settings: Mapping[str, Any] | None,
+    inputs: Sequence[str],
+    output: Shape | None,
+) -> Op:
     defaults = _settings(settings or {}, where)
     lines, module = read(text, where)
     for part in ast.walk(module):
@@ -73,7 +82,7 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         attributes[key] = Attribute(int(defaults[key]), integer())
     tensors = {tensor: 1 if scan.elementwise else scan.tensors[tensor] for tensor in names}
     parse(text, Names(tensors, scan.integers, defaults, scan.elementwise), where)
-    own = _Own(name, names, scan, where)
+    own = _Own(name, names, scan, where, output)
     op = Op(
         name, names, text.strip(), own.shape, own.forward, own.vjp,
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
@@ -149,8 +158,8 @@ class _Own:
 
     op: Op
 
-    def __init__(self, name: str, names: tuple[str, ...], scan: Scan, where: str) -> None:
-        self.name, self.names, self.scan, self.where = name, names, scan, where
+    def __init__(self, name: str, names: tuple[str, ...], scan: Scan, where: str, output: Shape | None = None) -> None:
+        self.name, self.names, self.scan, self.where, self.output = name, names, scan, where, output
         self._rules: dict[Signature, dict[str, Any]] = {}
 
     def signature(self, attributes: Attributes) -> Signature:
@@ -206,11 +215,11 @@ class _Own:
         """The output's shape: the sizes of its indices, read off the inputs."""
         if self.scan.elementwise:
             return broadcast(self.names)(shapes, attributes)
-        return Extents(self.definition(attributes), shapes).output
+        return Extents(self.definition(attributes), shapes, self.output).output
 
     def bounds(self, shapes: Sequence[Shape], attributes: Attributes) -> Mapping[str, tuple[int, int]]:
         """What the inputs that stand in an index may be."""
-        return Extents(self.definition(attributes), shapes).labels()
+        return Extents(self.definition(attributes), shapes, self.output).labels()
 
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`."""
@@ -224,7 +233,7 @@ class _Own:
                 evaluator.over(dict(zip(self.names, given, strict=True)), out.shape)
                 return evaluator.fills(definition.body, tuple(evaluator.elements), out.shape)
             evaluator.parts = {name: Value(x) for name, x in zip(self.names, given, strict=True)}
-            sizes = Extents(definition, [array.shape for array in inputs]).sizes
+            sizes = Extents(definition, [array.shape for array in inputs], self.output).sizes
             evaluator.sizes = {symbol: sp.Integer(n) for symbol, n in sizes.items()}
             return evaluator.fills(definition.body, definition.out, out.shape)
 

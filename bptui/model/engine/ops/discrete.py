@@ -22,13 +22,14 @@ def cast_to(x: Any, dtype: str) -> Any:
     if dtype in (x.dtype.name, "float64"):
         return x
     if isinstance(x, Standin):
-        return each(partial(_fill_cast, dtype), x)
+        return each(partial(fill_cast, dtype), x)
     out = np.empty_like(x)
-    _fill_cast(dtype, x, out)
+    fill_cast(dtype, x, out)
     return out
 
 
-def _fill_cast(dtype: str, x: Array, out: Array) -> None:
+def fill_cast(dtype: str, x: Array, out: Array) -> None:
+    """The same into an array, which may be x itself."""
     out[...] = _brain(np.asarray(x, np.float64)) if dtype == "bfloat16" else np.asarray(x).astype(dtype)
 
 
@@ -82,7 +83,8 @@ OPS = (
         cast_to,
         lambda g, y, x, dtype: g,
         "x rounded to float32, float16 or bfloat16: to the nearest number, of two as near the one with an even last "
-        "digit; beyond the largest inf.",
+        "digit; beyond the largest inf. What is computed of such numbers alone is rounded to them, too, and so are "
+        "their gradients.",
         attributes={"dtype": Attribute(None, choice(*KINDS), required=True)},
         analytic=False,
         straight_through=True,

@@ -18,7 +18,7 @@ SHAPES: tuple[Shape, ...] = (
 SETTINGS: Mapping[str, Any] = {
     "shape": (3, 2), "index": (slice(0, 1),), "pad_width": ((1, 1), (1, 1)), "exponent": 2.0, "kernel_size": 2,
     "output_size": 1, "groups": 1, "shift": 1, "factor": 2, "size": 4, "repeats": 2, "k": 1, "dtype": "bfloat16",
-    "equation": "ij->i",
+    "equation": "ij->i", "classes": 3,
 }  # fmt: skip
 """Of those that have no default."""
 UNFIT = (ValueError, KeyError, TypeError, IndexError)

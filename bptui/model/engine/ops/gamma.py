@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each
+from bptui.model.engine.trace import Standin, each, operation
 
 _FROM = 10.0
 """From here on the series below are exact to the last digits; what is smaller is moved up, by x in steps of 1."""
@@ -17,16 +17,19 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 """B2, B4, …: NIST Digital Library of Mathematical Functions, table 24.2.1."""
 
 
+@operation
 def lgamma(x: Any) -> Any:
     """log|Γ(x)|; inf at 0 and at the negative whole numbers."""
     return _elementwise(_lgamma, x)
 
 
+@operation
 def digamma(x: Any) -> Any:
     """Γ'(x)/Γ(x); -inf at 0, nan at the negative whole numbers, as PyTorch has it."""
     return _elementwise(_digamma, x)
 
 
+@operation
 def trigamma(x: Any) -> Any:
     """The derivative of digamma; inf at 0 and at the negative whole numbers."""
     return _elementwise(_trigamma, x)

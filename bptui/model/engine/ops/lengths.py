@@ -11,7 +11,7 @@ from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import many_axes
 from bptui.model.engine.ops.reduce import BOTH, definition_of, hint_of, kept_shape, reduced_shape, spread
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import held, noted
 
 
 def _norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
@@ -37,7 +37,7 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
 def _powers(x: Any, axis: Any) -> tuple[Any, Any, Any]:
     """exp(x - top), the sum of it over the axes, and top, which is the largest x, so that nothing overflows."""
     top = np.max(x.real, axis, keepdims=True)  # a complex step is taken in the real part's scale
-    top = np.where(np.isfinite(top), top, 0)
+    top = held(np.where(np.isfinite(top), top, 0))
     powers = np.exp(x - top)
     return powers, np.sum(powers, axis, keepdims=True), top
 

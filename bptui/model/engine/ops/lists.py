@@ -63,7 +63,8 @@ def layout(text: str | None, rank: int, count: int) -> Layout:
     given = text or f"[{', '.join(LISTS[:count])}]"
     items = index_of(given, rank, LISTS)
     if sum(isinstance(item, str) for item in items) != count:
-        raise ValueError(f"index {given} does not name {count} lists: {', '.join(LISTS[:count])}")
+        named = sum(isinstance(item, str) for item in items)
+        raise ValueError(f"index {given} names {named} lists of an x with {rank} axes, and there are {count}")
     plain = tuple(slice(None) if isinstance(item, str) else item for item in items)
     left = [item for item in items if not isinstance(item, int)]
     axes = tuple(n for n, item in enumerate(left) if isinstance(item, str))

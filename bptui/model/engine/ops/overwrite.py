@@ -93,7 +93,10 @@ def _reduce_definition(signature: Signature) -> str:
     src, some = n.along("src", n.run), f"{n.over('1')} > 0"
     if kind in ("sum", "prod"):
         sign, all_of_it = ("+", n.over(src)) if kind == "sum" else ("*", n.over(src, kind="prod"))
-        return n.written(f"{n.x} {sign} {all_of_it}" if own else f"{all_of_it} if {some} else {n.x}")
+        if not own:
+            return n.written(f"{all_of_it} if {some} else {n.x}")
+        nothing = "0" if kind == "sum" else "1"
+        return f"{at('y', n.out)} = {n.x} {sign} {where_inside(all_of_it, nothing, n.out, n.axis)}"
     if kind == "mean":
         if own:
             return n.written(f"({n.x} + {n.over(src)})/(1 + {n.over('1')})")

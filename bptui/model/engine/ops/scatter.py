@@ -97,14 +97,13 @@ def _added_definition(signature: Signature) -> str:
     read = [run if n == axis else place for n, place in enumerate(out)]
     along = signature.op == "scatter_add"
     source = f"sum({at('src', read)} for {run} in {run.upper()} if {at('i', read if along else [run])} == {out[axis]})"
-    added = f"{at('x', out)} + {source}"
-    return f"{at('y', out)} = {where_inside(added, at('x', out), out, axis) if along else added}"
+    return f"{at('y', out)} = {at('x', out)} + {where_inside(source, '0', out, axis) if along else source}"
 
 
 def where_inside(value: str, otherwise: str, out: Sequence[str], axis: int) -> str:
     """A value of what lies within the index, beside the axis: it may have less there than x."""
     tests = " and ".join(f"{place} < i.shape[{n}]" for n, place in enumerate(out) if n != axis)
-    return f"({value}) if {tests} else {otherwise}" if tests else value
+    return f"(({value}) if {tests} else {otherwise})" if tests else value
 
 
 def _add(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each, minus_size
+from bptui.model.engine.trace import Standin, each, minus_size, operation
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
@@ -60,11 +60,13 @@ _TAIL = (
 )  # fmt: skip
 
 
+@operation
 def sigmoid(x: Any) -> Any:
     """1/(1 + exp(-x)): exact to the last digits for both signs; exp overflows to inf only where this is 0."""
     return 1 / (np.exp(-x) + 1)  # NumPy's reciprocal takes twice as long
 
 
+@operation
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     if x.dtype.kind != "c":
@@ -73,6 +75,7 @@ def softplus(x: Any) -> Any:
     return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
 
 
+@operation
 def log_sigmoid(x: Any) -> Any:
     """-log(1 + exp(-x)) without overflow."""
     return -softplus(-x) if x.dtype.kind == "c" else np.minimum(x, 0) - log_sum(x)
@@ -83,6 +86,7 @@ def log_sum(x: Any) -> Any:
     return np.log1p(np.exp(minus_size(x)))
 
 
+@operation
 def erf(x: Any) -> Any:
     """The error function, to the last digit."""
     if not isinstance(x, Standin):
@@ -161,6 +165,7 @@ def _outer(parts: tuple[Sequence[float], Sequence[float]]) -> Callable[[Array], 
     return lambda x: 1 - _tail(x, parts)
 
 
+@operation
 def erfc(x: Any) -> Any:
     """1 - erf(x), to the last digits where it is small, too."""
     return each(_fill_erfc, x) if isinstance(x, Standin) else _erfc(np.asarray(x, np.float64))

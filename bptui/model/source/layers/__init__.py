@@ -7,7 +7,8 @@ row to a family's file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Key, Table, one_of, text
@@ -17,23 +18,38 @@ from bptui.model.engine.graph import Layer, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence
 from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
+from bptui.model.source.layers.penalty import LAYER, Penalized
 
 __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 
 RESERVED = ("x", "y", "loss", "prediction")
 
 
-KINDS: Mapping[str, Kind] = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **recurrent.KINDS}
-"""The kinds of layers, by the word of the key `kind`."""
+_KINDS = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **recurrent.KINDS}
+KINDS: Mapping[str, Kind] = {
+    name: replace(row, keys={**row.keys, **LAYER}) if "train" in row.keys else row for name, row in _KINDS.items()
+}
+"""The kinds of layers, by the word of the key `kind`; what has parameters may have penalties on them."""
+
+
+class Built(NamedTuple):
+    """All layers: the prediction, a summary of each, what is to be said of how given weights were taken, and the
+    weights on which there may be a penalty."""
+
+    prediction: Node
+    summaries: Sequence[Layer]
+    notes: Sequence[str]
+    weights: Sequence[Penalized]
 
 
 def build(
     builder: Builder, tables: Sequence[Table], x: Node, seed: int, layout: str = LAYOUTS[0], lengths: Node | None = None
-) -> tuple[Node, list[Layer], list[str]]:
-    """All layers, one after the other: the prediction, a summary of each, and what is to be said of how given weights
-    were taken (`layout`: one of LAYOUTS). lengths: how many positions each sample of x has, None: all."""
+) -> Built:
+    """All layers, one after the other. layout: one of LAYOUTS, that of given weights; lengths: how many positions each
+    sample of x has, None: all."""
     making = Making(builder, seed, stack, layout, lengths=lengths, positions=x.shape[1] if len(x.shape) > 1 else 0)
-    return stack(making, tables, x, ""), making.layers, making.notes
+    prediction = stack(making, tables, x, "")
+    return Built(prediction, making.layers, making.notes, making.weights)
 
 
 def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node:

@@ -17,6 +17,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node, Role
 from bptui.model.engine.use import settle
 from bptui.model.source.initializers import RANDOM, Source, drawn, fans
+from bptui.model.source.layers.penalty import LAYER, Penalized
 
 LINEAR = ("linear", "none", "identity")
 """Words for no activation."""
@@ -34,7 +35,7 @@ def layout_words(layout: str) -> str:
 @dataclass
 class Making:
     """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on. `layout`
-    is that of given weights, `notes` what is to be said of them.
+    is that of given weights, `notes` what is to be said of them; `weights` those that are trained.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
     lengths   how many of the inputs' `positions` each sample has, where the data say so
@@ -47,6 +48,7 @@ class Making:
     layout: str = LAYOUTS[0]
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    weights: list[Penalized] = field(default_factory=list)
     number: int = 0
     lengths: Node | None = None
     positions: int = 0
@@ -131,7 +133,10 @@ class LayerContext:
         trained = self.settings.get("train")
         role: Role = "param" if trained is None or part in trained else "input"
         column = self.table.at(part).partition(": ")[2]
-        return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
+        made = self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
+        if role == "param" and (part.startswith("w") or part.endswith("weight")):
+            self.making.weights.append(Penalized(made, {key: self.settings.get(key) for key in LAYER}))
+        return made
 
     def _turned(self, part: str, value: Array, shape: Shape) -> Array:
         """A given weight as (in, out), however its file has it. Where it would fit the other way, too, that is noted;

@@ -19,6 +19,7 @@ from bptui.symbolic.check import check_node, check_step, check_update, report_js
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.paths import check_paths
 from bptui.symbolic.types import CheckRow, Report
+from tests.faults import clean
 from tests.faults.plant import Backward, backward
 from tests.faults.wrong import put
 from tests.unit.model.engine.ops.samples import uses
@@ -273,3 +274,20 @@ def test_a_gradient_that_is_not_the_sum_over_its_paths_fails():
     wrong = [row for row in check_paths(recording) if row.verdict == "FAIL"]
     assert [row.node for row in wrong] == [recording.graph.nodes[1].name]
     assert "paths of " in wrong[0].reason
+
+
+@pytest.mark.parametrize("op", ["softmax", "masked_softmax", "sigmoid", "tanh", "logsumexp", "prod", "max", "sort"])
+def test_what_a_rule_rounds_away_is_no_excuse_for_a_gradient_that_is_off_by_a_billionth(op):
+    """Where no derivative has lost its digits, next to nothing is added to what is allowed."""
+    use = next(use for use in uses() if use.op == op)
+    recording = clean.recording(use, "plain", 3)
+    right, off = recording.grad, [row for row in check_paths(recording) if row.verdict == "ok" and row.tolerance > 0]
+    for row in off:
+        wrong = recording.graph.by_name[row.node].id
+        recording.grad = lambda node, wrong=wrong, by=3 * row.tolerance: (
+            right(node) + by * (recording.id(node) == wrong)
+        )
+        found = next(each for each in check_paths(recording) if each.node == row.node)
+        assert found.verdict == "FAIL"
+        assert found.tolerance < 1.01 * row.tolerance
+    assert off

@@ -1,0 +1,331 @@
+"""`d(u, x)` inside of a graph: the backward pass of u as operations of the graph.
+
+    ux = d(u, x)          of every element of x: ∂ sum(u)/∂x, in the shape of x
+
+The nodes between x and u are gone through from u back, as the engine does it (`bptui.model.engine.plan`), but what a
+rule computes becomes nodes (`bptui.model.engine.lifted`) in the place of calls. Those are operations like any other:
+they are stepped, derived, checked, and the backward pass of the loss runs through them, which is what makes second
+derivatives. An operation's rule becomes nodes in one of three ways:
+
+    mathematics   it is NumPy on stand-ins: its calls are operations
+    planned       it says its calls one by one, and all of them are operations (matmul)
+    derived       it fills its arrays in another way (a convolution): SymPy derives the rule from the definition, and
+                  what it derives defines an operation (`bptui.symbolic.custom.backward`, asked for by name, so that
+                  SymPy is imported only here)
+
+Where none of them does, there is no second derivative of it here, and a UserError names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Shape
+from bptui.model.engine.calls import Backward
+from bptui.model.engine.graph import Column, Layer, Node
+from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
+
+MAKER = "bptui.symbolic.custom"
+_UNNAMED = re.compile(r"t\d+")
+
+
+class Builder(Protocol):
+    """What makes the nodes (`bptui.model.engine.build`), as far as it is needed here."""
+
+    @property
+    def count(self) -> int:
+        """How many nodes there are."""
+
+    def node(self, i: int) -> Node:
+        """A node as it is now."""
+
+    def place(self, column: Column) -> str:
+        """Where a message points to."""
+
+    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
+        """`use` for operations of one scope."""
+
+    def called(self, node: Node, name: str, column: Column) -> Node:
+        """The node under another name."""
+
+    def free(self, name: str) -> str:
+        """The name, or one like it that is not taken."""
+
+    def undo(self, count: int) -> None:
+        """Forget all nodes but the first `count`."""
+
+
+class Derivatives:
+    """Those of one graph that is being built."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.layers: list[Layer] = []
+        """A heading for each: what its operations are together."""
+        self.known: dict[Any, Node] = {}
+        """What was made, by operation and inputs: the second derivative reads what the first one made."""
+        self.rules: dict[Any, Any] = {}
+        """Backward rules that are operations, by the use of an operation."""
+        self._made_of: dict[int, int] = {}
+        """By the result of one, the value whose derivative it is."""
+
+    def of(self, u: Node, x: Node, name: str, column: Column) -> Node:
+        """∂ sum(u)/∂x, in the shape of x; all elements of u count, as in PyTorch's `autograd.grad(u.sum(), x,
+        create_graph=True)`. Its operations stand in the scope `name`, and the last of them is called so.
+
+        A UserError where u does not depend on x, and for an operation whose rule is not made of operations.
+        """
+        builder, where = self.builder, self.builder.place(column)
+        if not self._depends(u, x):
+            raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
+        first = builder.count
+        passed = _Pass(self, u, x, name, column)
+        found = passed.run().settled()
+        if found.id >= first:
+            found = builder.called(found, name, column)
+            self.layers.append(Layer(name, f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"))
+        self._made_of[found.id] = u.id
+        return found
+
+    def _depends(self, u: Node, x: Node) -> bool:
+        """Is u computed from x, or the derivative of what is? That may be 0, as the second one of relu is."""
+        waiting, seen = [u.id], set[int]()
+        while waiting:
+            at = waiting.pop()
+            if at == x.id:
+                return True
+            if at not in seen:
+                seen.add(at)
+                waiting += self.builder.node(at).inputs
+                if at in self._made_of:
+                    waiting.append(self._made_of[at])
+        return False
+
+
+class _Pass:
+    """One backward pass that becomes nodes."""
+
+    def __init__(self, of: Derivatives, u: Node, x: Node, name: str, column: Column) -> None:
+        self.builder, self.known, self.rules = of.builder, of.known, of.rules
+        self.u, self.x, self.name, self.column = u, x, name, column
+        self.first = self.builder.count
+        self.use = self.builder.inside(name, column)
+
+    def run(self) -> Lifted:
+        """From u, with 1 for each of its elements, back to x."""
+        nodes, reached = self._between(), {self.x.id}
+        arrived: dict[int, list[Lifted]] = {self.u.id: [Lifted(self.use, self.known, 1.0, self.u.shape)]}
+        reached |= {node.id for node in nodes}
+        for node in reversed(nodes):
+            if node.id not in arrived:
+                continue
+            g = self._named(_sum(arrived.pop(node.id)), node)
+            for position, source in enumerate(node.inputs):
+                assert node.op is not None
+                if source in reached and node.op.differentiable(position):
+                    part = self._contribution(node, position, g)
+                    if part.node or part.what != 0:
+                        arrived.setdefault(source, []).append(part.summed_to(self.builder.node(source).shape))
+        return _sum(arrived.get(self.x.id, [Lifted(self.use, self.known, 0.0, self.x.shape)]))
+
+    def _named(self, g: Lifted, node: Node) -> Lifted:
+        """∂u/∂node is called `ux.d_node`, where it is a node of its own and the author gave that one a name."""
+        own = self.builder.node(g.what.id) if isinstance(g.what, Node) else None
+        said = not node.composite and not _UNNAMED.fullmatch(node.label)
+        if said and own is not None and own.id >= self.first and _UNNAMED.fullmatch(own.label):
+            self.builder.called(own, self.builder.free(f"{self.name}.d_{node.label}"), self.column)
+        return g
+
+    def _between(self) -> list[Node]:
+        """The nodes on a way from x to u, in execution order."""
+        found, reached = [], {self.x.id}
+        for i in range(self.x.id + 1, self.u.id + 1):
+            node = self.builder.node(i)
+            if node.op is not None and any(
+                source in reached and node.op.differentiable(n) for n, source in enumerate(node.inputs)
+            ):
+                reached.add(i)
+                found.append(node)
+        return found
+
+    def _contribution(self, node: Node, position: int, g: Lifted) -> Lifted:
+        """What a node adds to the gradient of one of its inputs, given the gradient of its own."""
+        count, known = self.builder.count, dict(self.known)
+        for way in (_by_mathematics, _by_plan, _by_derivation):
+            try:
+                return way(self, node, position, g)
+            except NoOperation:
+                self.builder.undo(count)
+                self.known.clear()
+                self.known |= known
+        assert node.op is not None
+        what = (
+            f"d({self.u.name}, {self.x.name}): '{node.op.name}' ({node.name}) has no backward rule made of operations"
+        )
+        raise UserError(self.builder.place(self.column), what, "write what it does by smooth operations")
+
+    def lifted(self, node: int | Node) -> Lifted:
+        """A node as a rule sees it; a number of the formula as that number."""
+        found = node if isinstance(node, Node) else self.builder.node(node)
+        if found.role == "const" and found.value is not None and not found.shape:
+            return Lifted(self.use, self.known, float(found.value))
+        return Lifted(self.use, self.known, found)
+
+
+def _sum(parts: Sequence[Lifted]) -> Lifted:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+# ------------------------------------------------------------------------------------------------------------ the ways
+def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
+    """The rule as it is written, on nodes."""
+    assert node.op is not None
+    rule = rule_of(node.op)
+    if rule is None:
+        raise NoOperation(node.op.name)
+    inputs = [passed.lifted(i) for i in node.inputs]
+    try:
+        part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
+    except TypeError as problem:
+        raise NoOperation(node.op.name) from problem
+    return g.lifted(part)
+
+
+def _by_plan(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
+    """The calls that the rule plans, each as the operation that it is."""
+    op = node.op
+    assert op is not None
+    shapes = [passed.builder.node(i).shape for i in node.inputs]
+    into: list[Any] = [None] * len(shapes)
+    into[position] = target = _Into(op.contribution(position, shapes, node.shape))
+    inputs: list[Any] = [passed.lifted(i) for i in node.inputs]
+    passing: Any = Backward(g, inputs, passed.lifted(node), node.attributes, into, _UNSAVED)  # type: ignore[arg-type]
+    try:
+        ready = op.vjp(_Replayed(g), passing)
+    except (TypeError, AttributeError) as problem:  # it reads what only arrays have, or what forward saved
+        raise NoOperation(op.name) from problem
+    found = ready[position] if ready is not None else None
+    part: Any = target.filled if found is None else found
+    if part is None:
+        raise NoOperation(op.name)
+    return g.lifted(part)
+
+
+def _by_derivation(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
+    """The rule that SymPy derives, as one operation."""
+    op = node.op
+    assert op is not None
+    if op.opaque:
+        raise NoOperation(op.name)
+    inputs = [passed.builder.node(i) for i in node.inputs]
+    shapes = tuple(i.shape for i in inputs)
+    key = op.name, op.define(op.signature(shapes, node.attributes)), shapes, position, *node.attributes.items()
+    if key not in passed.rules:
+        try:
+            maker = import_module(MAKER)
+            passed.rules[key] = maker.backward_rule(op, shapes, node.shape, node.attributes, position)
+        except (ModuleNotFoundError, UserError) as problem:
+            raise NoOperation(op.name) from problem
+    row, reads = passed.rules[key]
+    return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
+
+
+_UNSAVED = object()
+"""In the place of what forward saved, which is arrays: a rule that reads it is none of these."""
+
+
+class _Into:
+    """An array that a planned rule fills: what fills a view of it fills it."""
+
+    flags = Lifted.flags
+
+    def __init__(self, shape: Shape, above: _Into | None = None) -> None:
+        self.shape, self.above = shape, above
+        self.filled: Lifted | None = None
+
+    __array_ufunc__ = None
+    ndim = property(lambda self: len(self.shape))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        raise NoOperation(function.__name__)
+
+    def fill(self, value: Lifted) -> None:
+        """It is this value."""
+        self.filled = self.fitted(value)
+        if self.above is not None:
+            self.above.fill(self.filled)
+
+    def fitted(self, value: Lifted) -> Lifted:
+        """The value in this shape; it may broadcast to it."""
+        if value.size == prod(self.shape):
+            return value.reshape(self.shape)
+        return np.broadcast_to(value, self.shape)  # type: ignore[call-overload,no-any-return]
+
+    def reshape(self, *shape: Any) -> _Into:
+        """The same numbers in another shape."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return _Into(np.empty(self.shape, np.bool_).reshape(wanted).shape, self)
+
+    def __getitem__(self, key: Any) -> _Into:
+        shape = np.broadcast_to(np.empty((), np.bool_), self.shape)[key].shape
+        parts = key if isinstance(key, tuple) else (key,)
+        if all(part is Ellipsis or part is None for part in parts):
+            return _Into(shape, self)
+        return _Part(shape, self, tuple(part for part in parts if part is not None))
+
+
+class _Part(_Into):
+    """A slice of one: what is around it stays as it was filled before."""
+
+    def __init__(self, shape: Shape, above: _Into, key: tuple[Any, ...]) -> None:
+        super().__init__(shape, above)
+        self.key = key
+
+    def fill(self, value: Lifted) -> None:
+        """What it is a part of has this value there."""
+        above = self.above
+        assert above is not None
+        if above.filled is None:
+            raise NoOperation("a part of an array that nothing has filled")
+        above.fill(value.made("put", above.filled, self.fitted(value), index=self.key))
+
+
+class _Replayed:
+    """The Emit that does with nodes what the planned calls do with arrays."""
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, of: Lifted) -> None:
+        self.of = of
+        self.noted: dict[Any, Any] = {}
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> None:
+        """Run it on nodes: the last argument is what it fills."""
+        if function is np.copyto:
+            out, value = args
+            out.fill(self.of.lifted(value.filled if isinstance(value, _Into) else value))
+            return
+        *inputs, out = (arg.filled if isinstance(arg, _Into) and arg is not args[-1] else arg for arg in args)
+        if options or not isinstance(out, _Into):
+            raise NoOperation(getattr(function, "__name__", "a call"))
+        if not isinstance(function, np.ufunc) and not isinstance(getattr(function, "__self__", None), Lifted):  # a.dot
+            raise NoOperation(getattr(function, "__name__", "a call"))
+        out.fill(function(*inputs))
+
+    def temp(self, shape: Shape, dtype: Any = None) -> Any:
+        """Scratch."""
+        return _Into(tuple(shape))
+
+    def const(self, value: float) -> Any:
+        """A number."""
+        return value

@@ -1,0 +1,246 @@
+"""PyTorch's modules as tables of [[layers]]: a row each, with its arguments in PyTorch's order
+(https://docs.pytorch.org/docs/stable/nn.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bptui.model.source.convert.piece import Row, Unknown, differs, layer
+
+INIT = "torch_uniform"
+"""How PyTorch draws the weights of dense layers and convolutions."""
+FLOAT32 = 1.1920928955078125e-07
+"""What RMSNorm adds where nothing is said: the distance of 1 to the next float32."""
+
+
+def _linear(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    return layer("dense", units=a["out_features"], use_bias=differs(a.get("bias", True), True), init=INIT)
+
+
+def _conv(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        if a.get("padding_mode", "zeros") != "zeros":
+            raise Unknown(f"padding_mode {a['padding_mode']} is not known")
+        return layer(
+            kind, channels=a["out_channels"], kernel_size=differs(a["kernel_size"], None),
+            stride=differs(a.get("stride", 1), 1), padding=differs(a.get("padding", 0), 0),
+            output_padding=differs(a.get("output_padding", 0), 0), dilation=differs(a.get("dilation", 1), 1),
+            groups=differs(a.get("groups", 1), 1), use_bias=differs(a.get("bias", True), True), init=INIT,
+        )  # fmt: skip
+
+    return build
+
+
+def _max_pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        if a.get("return_indices"):
+            raise Unknown("return_indices is not known")
+        return layer(
+            kind, kernel_size=differs(a["kernel_size"], None), stride=_stride(a),
+            padding=differs(a.get("padding", 0), 0), dilation=differs(a.get("dilation", 1), 1),
+            ceil_mode=differs(a.get("ceil_mode", False), False),
+        )  # fmt: skip
+
+    return build
+
+
+def _stride(a: Mapping[str, Any]) -> Any:
+    """A pool's stride is its window where nothing is said."""
+    return differs(a.get("stride"), differs(a["kernel_size"], None))
+
+
+def _avg_pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        if a.get("divisor_override") is not None:
+            raise Unknown("divisor_override is not known")
+        return layer(
+            kind, kernel_size=differs(a["kernel_size"], None), stride=_stride(a),
+            padding=differs(a.get("padding", 0), 0), ceil_mode=differs(a.get("ceil_mode", False), False),
+            count_include_pad=differs(a.get("count_include_pad", True), True),
+        )  # fmt: skip
+
+    return build
+
+
+def _affine(a: Mapping[str, Any], name: str = "affine", default: bool = True) -> list[str] | None:
+    """`train = []` where a normalisation has no weights: its ones and zeros stay."""
+    if not a.get(name, default):
+        return []
+    if not a.get("bias", True):
+        raise Unknown("bias=False is not known")
+    return None
+
+
+def _batch_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not a.get("track_running_stats", True) or a.get("momentum", 0.1) is None:
+        raise Unknown("running statistics otherwise than by momentum are not known")
+    return layer("batch_norm", eps=differs(a.get("eps", 1e-5), 1e-5), momentum=differs(a.get("momentum", 0.1), 0.1),
+                 train=_affine(a))  # fmt: skip
+
+
+def _layer_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    return layer("layer_norm", eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(_last(a), "elementwise_affine"))
+
+
+def _rms_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    eps = a.get("eps")
+    return layer("rms_norm", eps=differs(FLOAT32 if eps is None else eps, 1e-6),
+                 train=_affine(_last(a), "elementwise_affine"))  # fmt: skip
+
+
+def _last(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    shape = a["normalized_shape"]
+    if isinstance(shape, list | tuple) and len(shape) != 1:
+        raise Unknown("a norm over several axes is not known")
+    return a
+
+
+def _dropout(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    return layer("dropout", p=differs(a.get("p", 0.5), 0.5))
+
+
+def _flatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    if (a.get("start_dim", 1), a.get("end_dim", -1)) != (1, -1):
+        raise Unknown("only all axes but the first are made one")
+    return layer("flatten")
+
+
+def _embedding(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], padding_idx=a.get("padding_idx"),
+                 init={"kind": "normal", "std": 1.0})  # fmt: skip
+
+
+def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not a.get("batch_first", False):
+            raise Unknown("only batch_first=True, samples first, is known")
+        if a.get("proj_size"):
+            raise Unknown("proj_size is not known")
+        return layer(
+            kind, units=a["hidden_size"], sequence=True, layers=differs(a.get("num_layers", 1), 1),
+            bidirectional=differs(a.get("bidirectional", False), False), dropout=differs(a.get("dropout", 0.0), 0.0),
+            use_bias=differs(a.get("bias", True), True), nonlinearity=differs(a.get("nonlinearity", "tanh"), "tanh"),
+        )  # fmt: skip
+
+    return build
+
+
+def _activation(kind: str, **defaults: Any) -> Row:
+    """An activation and its settings, which are called the same here."""
+
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        settings = {key: a[key] for key in defaults if key in a and a[key] != defaults[key]}
+        return layer("activation", activation={"kind": kind, **settings} if settings else kind)
+
+    return Row((*defaults, "inplace"), build)
+
+
+def _softmax(kind: str) -> Row:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        dim = a.get("dim", -1)
+        return layer("activation", activation=kind if dim in (None, 1, -1) else {"kind": kind, "axis": dim})
+
+    return Row(("dim",), build)
+
+
+def _prelu(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    init = a.get("init", 0.25)
+    return layer("prelu", per_channel=differs(a.get("num_parameters", 1) > 1, False),
+                 init={"kind": "constant", "value": init} if init != 0.25 else None)  # fmt: skip
+
+
+_CONV = (
+    "in_channels",
+    "out_channels",
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "bias",
+    "padding_mode",
+)
+_TURNED = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias",
+           "dilation", "padding_mode")  # fmt: skip
+_CELL = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size")
+_AXES = (1, 2, 3)
+MODULES: Mapping[str, Row] = {
+    "Linear": Row(("in_features", "out_features", "bias"), _linear, "in_features"),
+    **{f"Conv{n}d": Row(_CONV, _conv(f"conv{n}d"), "in_channels") for n in _AXES},
+    **{f"ConvTranspose{n}d": Row(_TURNED, _conv(f"conv_transpose{n}d"), "in_channels") for n in _AXES},
+    **{f"MaxPool{n}d": Row(("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
+                           _max_pool(f"max_pool{n}d")) for n in _AXES},
+    **{f"AvgPool{n}d": Row(("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+                           _avg_pool(f"avg_pool{n}d")) for n in _AXES},
+    "AdaptiveAvgPool1d": Row(("output_size",), lambda a: layer("adaptive_avg_pool1d",
+                             output_size=differs(a["output_size"], None))),
+    "AdaptiveAvgPool2d": Row(("output_size",), lambda a: layer("adaptive_avg_pool2d",
+                             output_size=differs(a["output_size"], None))),
+    "AdaptiveAvgPool3d": Row(("output_size",), lambda a: layer("adaptive_avg_pool3d",
+                             output_size=differs(a["output_size"], None))),
+    **{f"BatchNorm{n}d": Row(("num_features", "eps", "momentum", "affine", "track_running_stats"), _batch_norm)
+       for n in _AXES},
+    "LayerNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _layer_norm),
+    "RMSNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _rms_norm),
+    "GroupNorm": Row(("num_groups", "num_channels", "eps", "affine"), lambda a: layer("group_norm",
+                     groups=a["num_groups"], eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a))),
+    **{f"InstanceNorm{n}d": Row(("num_features", "eps", "momentum", "affine"), lambda a: layer("instance_norm",
+                                eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a, default=False)))
+       for n in _AXES},
+    "Dropout": Row(("p", "inplace"), _dropout),
+    "Flatten": Row(("start_dim", "end_dim"), _flatten),
+    "Identity": Row((), lambda a: ()),
+    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx"), _embedding),
+    "RNN": Row((*_CELL[:3], "nonlinearity", *_CELL[3:7]), _recurrent("rnn"), "input_size"),
+    "LSTM": Row(_CELL, _recurrent("lstm"), "input_size"),
+    "GRU": Row(_CELL[:7], _recurrent("gru"), "input_size"),
+    "ReLU": _activation("relu"), "ReLU6": _activation("relu6"), "SELU": _activation("selu"),
+    "SiLU": _activation("silu"), "Mish": _activation("mish"), "Sigmoid": _activation("sigmoid"),
+    "Tanh": _activation("tanh"), "LogSigmoid": _activation("log_sigmoid"), "Softsign": _activation("softsign"),
+    "Hardsigmoid": _activation("hardsigmoid"), "Hardswish": _activation("hardswish"),
+    "Tanhshrink": _activation("tanhshrink"), "LeakyReLU": _activation("leaky_relu", negative_slope=0.01),
+    "ELU": _activation("elu", alpha=1.0), "CELU": _activation("celu", alpha=1.0),
+    "GELU": _activation("gelu", approximate="none"), "Softplus": _activation("softplus", beta=1.0),
+    "Hardtanh": _activation("hardtanh", min_val=-1.0, max_val=1.0), "Hardshrink": _activation("hardshrink", lambd=0.5),
+    "Softshrink": _activation("softshrink", lambd=0.5), "Softmax": _softmax("softmax"),
+    "LogSoftmax": _softmax("log_softmax"), "PReLU": Row(("num_parameters", "init"), _prelu),
+}  # fmt: skip
+
+FUNCTIONS: Mapping[str, str] = {
+    "relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "elu": "ELU", "selu": "SELU", "celu": "CELU",
+    "gelu": "GELU", "silu": "SiLU", "mish": "Mish", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus",
+    "logsigmoid": "LogSigmoid", "softsign": "Softsign", "hardtanh": "Hardtanh", "hardsigmoid": "Hardsigmoid",
+    "hardswish": "Hardswish", "softmax": "Softmax", "log_softmax": "LogSoftmax", "dropout": "Dropout",
+    "flatten": "Flatten", "max_pool1d": "MaxPool1d", "max_pool2d": "MaxPool2d", "max_pool3d": "MaxPool3d",
+    "avg_pool1d": "AvgPool1d", "avg_pool2d": "AvgPool2d", "avg_pool3d": "AvgPool3d",
+    "adaptive_avg_pool1d": "AdaptiveAvgPool1d", "adaptive_avg_pool2d": "AdaptiveAvgPool2d",
+}  # fmt: skip
+"""Functions that do what a module does, with its settings after their input."""
+
+LOSSES: Mapping[str, str] = {
+    "CrossEntropyLoss": "cross_entropy", "MSELoss": "mse", "L1Loss": "mae", "HuberLoss": "huber",
+    "SmoothL1Loss": "smooth_l1", "BCELoss": "bce", "BCEWithLogitsLoss": "bce_with_logits", "NLLLoss": "nll",
+    "KLDivLoss": "kl_div", "SoftMarginLoss": "soft_margin", "MultiMarginLoss": "multi_margin",
+    "cross_entropy": "cross_entropy", "mse_loss": "mse", "l1_loss": "mae", "huber_loss": "huber",
+    "smooth_l1_loss": "smooth_l1", "binary_cross_entropy": "bce", "binary_cross_entropy_with_logits": "bce_with_logits",
+    "nll_loss": "nll",
+}  # fmt: skip
+
+OPTIMIZERS: Mapping[str, tuple[str, float]] = {
+    "SGD": ("sgd", 1e-3), "Adam": ("adam", 1e-3), "AdamW": ("adamw", 1e-3), "RMSprop": ("rmsprop", 1e-2),
+    "Adagrad": ("adagrad", 1e-2),
+}  # fmt: skip
+"""Kind and learning rate where nothing is said (https://docs.pytorch.org/docs/stable/optim.html)."""
+OPTIONS = ("momentum", "nesterov", "weight_decay", "alpha", "eps")
+"""What PyTorch's optimizers and bptui's call the same."""
+
+
+def optimizer(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The [optimizer] table of `Adam(lr=0.01)`."""
+    name, rate = OPTIMIZERS[kind]
+    found: dict[str, Any] = {"kind": name, "learning_rate": given.get("lr", rate)}
+    betas = given.get("betas")
+    if isinstance(betas, list) and len(betas) == 2:
+        found |= {"beta1": betas[0], "beta2": betas[1]}
+    return found | {key: given[key] for key in OPTIONS if key in given and not isinstance(given[key], str)}

@@ -1,0 +1,268 @@
+"""d(u, x) inside of a loss: its value is a difference of u, its gradients are those of PyTorch's double backward, and
+each of its operations is derived and checked like any other."""
+
+from __future__ import annotations
+
+import ast
+import math
+
+import numpy as np
+import pytest
+
+import bptui
+from bptui.model.base.errors import UserError
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source.formula import parse
+from bptui.symbolic.check import check_step
+
+DRAWN = np.random.default_rng(0)
+
+
+def drawn(*shape):
+    return DRAWN.normal(size=shape) * 0.7
+
+
+NET = {"x": drawn(5, 1), "W1": drawn(1, 4), "b1": drawn(4), "W2": drawn(4, 1), "b2": drawn(1)}
+GIVEN = {"x": drawn(3, 4), "y": drawn(3, 4), "w": drawn(4, 2), "s": np.array(0.7), "b": drawn(4)}
+IMAGES = {"x": drawn(2, 3, 5, 6), "k": drawn(4, 3, 3, 2), "bk": drawn(4), "k2": drawn(2, 4, 2, 2)}
+
+
+def read(text, values):
+    """The graph of a formula with those of some values that it speaks of."""
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    return parse(text, {name: value for name, value in values.items() if name in names})
+
+
+def recorded(text, values):
+    return Program(read(text, values), Optimizer("sgd", 0.1)).record()
+
+
+def torch_functions(torch):
+    """The operations by their names, as PyTorch has them."""
+
+    def layer_norm(
+        x, weight, bias
+    ):  # PyTorch's own (2.x) has a wrong third derivative: that of these operations differs
+        away = x - x.mean(-1, keepdim=True)
+        return away * torch.rsqrt((away * away).mean(-1, keepdim=True) + 1e-5) * weight + bias
+
+    functional = torch.nn.functional
+    named = (
+        "tanh",
+        "sigmoid",
+        "sin",
+        "cos",
+        "exp",
+        "log",
+        "sqrt",
+        "erf",
+        "atan",
+        "sum",
+        "mean",
+        "tan",
+        "square",
+        "abs",
+    )
+    layers = ("softplus", "silu", "gelu", "relu", "elu", "mish", "selu", "leaky_relu", "linear", "cross_entropy")
+    return {
+        **{name: getattr(torch, name) for name in (*named, "maximum", "einsum", "where", "prod")},
+        **{name: getattr(functional, name) for name in (*layers, "conv1d", "conv2d", "normalize")},
+        "d": lambda u, x: torch.autograd.grad(u.sum(), x, create_graph=True)[0],
+        "norm": lambda x, axis=None: torch.linalg.vector_norm(x, dim=axis),
+        "softmax": lambda x: torch.softmax(x, -1),
+        "log_softmax": lambda x: torch.log_softmax(x, -1),
+        "log_sigmoid": functional.logsigmoid,
+        "logsumexp": lambda x, axis: torch.logsumexp(x, axis),
+        "cumsum": lambda x, axis: torch.cumsum(x, axis),
+        "var": lambda x: x.var(unbiased=False),
+        "concat": lambda *parts, axis=0: torch.cat(parts, axis),
+        "affine": lambda x, w, b: x @ w + b,
+        "layer_norm": layer_norm,
+        "avg_pool2d": functional.avg_pool2d,
+        "embedding": lambda table, i: functional.embedding(i, table),
+        "pad": lambda x, pad_width: functional.pad(x, [n for pair in reversed(pad_width) for n in pair]),
+        "reshape": lambda x, shape: x.reshape(shape),
+    }
+
+
+def same_as_torch(text, values, relative=1e-8):
+    """The loss and every gradient are those of PyTorch's double backward."""
+    torch = pytest.importorskip("torch")
+    step = recorded(text, values)
+    kinds = {"f": True, "i": False}
+    given = {
+        name: torch.tensor(value, requires_grad=kinds[np.asarray(value).dtype.kind]) for name, value in values.items()
+    }
+    scope = {**torch_functions(torch), **given}
+    exec(text, {"__builtins__": {}}, scope)  # the formulas of this file, which are Python
+    scope["L"].backward()
+    assert step.loss == pytest.approx(scope["L"].item(), rel=relative)
+    for name, node in step.graph.by_name.items():
+        if node.op is None and name in given and given[name].requires_grad:
+            expected, found = given[name].grad, step.grad(name)
+            expected = np.zeros(node.shape) if expected is None else expected.numpy()
+            found = np.zeros(node.shape) if found is None else found
+            np.testing.assert_allclose(found, expected, rtol=relative, atol=relative * max(1.0, np.abs(expected).max()))
+    return step
+
+
+SMOOTH = ("tanh", "sigmoid", "sin", "exp", "softplus", "silu", "gelu")
+
+
+@pytest.mark.parametrize("act", [*SMOOTH, "mish", "erf", "atan", "elu", "selu", "log_sigmoid", "square", "tan"])
+def test_second_derivatives_of_a_network(act):
+    same_as_torch(f"u = {act}(x @ W1 + b1) @ W2 + b2; ux = d(u, x); uxx = d(ux, x); L = mean((uxx + u)**2 + ux)", NET)
+
+
+@pytest.mark.parametrize("act", SMOOTH)
+def test_third_derivatives_of_a_network(act):
+    text = f"u = {act}(x @ W1 + b1) @ W2; ux = d(u, x); uxx = d(ux, x); uxxx = d(uxx, x); L = mean((uxxx*ux + u)**2)"
+    same_as_torch(text, NET)
+
+
+@pytest.mark.parametrize("act", ["relu", "leaky_relu", "abs"])
+def test_of_a_kink_the_second_derivative_is_0(act):
+    step = same_as_torch(f"u = {act}(x @ W1 + b1) @ W2; ux = d(u, x); uxx = d(ux, x); L = mean((uxx + u)**2 + ux)", NET)
+    assert not step.value("uxx").any()
+
+
+VALUES = (
+    "x/y*x", "x*y*x + x*b", "exp(x)/(1 + y**2)", "sum(x**3)", "mean(x**2*y)", "sqrt(x*x + 1)", "log(x*x + 2)*s",
+    "norm(x)", "norm(x, axis=-1)*s", "log_softmax(x*y)*y*x", "softmax(x)*x", "layer_norm(x, b, b)*x", "x[1:, ::2]**3",
+    "x[1]*x", "concat(x*x*x, y*x)*1.5", "x.T @ x*x[0]", "(x @ w)**3", "linear(x, w.T)**3", "affine(x, w, b[:2])**3",
+    "var(x)*x", "prod(x)", "maximum(x, y)**3", "(x*x + 1)**s", "x**3", "cumsum(x*x, axis=-1)*x", "normalize(x)*x",
+    "pad(x*x, pad_width=((1, 0), (0, 2)))**2", "reshape(x*x, shape=(4, 3)) @ x", "einsum('ij,kj->ik', x, y)**3",
+    "logsumexp(x, axis=-1)*x[:, 0]", "where(x > y, x*x*x, y*x)", "s - x*x*x*s", "sin(x*y)*x", "(x @ x.T)**2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_first_and_second_derivatives_by_operation(value):
+    same_as_torch(f"u = {value}; ux = d(u, x); L = mean((ux - 0.3)**2)", GIVEN)
+    same_as_torch(f"u = {value}; ux = d(u, x); uxx = d(ux, x); L = mean((uxx - 0.3)**2 + ux)", GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("u = tanh(x @ w)**2; g = d(u, w); L = sum(g*g)", GIVEN),  # by a parameter
+        ("D = tanh(x @ w) @ w.T; L = mean((norm(d(sum(D), x), axis=-1) - 1)**2)", GIVEN),  # a gradient penalty
+        ("u = sin(x*y)*x; L = sum(d(d(u, x), y)**2)", GIVEN),  # mixed
+        ("h = tanh(x @ w); u = h*h; L = sum(d(u, h)**2)", GIVEN),  # by a value that is computed
+        ("h = tanh(conv2d(x, k, bk)); D = conv2d(h, k2); L = (norm(d(sum(D), x)) - 1)**2", IMAGES),
+        ("h = avg_pool2d(tanh(conv2d(x, k)), kernel_size=(3, 1)); L = mean(d(h*h*h, x)**2)", IMAGES),
+        ("z = tanh(x @ w); l = cross_entropy(z, t); L = sum(d(l, x)**2)", {**GIVEN, "t": np.array([0, 1, 0])}),
+        ("z = tanh(embedding(w, t)); L = sum(d(z, w)**2)", {**GIVEN, "t": np.array([0, 3, 3])}),
+    ],
+)
+def test_penalties_parameters_mixed_images_and_labels(text, values):
+    same_as_torch(text, values)
+
+
+@pytest.mark.parametrize("value", ["tanh(x @ w)", "x[1]*x", "softmax(x)*x", "einsum('ij,kj->ik', x, y)*s"])
+def test_it_is_the_difference_of_what_it_derives(value):
+    step = recorded(f"u = {value}; ux = d(u, x); L = sum(ux*ux)", GIVEN)
+    way, reach = drawn(3, 4), 1e-5
+    low, high = (
+        recorded(f"u = {value}; ux = d(u, x); L = sum(ux*ux)", {**GIVEN, "x": GIVEN["x"] + sign * reach * way})
+        for sign in (-1, 1)
+    )
+    slope = (high.value("u").sum() - low.value("u").sum()) / (2 * reach)
+    assert np.vdot(step.value("ux"), way) == pytest.approx(slope, rel=1e-7)
+
+
+def test_the_problem_that_was_reported():
+    """The loss and its gradients as PyTorch's double backward gives them (which writing u' by hand gave, too)."""
+    values = {
+        "x": [[0.1], [0.7], [1.5]], "W1": [[0.5, -0.8]], "b1": [0.1, 0.3], "W2": [[1.2], [-0.4]],
+    }  # fmt: skip
+    text = "u = tanh(x @ W1 + b1) @ W2; ux = d(u, x); L = mse(ux, cos(x)) + sum((tanh(b1) @ W2)**2)"
+    step = recorded(text, values)
+    assert step.loss == pytest.approx(0.05676404731906769, rel=1e-12)
+    np.testing.assert_allclose(step.grad("W1"), [[-0.07288645, 0.05944335]], rtol=1e-6)
+    np.testing.assert_allclose(step.grad("b1"), [-0.10343859, 0.06895732], rtol=1e-6)
+    np.testing.assert_allclose(step.grad("W2"), [[0.04392206], [-0.06298872]], rtol=1e-6)
+
+
+def test_every_operation_of_it_is_checked():
+    step = recorded("u = tanh(x @ W1 + b1) @ W2; ux = d(u, x); uxx = d(ux, x); L = mean((uxx + u)**2)", NET)
+    rows = check_step(step).rows
+    made = {node.name for node in step.graph.ops if node.scope in ("ux", "uxx")}
+    assert made <= {row.node for row in rows}
+    assert {row.verdict for row in rows} <= {"ok", "skipped"}
+    assert {"symbolic", "difference", "forward"} <= {row.row for row in rows if row.node.startswith("uxx")}
+
+
+def test_a_rule_that_is_derived_is_an_operation_with_its_own_checks():
+    step = recorded("h = tanh(conv2d(x, k)); D = conv2d(h, k2); L = (norm(d(sum(D), x)) - 1)**2", IMAGES)
+    (made,) = {n.op.name for n in step.graph.ops if n.op.name.endswith("_by_x")}
+    assert made == "correlate2d_by_x"
+    rows = [row for row in check_step(step).rows if row.op == made]
+    assert {"forward", "symbolic", "difference"} <= {row.row for row in rows}
+    assert {row.verdict for row in rows} <= {"ok", "skipped"}
+
+
+def test_its_operations_stand_together_under_what_they_are():
+    graph = read("h = tanh(x @ W1 + b1); u = h @ W2; ux = d(u, x); L = mean(ux**2)", NET)
+    (heading,) = graph.layers
+    assert heading.name == "ux"
+    assert heading.summary == "d(u, x): the backward pass of u, as operations"
+    inside = [node for node in graph.ops if node.scope == "ux"]
+    assert inside[-1].name == "ux"
+    assert "ux.d_h" in {node.name for node in inside}  # ∂u/∂h
+    assert [n.op.name for n in inside if n.op.name == "tanh"] == []
+
+
+def test_from_python():
+    x, w = bptui.data(NET["x"], name="x"), bptui.param(NET["W1"], name="W1")
+    b, v = bptui.param(NET["b1"], name="b1"), bptui.param(NET["W2"], name="W2")
+    u = bptui.tanh(x @ w + b) @ v
+    loss = bptui.mean((bptui.d(bptui.d(u, x), x) + u) ** 2)
+    step = recorded("u = tanh(x @ W1 + b1) @ W2; L = mean((d(d(u, x), x) + u)**2)", NET)
+    found = bptui.grads(loss)
+    for name in ("W1", "b1", "W2", "x"):
+        np.testing.assert_allclose(found[name], step.grad(name), rtol=1e-12)
+    assert not [name for name in found if name.rpartition(".")[2].startswith("t")]
+    assert bptui.check(loss).ok
+    with pytest.raises(UserError, match="a Tensor"):
+        bptui.d(u, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("u = x*x; L = d(u, y) + y", "d(u, y): 'u' does not depend on 'y'"),
+        ("u = max(x); L = sum(d(u, x)**2)", "'max' (u) has no backward rule made of operations"),
+        ("u = x*x; L = d(u) + s", "d takes two values"),
+        ("u = x*x; L = sum(grad(u, x))", "unknown operation 'grad' (write d(u, x))"),
+        ("u = x*x; L = sum(d(u, x, y))", "d takes two values"),
+    ],
+)
+def test_what_it_refuses(text, said):
+    with pytest.raises(UserError) as problem:
+        read(text, GIVEN)
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_an_operation_of_ones_own_inside():
+    text = 'swoosh = op("y = x/(1 + exp(-beta*x))", beta=1.5); u = swoosh(x); ux = d(u, x); L = sum(ux*ux)'
+    step = recorded(text, {"x": np.array([0.3, -0.8])})
+    x = step.value("x")
+    s = 1 / (1 + np.exp(-1.5 * x))
+    np.testing.assert_allclose(step.value("ux"), s + 1.5 * x * s * (1 - s), rtol=1e-12)
+    assert {row.verdict for row in check_step(step).rows} <= {"ok", "skipped"}
+
+
+def test_a_derivative_of_nothing_but_numbers():
+    step = recorded("u = 3*x; ux = d(u, x); L = sum(x*ux)", {"x": np.array([1.0, 2.0])})
+    assert step.loss == 9
+    assert math.isfinite(step.loss)
+    np.testing.assert_array_equal(step.grad("x"), [3, 3])
+
+
+def test_given_numbers_may_be_called_d():
+    step = recorded("u = d*x; L = d(u, x)**2", {"d": 3.0, "x": 2.0})
+    assert step.loss == 9
+    assert step.grad("d") == 6

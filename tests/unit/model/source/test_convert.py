@@ -1,0 +1,333 @@
+"""Models of Keras and PyTorch as network files: the same layers, the same numbers; what has no counterpart is named."""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytest
+
+from bptui import cli
+from bptui.model.base.errors import UserError
+from bptui.model.source import convert, weights
+from bptui.model.source.convert import keras, torch_rows
+from bptui.model.source.layers import KINDS
+from bptui.model.source.network import from_mapping
+
+DENSE = {"class_name": "Dense", "config": {"name": "d", "units": 4, "activation": "relu", "use_bias": True}}
+LENET = """\
+import torch.nn as nn, torch.nn.functional as F, torch
+side = 5
+class LeNet(nn.Module):
+    '''A comment.'''
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 3, side)
+        self.conv2 = nn.Conv2d(3, 4, kernel_size=side)
+        self.fc1 = nn.Linear(4*side*side, 12)
+        self.fc2 = nn.Linear(12, classes)
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), (2, 2))
+        x = x.view(-1, 4*side*side)
+        x = torch.tanh(self.fc1(x))
+        return self.fc2(x)
+criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
+optimizer = torch.optim.Adam(LeNet().parameters(), lr=0.003, betas=(0.8, 0.99))
+"""
+
+
+@pytest.fixture
+def converted(tmp_path):
+    """The table of the network file of a text, what is missing in it, and the file."""
+
+    def made(text, name="m.txt", model=""):
+        path = tmp_path / name
+        path.write_text(text if isinstance(text, str) else json.dumps(text))
+        found = convert.convert(path, name, model)
+        return tomllib.loads(found.text), found
+
+    return made
+
+
+def kinds(table):
+    return [each["kind"] for each in table["layers"]]
+
+
+def model(*layers, **more):
+    return {"class_name": "Sequential", "config": {"name": "s", "layers": list(layers)}, **more}
+
+
+def given(shape):
+    return {"class_name": "InputLayer", "config": {"batch_shape": [None, *shape], "name": "in"}}
+
+
+# -------------------------------------------------------------------------------------------------------------- Keras
+def test_a_keras_model_is_said_the_same(converted):
+    table, found = converted(
+        model(given([3]), DENSE, {"class_name": "Dropout", "config": {"rate": 0.25}},
+              {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}},
+              compile_config={"loss": "sparse_categorical_crossentropy", "optimizer": {"class_name": "Adam", "config":
+                              {"learning_rate": 0.01, "beta_1": 0.8, "epsilon": 1e-7}}}),
+        "m.json",
+    )  # fmt: skip
+    assert table["layers"] == [
+        {"kind": "dense", "name": "d", "units": 4, "activation": "relu", "init": "xavier_uniform"},
+        {"kind": "dropout", "p": 0.25},
+        {"kind": "dense", "units": 2, "init": "xavier_uniform"},
+    ]
+    assert table["loss"] == {"kind": "cross_entropy"}
+    assert table["optimizer"] == {"kind": "adam", "learning_rate": 0.01, "eps": 1e-7, "beta1": 0.8}
+    assert table["data"]["inputs"]["shape"][1:] == [3]
+    assert "softmax is part of cross_entropy" in found.text
+    assert not found.missing
+    assert from_mapping(table, "n.toml").history().recording(0).loss > 0
+
+
+def test_images_of_keras_have_their_channels_first(converted):
+    table, _ = converted(
+        model(given([10, 8, 3]), {"class_name": "Conv2D", "config": {"filters": 5, "kernel_size": [3, 2],
+              "padding": "same", "strides": [1, 1], "activation": "swish"}},
+              {"class_name": "MaxPooling2D", "config": {"pool_size": [2, 2],
+              "strides": None, "padding": "valid"}}, {"class_name": "BatchNormalization", "config": {"momentum": 0.99,
+              "epsilon": 0.001}}, {"class_name": "Flatten", "config": {}}, DENSE),
+        "m.json",
+    )  # fmt: skip
+    assert table["data"]["inputs"]["shape"][1:] == [3, 10, 8]
+    conv, pool, norm = table["layers"][:3]
+    assert conv == {"kind": "conv2d", "channels": 5, "kernel_size": [3, 2], "padding": "same", "activation": "silu",
+                    "init": "xavier_uniform"}  # fmt: skip
+    assert pool == {"kind": "max_pool2d", "kernel_size": 2}
+    assert norm == {"kind": "batch_norm", "eps": 0.001, "momentum": 0.01}
+    assert from_mapping(table, "n.toml").graph.by_name["d.weight"].shape == (5 * 5 * 4, 4)
+
+
+def test_a_chain_of_a_functional_model_is_one_and_what_branches_is_not(converted):
+    def node(name, *before):
+        history = [{"class_name": "__keras_tensor__", "config": {"keras_history": [each, 0, 0]}} for each in before]
+        inbound = [{"args": [history], "kwargs": {}}] if before else []
+        return {"class_name": "Dense", "name": name, "config": {"units": 3, "name": name}, "inbound_nodes": inbound}
+
+    start = {**given([3]), "name": "in", "inbound_nodes": []}
+    body = {"class_name": "Functional", "config": {"layers": [start, node("a", "in"), node("b", "a")]}}
+    assert kinds(converted(body, "m.json")[0]) == ["dense", "dense"]
+    body["config"]["layers"].append(node("c", "a", "b"))
+    assert "reads a, b is not one layer after another" in converted(body, "m.json")[1].missing[0]
+    old = {**node("b"), "inbound_nodes": [[["a", 0, 0, {}]]]}
+    body["config"]["layers"] = [start, node("a", "in"), old]
+    assert not converted(body, "m.json")[1].missing
+
+
+def test_a_keras_program_is_read(converted):
+    table, found = converted(
+        """
+from tensorflow import keras
+from tensorflow.keras import layers, regularizers
+units = 16
+model = keras.Sequential([keras.Input(shape=(5,)), layers.Dense(units * 2, activation="gelu2"),
+    layers.Dense(units, "tanh", kernel_initializer="he_normal")])
+model.add(layers.Bidirectional(layers.LSTM(4)))
+model.add(layers.Dense(1, activation="sigmoid"))
+model.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), loss=keras.losses.BinaryCrossentropy())
+""",
+        "m.py",
+    )
+    assert kinds(table) == ["dense", "lstm", "dense"]
+    assert table["layers"][0] == {"kind": "dense", "units": 16, "activation": "tanh", "init": "he_normal"}
+    assert table["layers"][1] == {"kind": "lstm", "units": 4, "bidirectional": True}
+    assert table["loss"] == {"kind": "bce"}
+    assert table["optimizer"] == {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}
+    assert "gelu2" in found.missing[0]
+    assert "MISSING" in found.text
+
+
+# ------------------------------------------------------------------------------------------------------------ PyTorch
+def test_a_printed_module_is_read(converted):
+    table, found = converted("""\
+Sequential(
+  (0): Linear(in_features=4, out_features=8, bias=True)
+  (1): ReLU()
+  (2): Sequential(
+    (0): BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    (1): Linear(in_features=8, out_features=3, bias=False)
+  )
+  (3): PixelShuffle(upscale_factor=2)
+  (4): TransformerEncoderLayer(
+    (linear1): Linear(in_features=3, out_features=9, bias=True)
+  )
+  (5): GELU(approximate='tanh')
+)
+""")
+    assert [{key: item for key, item in each.items() if key != "init"} for each in table["layers"]] == [
+        {"kind": "dense", "units": 8, "activation": "relu"},
+        {"kind": "batch_norm"},
+        {"kind": "dense", "units": 3, "use_bias": False},
+        {"kind": "activation", "activation": {"kind": "gelu", "approximate": "tanh"}},
+    ]
+    assert [each.split()[0] for each in found.missing] == ["PixelShuffle(upscale_factor=2)", "TransformerEncoderLayer"]
+
+
+def test_a_program_is_read_along_its_forward(converted):
+    table, found = converted(LENET, "net.py")
+    assert kinds(table) == ["conv2d", "max_pool2d", "conv2d", "max_pool2d", "flatten", "dense", "dense"]
+    assert table["data"]["inputs"]["shape"] == [4, 1, 32, 32]  # the side from which 4·5·5 follows
+    assert table["layers"][5] == {"kind": "dense", "name": "fc1", "units": 12, "init": "torch_uniform",
+                                  "activation": "tanh"}  # fmt: skip
+    assert table["loss"] == {"kind": "cross_entropy", "label_smoothing": 0.1}
+    assert table["optimizer"] == {"kind": "adam", "learning_rate": 0.003, "beta1": 0.8, "beta2": 0.99}
+    assert not found.missing
+    from_mapping(table, "n.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("return self.fc2(x)", "return self.fc2(x) + x", r"line 16: 'self.fc2\(x\) \+ x' is more than one layer"),
+        ("x = x.view(", "if x.shape:\n            x = x.view(", r"line 14: 'if x.shape:"),
+        ("def forward(self, x)", "def forward(self, x, y)", "forward has not one input"),
+        (
+            "import",
+            "class Other(nn.Module):\n    def forward(self, x): return x\nimport",
+            "several models: Other, LeNet",
+        ),
+        ("import", "import)", r"net.py line 1: is no Python program"),
+        ("forward", "backward", "no PyTorch model is defined in it"),
+    ],
+)
+def test_what_is_no_chain_of_layers_is_told_by_its_line(converted, old, new, said):
+    with pytest.raises(UserError, match=said):
+        converted(LENET.replace(old, new, 1), "net.py")
+
+
+def test_one_of_several_models_is_named(converted):
+    two = LENET + "head = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid())\n"
+    table, _ = converted(two, "net.py", "head")
+    assert kinds(table) == ["dense"]
+    with pytest.raises(UserError, match="no model in it"):
+        converted(two, "net.py", "nose")
+
+
+def test_a_program_is_never_run(converted, tmp_path):
+    """Not its top, not its defaults, not its arguments."""
+    bad = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    layers = f"nn.Linear(2, [{bad}, 3][1]), nn.Linear(2, 3, bias=bool({bad})), nn.ReLU()"
+    text = f"{bad}\nimport torch.nn as nn\nm = nn.Sequential({layers})\n"
+    assert len(converted(text, "m.py")[1].missing) == 2
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_number_that_would_take_for_ever_is_not_worked_out(converted):
+    layers = "nn.Linear(2, 2**999999999), nn.Linear(n, 3), nn.ReLU()"
+    text = f"import torch.nn as nn\nn = 10**9**9\nm = nn.Sequential({layers})\n"
+    assert len(converted(text, "m.py")[1].missing) == 2
+    deep = "import torch.nn as nn\nm = nn.Sequential(nn.ReLU(), nn.Linear(2, " + "-" * 50_000 + "3))\n"
+    with pytest.raises(UserError, match=r"no Python program"):
+        converted(deep, "m.py")
+
+
+def test_the_cells_of_a_notebook_are_a_program(converted):
+    cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import torch.nn as nn\n"]},
+             {"cell_type": "markdown", "source": "text"},
+             {"cell_type": "code", "source": "net = nn.Sequential(nn.Linear(2, 3))"}]  # fmt: skip
+    assert kinds(converted({"cells": cells}, "m.ipynb")[0]) == ["dense"]
+
+
+def test_converted_modules_have_pytorchs_numbers(converted, tmp_path):
+    """Each row of the table, printed by PyTorch, converted, with PyTorch's weights: the same output."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(1)
+    flat, image, line = torch.randn(3, 6), torch.randn(3, 4, 7, 6), torch.randn(3, 5, 6)
+    volume, signal = torch.randn(3, 4, 4, 5, 4), torch.randn(3, 4, 9)
+    cases = [
+        (flat, [nn.Linear(6, 5), nn.ELU(0.5), nn.LayerNorm(5), nn.PReLU(), nn.BatchNorm1d(5, eps=1e-3, momentum=0.2)]),
+        (flat, [nn.Linear(6, 4, bias=False), nn.RMSNorm(4, eps=1e-4), nn.LeakyReLU(0.2), nn.Identity(),
+                nn.Softmax(dim=1)]),
+        *[(flat, [nn.Linear(6, 3), make()]) for make in
+          (nn.ReLU6, nn.SELU, nn.SiLU, nn.Mish, nn.LogSigmoid, nn.Softsign, nn.Hardsigmoid, nn.Hardswish, nn.Tanhshrink,
+           nn.CELU, nn.Softplus, nn.Hardtanh, nn.Hardshrink, nn.Softshrink, nn.Sigmoid, nn.GELU)],
+        (flat, [nn.Linear(6, 3), nn.LogSoftmax(-1)]),
+        (image, [nn.Conv2d(4, 6, (3, 2), stride=(1, 2), padding=1, groups=2), nn.GroupNorm(3, 6),
+                 nn.MaxPool2d(2, 1, 1)]),
+        (image, [nn.Conv2d(4, 4, 3, padding="same", dilation=2), nn.InstanceNorm2d(4), nn.AvgPool2d(2)]),
+        (image, [nn.ConvTranspose2d(4, 3, 3, stride=2, output_padding=1, bias=False), nn.AdaptiveAvgPool2d((2, 3))]),
+        (image, [nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(168, 2)]),
+        (signal, [nn.Conv1d(4, 3, 3), nn.MaxPool1d(2), nn.AvgPool1d(2), nn.BatchNorm1d(3)]),
+        (volume, [nn.Conv3d(4, 2, 2), nn.MaxPool3d(2), nn.InstanceNorm3d(2, affine=True)]),
+        (line, [nn.LSTM(6, 3, 2, batch_first=True, bidirectional=True)]),
+        (line, [nn.GRU(6, 3, batch_first=True, bias=False)]),
+        (line, [nn.RNN(6, 3, batch_first=True)]),
+        (torch.tensor([[0, 3, 2], [1, 1, 4]]), [nn.Embedding(5, 4, padding_idx=2)]),
+    ]  # fmt: skip
+    seen = set()
+    for number, (x, modules) in enumerate(cases):
+        seen |= {type(module).__name__ for module in modules}
+        net = nn.Sequential(*modules).double()
+        x = x.double() if x.is_floating_point() else x
+        right = net(x)
+        right = right[0] if isinstance(right, tuple) else right
+        table, found = converted(str(net), f"{number}.txt")
+        assert not found.missing, found.missing
+        tensors = {name: value.numpy() for name, value in net.state_dict().items() if value.ndim}
+        if tensors:
+            with (tmp_path / f"{number}.npz").open("wb") as file:
+                weights.fill(tensors, ".npz")(file)
+            table["weights"] = f"{number}.npz"
+        table["data"] = {"inputs": x.tolist(), "targets": np.zeros(right.shape).tolist()}
+        made = from_mapping({**table, "loss": {"kind": "mse"}}, "n.toml", tmp_path)
+        ours = made.history().recording(0).value(made.graph.by_name["prediction"])
+        assert np.allclose(ours, right.detach().numpy(), rtol=1e-9, atol=1e-11), net
+    left = {name for name in torch_rows.MODULES if name not in seen}
+    assert left == {"ConvTranspose1d", "ConvTranspose3d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool3d",
+                    "BatchNorm3d", "InstanceNorm1d", "Dropout", "Tanh"}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------- the shell
+def test_every_row_makes_a_kind_of_layer_that_is_there():
+    assert set(torch_rows.FUNCTIONS.values()) <= torch_rows.MODULES.keys()
+    sizes = dict.fromkeys(("units", "filters", "input_dim", "output_dim", "kernel_size", "pool_size"), 2)
+    config = {**sizes, "rate": 0.5, "activation": "tanh", "layer": {"class_name": "Dense", "config": {"units": 2}}}
+    for kind, row in keras.LAYERS.items():
+        config["layer"]["class_name"] = "LSTM" if kind == "Bidirectional" else "Dense"
+        piece = row.piece(kind, "", (), config)
+        assert not piece.why, piece
+        assert all(table["kind"] in KINDS for table in piece.layers)
+
+
+def test_a_model_that_is_given_as_a_network_file_is_recognised(tmp_path, capsys):
+    for name, text, said in (
+        ("m.json", json.dumps(model(DENSE)), "is a Keras model (Sequential), not a network file (bptui convert "),
+        ("s.json", json.dumps({"fc1.weight": [[1.0]], "fc1.bias": [0.0]}), "is a table of weights"),
+        ("m.txt", "Net(\n  (a): ReLU()\n)", "is a PyTorch module as it is printed"),
+        ("m.py", LENET, "bptui convert prints its model"),
+    ):
+        (tmp_path / name).write_text(text)
+        assert cli.main(["run", str(tmp_path / name), "--batch"]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_convert_prints_a_file_or_writes_it(tmp_path, capsys):
+    path = tmp_path / "net.py"
+    path.write_text(LENET)
+    assert cli.main(["convert", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert cli.main(["convert", str(path), "LeNet", "--to", str(tmp_path / "net.toml")]) == 0
+    assert (tmp_path / "net.toml").read_text() == text
+    assert "written to" in capsys.readouterr().out
+    assert cli.main(["convert", str(path), "--to", str(tmp_path / "net.toml")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert cli.main(["trace", str(tmp_path / "net.toml"), "--json"]) == 0
+    capsys.readouterr()
+    path.write_text("import torch.nn as nn\nm = nn.Sequential(nn.Linear(2, 3), nn.Bilinear(1, 2, 3))\n")
+    assert cli.main(["convert", str(path)]) == 1
+    done = capsys.readouterr()
+    assert "# MISSING: nn.Bilinear(1, 2, 3) is no kind of layer here" in done.out
+    assert cli.main(["convert", str(path), "--to", str(tmp_path / "part.toml")]) == 1
+    assert "MISSING: nn.Bilinear(1, 2, 3) is no kind" in capsys.readouterr().out
+    with redirect_stdout(io.StringIO()):
+        assert cli.main(["convert"]) == 2
