@@ -48,16 +48,19 @@ where it is linear). `prediction` is the last layer's result, `loss` the loss.
 """
 
 CSV = """\
-A CSV file as people have it: a header or none, `,` `;` or tab between its columns, classes by name. As in
+A CSV file as people have it: a header or none, `,` `;` `|`, tabs or spaces between its columns, lines of comment that
+begin with `#`, classes by name. As in
 
     file = "iris.csv"
     target_columns = ["species"]        # or [0], [-1]: counted from 0, from the end -1; or 2: the last two
     skip_columns = ["id"]
     missing = "skip"                    # rows in which a cell that is read is empty, ?, NA or nan; else told by line
     classes = ["setosa", "versicolor", "virginica"]     # 0, 1, 2; without it, as they sort
+    decimal = ","                       # 1,5 is a number
 
-How a file was read is said by `info network`: its columns, the number of each class, rows that were left out. So is a
-given weight that is square, or was given as (out, in): `weight_layout = "out_in"` beside `name` takes PyTorch's.
+`predictions` calls classes by their names. How a file was read is said by `info network`: its columns, the number of
+each class, rows that were left out. So is a given weight that is square, or was given as (out, in):
+`weight_layout = "out_in"` beside `name` takes PyTorch's.
 """
 
 WEIGHTS = """\

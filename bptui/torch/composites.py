@@ -60,6 +60,36 @@ def _matrix_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.linalg.matrix_norm(x[0], order, keepdim=s["keepdims"])
 
 
+def _spread(x: Sequence[Any]) -> Any:
+    """The mask of channels over all of x."""
+    return x[1].reshape(*x[1].shape, *(1,) * (x[0].ndim - x[1].ndim))
+
+
+def _dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return x[0] * _spread(x) / (1 - s["p"])
+
+
+def _alpha_dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    p, low, mask = s["p"], 1.7580993408473766, _spread(x)
+    a = 1.0 / ((low * low * p + 1) * (1 - p)) ** 0.5
+    return x[0] * (mask * a) + ((mask - 1) * low * a + low * a * p)
+
+
+def _product(torch: Any, x: Sequence[Any], s: Settings, gate: Any) -> Any:
+    a, b = x[0].chunk(2, s["axis"])
+    return a * gate(b)
+
+
+def _lp_pool(name: str) -> Call:
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        kernel, stride = (
+            one[0] if one is not None and len(one) == 1 else one for one in (s["kernel_size"], s["stride"])
+        )
+        return getattr(torch.nn.functional, name)(x[0], s["p"], kernel, stride, s["ceil_mode"])
+
+    return call
+
+
 def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """A query that sees no key gives 0."""
     q, k, v, *masks = x
@@ -78,6 +108,39 @@ def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     if len(masks) > 1 and masks[1].ndim:
         weights = weights * masks[1] / (1 - s["dropout"])
     return weights @ v
+
+
+def _weights(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """The attention to values that are the rows of the unit matrix."""
+    q, k, *masks = x
+    ones = torch.eye(k.shape[-2], dtype=k.dtype).expand(*k.shape[:-2], -1, -1)
+    more = [masks[0], torch.ones(()), masks[1]] if len(masks) > 1 else masks
+    return _attention(torch, [q, k, ones, *more], {**s, "grouped": False, "dropout": 0.0})
+
+
+def _multi_head(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    q, k, v, w_q, w_k, w_v, w_o, *rest = x
+    biases, masks = _filled(rest[:4], 4), rest[4:]
+    heads, shared = s["heads"], s["kv_heads"] or s["heads"]
+    biases = [b if b is None or b.ndim else b.expand(len(w)) for b, w in zip(biases, (w_q, w_k, w_v, w_o), strict=True)]
+    if not masks and not s["causal"] and heads == shared and q.shape[-1] == len(w_q) == len(w_o):
+        if biases[0] is None:
+            biases = [torch.zeros(len(w), dtype=w.dtype) for w in (w_q, w_k, w_v, w_o)]
+        turned = [each.transpose(0, 1) if each.ndim > 2 else each for each in (q, k, v)]
+        y, _ = torch.nn.functional.multi_head_attention_forward(
+            *turned, len(w_q), heads, None, torch.cat(biases[:3]), None, None, False, 0.0, w_o, biases[3],
+            need_weights=False, use_separate_proj_weight=True, q_proj_weight=w_q, k_proj_weight=w_k, v_proj_weight=w_v,
+        )  # fmt: skip
+        return y.transpose(0, 1) if y.ndim > 2 else y
+    linear = torch.nn.functional.linear
+    split = [
+        linear(source, w, b).unflatten(-1, (count, -1)).transpose(-2, -3)
+        for source, w, b, count in zip((q, k, v), (w_q, w_k, w_v), biases, (heads, shared, shared), strict=False)
+    ]
+    more = [masks[0], torch.ones(()), masks[1]] if len(masks) > 1 else masks
+    given = {"scale": None, "grouped": heads != shared, "causal": s["causal"], "dropout": 0.0}
+    mixed = _attention(torch, [*split, *more], given)
+    return linear(mixed.transpose(-2, -3).flatten(-2), w_o, biases[3])
 
 
 def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -100,6 +163,17 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
     {
         "prelu": _functional("prelu"),
         "linear": _functional("linear"),
+        **{f"dropout{count}d": _dropped for count in (1, 2, 3)},
+        "feature_alpha_dropout": _alpha_dropped,
+        "bilinear_glu": lambda torch, x, s: _product(torch, x, s, lambda b: b),
+        "reglu": lambda torch, x, s: _product(torch, x, s, torch.relu),
+        "geglu": lambda torch, x, s: _product(torch, x, s, torch.nn.functional.gelu),
+        "swiglu": lambda torch, x, s: _product(torch, x, s, torch.nn.functional.silu),
+        "weight_norm": lambda torch, x, s: torch._weight_norm(*x, -1 if s["axis"] is None else s["axis"] % x[0].ndim),
+        "local_response_norm": lambda torch, x, s: torch.nn.functional.local_response_norm(
+            x[0], s["size"], s["alpha"], s["beta"], s["k"]
+        ),
+        **{f"lp_pool{count}d": _lp_pool(f"lp_pool{count}d") for count in (1, 2, 3)},
         **{f"conv{count}d": _convolution(f"conv{count}d") for count in (1, 2, 3)},
         **{f"conv_transpose{count}d": _convolution(f"conv_transpose{count}d") for count in (1, 2, 3)},
         "layer_norm": _over_last("layer_norm", 2),
@@ -107,12 +181,14 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "batch_norm": _batch_norm,
         "instance_norm": _instance_norm,
         "group_norm": _group_norm,
-        "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], dim=s["axis"], eps=s["eps"]),
+        "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], s["p"], s["axis"], s["eps"]),
         "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
         "matrix_norm": _matrix_norm,
         "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
         "bilinear": _functional("bilinear"),
         "scaled_dot_product_attention": _attention,
+        "attention_weights": _weights,
+        "multi_head_attention": _multi_head,
         "rnn_cell": _rnn,
         "lstm_cell": _lstm,
         "gru_cell": lambda torch, x, s: torch._VF.gru_cell(*x),

@@ -93,6 +93,16 @@ def _compared(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(x[0], x[1]).to(x[0].dtype)
 
 
+def _cubic(torch: Any, x: Any, size: Sequence[int], corners: bool) -> Any:
+    """PyTorch has it over two axes: others stay as they are."""
+    if x.ndim == 3:
+        made = torch.nn.functional.interpolate(x.unsqueeze(2), (1, *size), mode="bicubic", align_corners=corners)
+        return made.squeeze(2)
+    if x.ndim > 4:
+        raise Unlike("PyTorch has cubic curves over two axes")
+    return torch.nn.functional.interpolate(x, size, mode="bicubic", align_corners=corners)
+
+
 def _true(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(*x).to(x[0].dtype)
 
@@ -115,8 +125,48 @@ def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     size = s["size"] * axes if len(s["size"]) == 1 else s["size"]
     if s["mode"] == "nearest":
         return torch.nn.functional.interpolate(x[0], size)
+    if s["mode"] == "cubic":
+        return _cubic(torch, x[0], size, s["align_corners"])
     mode = ("linear", "bilinear", "trilinear")[axes - 1]
     return torch.nn.functional.interpolate(x[0], size, mode=mode, align_corners=s["align_corners"])
+
+
+def _of_matrices(name: str) -> Call:
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        (a,) = x
+        try:
+            if name == "logdet":
+                return torch.logdet(a)
+            if name == "slogdet":
+                return torch.linalg.slogdet(a).logabsdet
+            if name == "cholesky":
+                return torch.linalg.cholesky((a + a.mT) / 2, upper=s["upper"])
+            return getattr(torch.linalg, name)(a)
+        except torch.linalg.LinAlgError:
+            raise Unlike("PyTorch raises an error for such a matrix") from None
+
+    return call
+
+
+def _columns(torch: Any, a: Any, b: Any) -> Any:
+    """b as matrices, with the batch axes of both: fewer axes may be a batch of vectors for PyTorch."""
+    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return b[:, None].expand(*batch, -1, -1) if b.ndim == 1 else b.expand(*batch, *b.shape[-2:])
+
+
+def _solve(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    try:
+        y = torch.linalg.solve(x[0], _columns(torch, *x))
+    except torch.linalg.LinAlgError:
+        raise Unlike("PyTorch raises an error for a singular matrix") from None
+    return y[..., 0] if x[1].ndim == 1 else y
+
+
+def _solve_triangular(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    a = x[0].mT if s["transposed"] else x[0]
+    upper = s["upper"] != s["transposed"]
+    y = torch.linalg.solve_triangular(a, _columns(torch, *x), upper=upper, unitriangular=s["unitriangular"])
+    return y[..., 0] if x[1].ndim == 1 else y
 
 
 def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -172,12 +222,6 @@ def _logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     )
 
 
-def _embedding(torch: Any, table: Any, i: Any, padding: int | None) -> Any:
-    """PyTorch reads the row of the padding, which is 0 there from the start; here it reads as 0 whatever it holds."""
-    found = torch.nn.functional.embedding(i, table, padding)
-    return found if padding is None else found * (i != padding).unsqueeze(-1)
-
-
 def _masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """What attention of PyTorch makes of scores: NaN of a query that sees nothing is 0."""
     scores, *masks = torch.broadcast_tensors(*x)
@@ -187,6 +231,25 @@ def _masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
         scores = scores.masked_fill(torch.ones_like(scores).tril() == 0, -torch.inf)
     seen = torch.isfinite(scores).any(-1, keepdim=True)
     return torch.where(seen, torch.softmax(torch.where(seen, scores, 0.0), dim=-1), 0.0)
+
+
+def _softplus(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return torch.nn.functional.softplus(x[0], s["beta"], 20.0 if s["threshold"] is None else s["threshold"])
+
+
+def _alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """As PyTorch computes it from the mask that it draws."""
+    p, low = s["p"], 1.7580993408473766
+    a = 1.0 / ((low * low * p + 1) * (1 - p)) ** 0.5
+    return x[0] * (x[1] * a) + ((x[1] - 1) * low * a + low * a * p)
+
+
+def _bags(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    table, i = x[:2]
+    weight, offsets = [*x[2:], None, None][:2]
+    if weight is not None and not weight.ndim:  # one number for all
+        return _bags(torch, [table, i, None, offsets], s) * weight
+    return torch.nn.functional.embedding_bag(i, table, offsets, mode=s["mode"], per_sample_weights=weight)
 
 
 def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -225,7 +288,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "digamma": _digamma,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": _functional("celu", "alpha"),
-        "softplus": _functional("softplus", "beta"),
+        "softplus": _softplus,
+        "rrelu": _functional("rrelu", "lower", "upper"),
+        "alpha_dropout": _alpha_dropout,
         "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),
         "glu": lambda torch, x, s: torch.nn.functional.glu(x[0], dim=s["axis"]),
         "log_sigmoid": _functional("logsigmoid"),
@@ -238,12 +303,20 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "clip": lambda torch, x, s: torch.clamp(x[0], s["min"], s["max"]),
         "dropout": lambda torch, x, s: x[0] * x[1] / (1 - s["p"]),
         "affine": lambda torch, x, s: torch.nn.functional.linear(x[0], x[1].T, x[2]),
+        **{name: _of_matrices(name) for name in ("inv", "det", "slogdet", "logdet", "cholesky")},
+        "solve": _solve,
+        "solve_triangular": _solve_triangular,
         "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),
         "var": _reduced("var", "correction"),
         "std": _reduced("std", "correction"),
-        "norm": lambda torch, x, s: torch.linalg.vector_norm(x[0], dim=_axes(x[0], s["axis"]), keepdim=s["keepdims"]),
+        **{
+            name: lambda torch, x, s: torch.linalg.vector_norm(
+                x[0], s["p"], dim=_axes(x[0], s["axis"]), keepdim=s["keepdims"]
+            )
+            for name in ("norm", "p_norm")
+        },
         "logsumexp": _reduced("logsumexp"),
         "max": _one_axis("max"),
         "min": _one_axis("min"),
@@ -285,7 +358,11 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": _put,
         **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
-        "embedding": lambda torch, x, s: _embedding(torch, x[0], x[1], s["padding_idx"]),
+        **{
+            name: lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0], s["padding_idx"])
+            for name in ("embedding", "padded_embedding")
+        },
+        "embedding_bag": _bags,
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
         "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),
@@ -323,7 +400,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         },
         **{
             name: _functional(name, "output_size")
-            for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+            for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+                         "adaptive_max_pool2d", "adaptive_max_pool3d")
         },
     }
 )  # fmt: skip

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bptui.model.engine import matrices
+
 from . import indexing, losses, options, wrong
 from .plant import Backward as B
 
@@ -174,6 +176,21 @@ SHAPES = [
     B("tril", "the diagonal for what is up to k above it", "x", "triangle", lambda g: np.tril(g)),
     B("triu", "passed on below, too", "x", "triangle", lambda g: g),
     B("diagonal", "on the main diagonal", "x", "beside the diagonal", lambda g: np.pad(np.diag(g), ((0, 0), (0, 1)))),
+    B("inv", "not turned", "a", "invertible", lambda g, y: -y @ g @ y),
+    B("inv", "sign", "a", "invertible", lambda d: -d),
+    B("inv", "only from the left", "a", "invertible", lambda g, y: -y.T @ g),
+    B("solve", "by a, not by a turned", "b", "equations", lambda g, a: matrices.solve(a, g)),
+    B("solve", "b for the solution", "a", "equations", lambda g, a, b: -matrices.solve(a.T, g) @ b.T),
+    B("solve", "sign", "a", "equations", lambda d: -d),
+    B("solve_triangular", "to what is not read of a, too", "a", "triangle solved", lambda g, y, a: -matrices.solve(np.triu(a).T, g) @ y.T),
+    B("solve_triangular", "the other triangle", "b", "triangle solved", lambda g, a: matrices.solve(np.tril(a).T, g)),
+    B("det", "the inverse alone", "a", "invertible", lambda g, a: g * matrices.inverse(a).T),
+    B("det", "not turned", "a", "invertible", lambda d: d.T),
+    B("logdet", "the cofactors, not divided", "a", "invertible", lambda d, a: d * np.linalg.det(a)),
+    B("logdet", "not turned", "a", "invertible", lambda d: d.T),
+    B("slogdet", "not turned", "a", "invertible", lambda d: d.T),
+    B("cholesky", "the diagonal counts twice", "a", "definite", lambda g, y: wrong.factored(g, y, 1.0)),
+    B("cholesky", "not made symmetric", "a", "definite", lambda g, y: wrong.factored(g, y, 0.5, False)),
     B("diag_embed", "read from the first row", "x", "embedded", lambda g: g[:, 0, :3]),
     B("diag_embed", "of the main diagonal", "x", "embedded", lambda g: np.diagonal(g, 0, 1, 2)[:, :3]),
     B("trace", "to all of the matrix", "x", "matrix", lambda g, x: g * np.ones(x.shape)),

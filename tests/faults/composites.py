@@ -17,7 +17,7 @@ from bptui.model.engine.calls import Backward
 from bptui.model.engine.ops.base import Composite as Row
 from bptui.model.engine.recording import Recording
 
-from ..unit.symbolic.composites import Use, cell, projected
+from ..unit.symbolic.composites import Use, cell, many_heads, projected
 from ..unit.symbolic.steps import graph_of, record
 
 Change = Callable[..., Any]
@@ -84,9 +84,19 @@ def turned(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use(kind, *given[::-1], **settings)
 
 
+def then(kind: str) -> Change:
+    """And another operation with what comes out."""
+    return lambda use, own, given, settings: use(kind, use(own, *given, **settings))
+
+
 def times(factor: float) -> Change:
     """The same, times a number."""
     return lambda use, kind, given, settings: use("mul", use(kind, *given, **settings), factor)
+
+
+def turned_around(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """1 less what it is."""
+    return use("sub", 1.0, use(kind, *given, **settings))
 
 
 def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
@@ -122,6 +132,18 @@ def exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use("slice", use(kind, *given, **settings), index="[:, ::-1]")
 
 
+def across(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The features of a head are each second one, not those beside each other."""
+    *lead, heads, size = settings["shape"]
+    n = len(lead)
+    return use("transpose", use(kind, given[0], shape=(*lead, size, heads)), axes=(*range(n), n + 1, n))
+
+
+def heads_exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The first head in the place of the second."""
+    return use("slice", use(kind, *given, **settings), index="[..., ::-1, :]")
+
+
 def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     """A kernel that is flipped along its first axis."""
     return use(kind, given[0], use("slice", given[1], index="[:, :, ::-1]"), *given[2:], **settings)
@@ -130,6 +152,9 @@ def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
 EPS = 1e-3
 WIDE = cell("lstm_cell", (3,))
 NARROW = projected((3,))
+HEADS = many_heads((2,), 2)
+SHARED = many_heads((), 4, True, kv_heads=2)
+LOOKS = Use("attention_weights", ((3, 4), (5, 4)))
 GRU = cell("gru_cell", (3,))
 RNN = cell("rnn_cell", (3,))
 VOLUME = Use("conv3d", ((1, 2, 4, 3, 3), (4, 2, 2, 3, 2), (4,)), {"padding": (0, 1, 1)})
@@ -159,8 +184,37 @@ DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), 
 BIASED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (), (3, 5)))
 GROUPED = Use("scaled_dot_product_attention", ((2, 4, 3, 5), (2, 2, 6, 5), (2, 2, 6, 3)), {"grouped": True})
 SLOPES = Use("prelu", ((3, 4, 2), (4,)))
+THIRD = Use("normalize", ((3, 4),), {"p": 3})
+GATES = {op: Use(op, ((3, 6),)) for op in ("bilinear_glu", "reglu", "geglu", "swiglu")}
+CHANNELS = {n: Use(f"dropout{n}d", ((3, 4, *(2, 3, 2)[:n]), (3, 4)), {"p": 0.25}) for n in (1, 2, 3)}
+FEATURES = Use("feature_alpha_dropout", ((3, 4, 2), (3, 4)), {"p": 0.25})
+DIRECTION = Use("weight_norm", ((3, 4), (3, 1)))
+RESPONSE = Use("local_response_norm", ((2, 5, 3),), {"size": 3, "alpha": 0.5, "beta": 0.7, "k": 1.5})
+POWERS = {n: Use(f"lp_pool{n}d", ((2, *(4, 6, 2)[:n]),), {"kernel_size": 2, "p": 2}) for n in (1, 2, 3)}
 
 FAULTS = (
+    Composite(THIRD, "the Euclidean length for that of order 3", {"x_length": instead("norm", p=2)}),
+    Composite(GATES["bilinear_glu"], "the gate through a sigmoid", {"gate": then("sigmoid")}),
+    *(
+        Composite(GATES[op], "the gate as it is", {gate: first})
+        for op, gate in (("reglu", "relu"), ("geglu", "gelu"), ("swiglu", "silu"))
+    ),
+    Composite(GATES["geglu"], "the form with tanh", {"gelu": instead("gelu", approximate="tanh")}),
+    Composite(GATES["swiglu"], "the gate is not differentiated", {"silu": detached}),
+    Composite(GATES["swiglu"], "a sigmoid for silu", {"silu": instead("sigmoid")}),
+    *(Composite(use, "kept channels are not divided by 1 - p", {"y": times(0.75)}) for use in CHANNELS.values()),
+    Composite(CHANNELS[2], "the mask the other way round", {"mask_spread": turned_around}),
+    Composite(FEATURES, "what is dropped is 0", {"y": instead("dropout")}),
+    Composite(DIRECTION, "the length is not differentiated", {"length": detached}),
+    Composite(
+        DIRECTION,
+        "the square of the length",
+        {"scale": lambda use, kind, given, _: use("div", given[0], use("square", given[1]))},
+    ),
+    Composite(RESPONSE, "the sum of the squares, not their mean", {"mean_squares": times(3.0)}),
+    Composite(RESPONSE, "k left out", {"above_k": first}),
+    Composite(RESPONSE, "the channels after it only", {"padded": instead("pad", pad_width=((0, 0), (0, 2), (0, 0)))}),
+    *(Composite(use, "the mean of the powers, not their sum", {"sums": first}) for use in POWERS.values()),
     Composite(
         SLOPES,
         "the slopes of other channels",
@@ -282,6 +336,10 @@ FAULTS = (
     Composite(WIDE, "the new state without tanh", {"c_tanh": first}),
     Composite(WIDE, "state and output exchanged", {"y": turned}),
     Composite(WIDE, "the old state is not differentiated", {"kept": detached}),
+    Composite(LOOKS, "scores that are not scaled", {"scaled": first}),
+    Composite(LOOKS, "weights over the queries", {"y": instead("softmax", axis=0)}),
+    Composite(HEADS, "heads cut across features", {"q_parts": across, "k_parts": across, "v_parts": across}),
+    Composite(SHARED, "queries read the keys of another head", {"k_parts": heads_exchanged}),
     Composite(NARROW, "the output gate alone is projected", {"h_whole": first}),
     Composite(NARROW, "what is projected is not differentiated", {"h_whole": detached}),
     Composite(GRU, "reset and update gate exchanged", {"r_x": shifted(1, 2), "z_x": shifted(0, 2)}),

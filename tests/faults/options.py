@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import wrong
 from .plant import Backward as B
 from .wrong import one_hot as hot
 from .wrong import sig, softmax
@@ -19,6 +20,17 @@ def _shares(g: Array, n: int) -> Array:
     for place in range(3):
         low, high = place * n // 3, (place + 1) * n // 3
         d[..., low:high] = g[..., place, None] / (high - low)
+    return d
+
+
+def _largest(x: Array, y: Array, g: Array, last: bool = False) -> Array:
+    """An adaptive maximum of 3 by 2 windows in which all that tie, or the last of them, get all."""
+    d = np.zeros(x.shape)
+    for n, a, b in np.ndindex(2, 3, 2):
+        rows, columns = slice(a * 5 // 3, -((a + 1) * -5 // 3)), slice(b * 3, b * 3 + 3)
+        best = np.argwhere(x[n, rows, columns] == y[n, a, b])
+        for row, column in best[-1:] if last else best:
+            d[n, rows.start + row, columns.start + column] += g[n, a, b]
     return d
 
 
@@ -68,7 +80,23 @@ MAPS = [
 SHAPES = [
     B("std", "the variance's factor 2", "x", "rows", lambda d: 2 * d),
     B("std", "N for N - 1", "x", "corrected", lambda d: d * 3 / 4),
-    B("embedding", "the padding's row is trained", "table", "padded table", lambda d, g: d + g[1] * (np.arange(6) == 1)[:, None]),
+    B("p_norm", "not divided by the norm", "x", "ordered rows", lambda g, x: g[:, None] * np.abs(x) ** 2 * np.sign(x)),
+    B("p_norm", "the sign is lost", "x", "ordered rows", lambda d: np.abs(d)),
+    B("p_norm", "the first of equally large ones gets all", "x", "largest of rows", lambda g, x: g[:, None] * np.sign(x) * hot(np.abs(x).argmax(1), 4)),
+    B("p_norm", "each of equally large ones gets all", "x", "largest of rows", lambda g, x, y: g[:, None] * np.sign(x) * (np.abs(x) == y[:, None])),
+    B("rrelu", "the lower slope for the middle one", "x", "slopes", lambda g, x: g * np.where(x > 0, 1, 0.2)),
+    B("rrelu", "1 at the kink", "x", "slopes", lambda g, x: g * np.where(x >= 0, 1, 0.3)),
+    B("alpha_dropout", "the scale is forgotten", "x", "dropped", lambda g, mask: g * mask),
+    B("alpha_dropout", "scaled as a dropout", "x", "dropped", lambda g, mask: g * mask / 0.7),
+    B("interpolate", "the kernel of straight lines", "x", "curved", lambda d: d * 0.9 + d.mean((2, 3), keepdims=True) * 0.1),
+    B("embedding_bag", "the weights of positions are forgotten", "table", "bags", lambda table, i, g: wrong.rows(table, i, g[[0, 0, 1, 1, 1]])),
+    B("embedding_bag", "the other bag's gradient", "weight", "bags", lambda table, i, g: (table[i] * g[[1, 1, 0, 0, 0]]).sum(1)),
+    B("embedding_bag", "a sum for a mean", "table", "mean bags", lambda d: d * 3),
+    B("embedding_bag", "all rows of a bag get it, not the largest", "table", "largest bags", lambda table, i, g: wrong.rows(table, i, np.repeat(g[:, None], 3, 1))),
+    B("adaptive_max_pool2d", "all that tie get all", "x", "adapted tiles", lambda x, y, g: _largest(x, y, g)),
+    B("adaptive_max_pool2d", "the last of equals", "x", "adapted tiles", lambda x, y, g: _largest(x, y, g, last=True)),
+    B("adaptive_max_pool1d", "shared by the window", "x", "adapted", lambda g: _shares(g, 7)),
+    B("padded_embedding", "the padding's row is trained", "table", "padded table", lambda d, g: d + g[1] * (np.arange(6) == 1)[:, None]),
     B("max_pool1d", "the dilation is ignored", "x", "dilated windows", lambda x, y, g: _spread(x, y, g)),
     B("avg_pool1d", "the last window divided by all of the kernel", "x", "ceiled windows", lambda d: np.where(np.arange(7) >= 6, d / 2, d)),
     B("adaptive_avg_pool1d", "windows that share nothing", "x", "adapted", lambda g: _shares(g, 7)),

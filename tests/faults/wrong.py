@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.engine import matrices
+
 Array = Any
 
 
@@ -74,6 +76,15 @@ def rows(table: Array, i: Array, g: Array, shift: int = 0, put: bool = False, me
         d[row] = part if put else d[row] + part
         n[row] += 1
     return d / np.maximum(n, 1)[:, None] if mean else d
+
+
+def factored(g: Array, y: Array, diagonal: float, symmetric: bool = True) -> Any:
+    """∂L/∂a of a Cholesky factor y: so much of the diagonal counts."""
+    inside = y.T @ g
+    inside = np.tril(inside, -1) + diagonal * np.diag(np.diag(inside))
+    w = matrices.inverse(y)
+    d = w.T @ inside @ w
+    return (d + d.T) / 2 if symmetric else d
 
 
 def gathered(x: Array, i: Array, g: Array, axis: int = 0, put: bool = False, base: Array = 0.0) -> Any:

@@ -140,11 +140,13 @@ CELLS = [
 def csv_bytes(draw: random.Random) -> bytes:
     """A table that may have anything in its cells, and any width in a row."""
     width, odd, end = draw.randint(1, 5), draw.choice((0, 0.02, 0.3)), draw.choice(("\n", "\r\n", "\r"))
-    separator = draw.choice(",,,;\t|")
+    separator = draw.choice(",,,;\t| ")
     rows = []
     if draw.random() < 0.5:
         rows.append([draw.choice((*WORDS, "a", "b")) for _ in range(width)])
     for _ in range(draw.choice((0, 1, 3, 20))):
+        if draw.random() < odd / 3:
+            rows.append([draw.choice(("# no row", "#", "  #x", '"', "1,5;2"))])
         wide = draw.randint(0, 6) if draw.random() < odd else width
         rows.append([draw.choice(CELLS) if draw.random() < odd else f"{draw.gauss(0, 1):.3f}" for _ in range(wide)])
     text = end.join(separator.join(row) for row in rows)
@@ -176,6 +178,8 @@ def data_file(draw: random.Random, folder: Path, number: int) -> Path:
     data: dict[str, Any] = {"file": name}
     if draw.random() < 0.2:
         data["target_columns"] = draw.choice((1, 2, 0, ["a"], ["b", "b"], [0], [], "a", [None], ["\x1b"] * 30_000))
+    if draw.random() < 0.2:
+        data[draw.choice(("separator", "decimal"))] = draw.choice((",", ";", " ", "|", ".", "\t", "", 3, "\n", '"'))
     if draw.random() < 0.15:
         data[draw.choice(("scale", "shape", "batch_size", "seed", "text"))] = pick(draw, VALUES)
     content = {

@@ -19,6 +19,7 @@ LAYERS: Mapping[str, str] = {
     "MSELoss": "mse(a, y)", "L1Loss": "mae(a, y)", "HuberLoss": "huber(a, y)", "SmoothL1Loss": "huber(a, y)",
     "CrossEntropyLoss": "cross_entropy(z, labels)", "NLLLoss": "nll(z, labels)", "BCELoss": "bce(p, y)",
     "BCEWithLogitsLoss": "bce_with_logits(z, y)", "KLDivLoss": "kl_div(p, q)",
+    "MultiheadAttention": "multi_head_attention(q, k, v, w_q, w_k, w_v, w_o, heads=2)",
     "Sequential": "one line for each layer", "ModuleList": "one line for each layer",
 }  # fmt: skip
 """PyTorch's modules: in a formula the weights are values with names of their own."""

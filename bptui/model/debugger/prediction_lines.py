@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NUMBER, LOSS, SHARE, VERDICT, DATA = 8, 9, 6, 8, 7
 """Cells of a number, of the loss of a sample, of its share, of `6 of 8`, of its number in the data."""
+NAME = 16
+"""Characters of a class's name, at most."""
 FEW = 4
 """Numbers of a sample that are written out; of an image its shape."""
 PRINTED = 100
@@ -43,9 +45,10 @@ def widths(found: Predictions, width: int) -> Widths:
     classes = found.decision is not None and found.decision.axis is not None
     inputs = sum(_wanted(node.shape[1:], node.whole) for node in one.inputs)
     single = math.prod(one.target.shape[1:]) == 1
-    said = _wanted(one.target.shape[1:], True) + NUMBER * single
+    name = max([NUMBER, *(min(len(each), NAME) + 1 for each in found.classes)])
+    said = (name if single else _wanted(one.target.shape[1:], True)) + NUMBER * single
     prediction = said if classes else _wanted(one.prediction.shape[1:], False)
-    target = _wanted(one.target.shape[1:], one.target.whole or classes)
+    target = name if found.classes and single else _wanted(one.target.shape[1:], one.target.whole or classes)
     sample = max(3, len(str(len(found.rows) - 1)) + 1)
     verdict = VERDICT if found.decision is not None else 0
     data = DATA if any(row.data is not None for row in found.rows) else 0
@@ -99,8 +102,6 @@ def head(found: Predictions, room: Widths) -> Line:
 
 def row_line(found: Predictions, row: Row, room: Widths) -> Line:
     """One sample."""
-    classes = found.decision is not None and found.decision.axis is not None
-    one = found.compared
     known = row.loss is not None or found.why == NOT_YET  # else there is a reason
     loss = numbers.field(row.loss, NUMBER) if known else "-"
     share = "" if row.share is None else f"{row.share:.0%}"
@@ -109,7 +110,7 @@ def row_line(found: Predictions, row: Row, room: Widths) -> Line:
         Span(_right("" if row.data is None else str(row.data), room.data), "dim"),
         Span(_right(_inputs(found, row, room.inputs), room.inputs), "text"),
         Span(_right(_said(found, row, room.prediction), room.prediction), "value"),
-        Span(_right(_of(_wanted_of(found, row), one.target.whole or classes, room.target), room.target), "text"),
+        Span(_right(_target(found, row, room.target), room.target), "text"),
         Span(_right(loss, room.loss), "value"),
         Span(_right(share, room.share), "dim"),
         *_verdict(row, room.verdict),
@@ -136,8 +137,23 @@ def _said(found: Predictions, row: Row, room: int) -> str:
     classes = decision.said(row.prediction)
     if classes.size == 1 and room > NUMBER + 4:
         largest = float(row.prediction.reshape(-1).max())
-        return f"{int(classes.reshape(-1)[0])} {numbers.field(largest, NUMBER)}"
-    return _of(classes, True, room)
+        name = _cut(found.named(int(classes.reshape(-1)[0])), room - NUMBER - 2)
+        return f"{name} {numbers.field(largest, NUMBER)}"
+    return found.named(int(classes.reshape(-1)[0])) if found.classes and classes.size == 1 else _of(classes, True, room)
+
+
+def _target(found: Predictions, row: Row, room: int) -> str:
+    """The class that is wanted, by its name; or the numbers."""
+    wanted, decision = _wanted_of(found, row), found.decision
+    if found.classes and wanted is not None and wanted.size == 1 and not row.hidden:
+        return _cut(found.named(float(np.asarray(wanted).reshape(-1)[0])), room - 1)
+    classes = decision is not None and decision.axis is not None
+    return _of(wanted, found.compared.target.whole or classes, room)
+
+
+def _cut(name: str, room: int) -> str:
+    room = min(room, NAME)
+    return name if len(name) <= room else name[: max(0, room - 1)] + "…"
 
 
 def _wanted_of(found: Predictions, row: Row) -> Array | None:
@@ -228,6 +244,7 @@ def as_json(session: Session, worst: bool) -> dict[str, Any]:
         "of": of if of else None,
         "loss": None if found.why else "mean" if found.mean else "sum",
         "why": found.why,
+        "classes": list(found.classes) or None,
         "samples": [_json(found, row) for row in found.ordered(worst)],
     }
 

@@ -100,13 +100,18 @@ class Row(NamedTuple):
 @dataclass(frozen=True)
 class Predictions:
     """All samples of a training step. `mean`: the loss is the mean of theirs, else their sum; `why` they have none, ""
-    where they have."""
+    where they have; `classes`: the names of the class numbers, where the data have any."""
 
     compared: Compared
     decision: Decision | None
     rows: tuple[Row, ...]
     mean: bool
     why: str
+    classes: tuple[str, ...] = ()
+
+    def named(self, number: float) -> str:
+        """A class by its name, or by its number where it has none."""
+        return self.classes[int(number)] if 0 <= number < len(self.classes) else numbers.significant(number)
 
     @property
     def right(self) -> tuple[int, int]:
@@ -175,7 +180,8 @@ def _made(session: Session, found: Compared, decision: Decision | None) -> Predi
         )
         for sample in range(samples)
     ]
-    return Predictions(found, decision, tuple(rows), parts.mean, parts.why)
+    classes = session.network.classes if found.loss.kind in LABELS else ()
+    return Predictions(found, decision, tuple(rows), parts.mean, parts.why, classes)
 
 
 def sort(session: Session, worst: bool) -> None:

@@ -16,7 +16,7 @@ from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
-from bptui.model.engine.derivative import Derivatives
+from bptui.model.engine.derivative import Alone, Called, Derivatives
 from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
@@ -364,17 +364,34 @@ class Builder:
         names = (name, *(f"{name}_{n}" for n in range(2, len(self._nodes) + 3)))
         return next(each for each in names if each not in self._names and each not in self._reserved)
 
-    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
-        """`use` for operations of one scope, which have no names of their own."""
+    def inside(self, called: Called) -> Callable[..., Node]:
+        """`use` for operations of a derivative, which have no names of their own."""
+        own = _Called(None, called.scope, "", called.column, prefix=f"{called.name}.")
 
         def part(kind: str | Op, *given: Node | float, **settings: Any) -> Node:
-            return self._use(kind, given, settings, _Called(None, scope, "", column, prefix=f"{scope}."))
+            return self._use(kind, given, settings, own)
 
         return part
 
-    def derivative(self, u: Node, x: Node, *, name: str | None = None, column: Column = None) -> Node:
-        """∂ sum(u)/∂x as operations of the graph (`bptui.model.engine.derivative`), in the shape of x."""
-        return self._derivatives.of(u, x, name or self._next(""), column)
+    def depends(self, u: Node, x: Node) -> bool:
+        """Is u computed from x, or the derivative of what is?"""
+        return self._derivatives.depends(u, x)
+
+    def derivative(
+        self,
+        u: Node,
+        x: Node,
+        *,
+        name: str | None = None,
+        column: Column = None,
+        scope: str | None = None,
+        seed: Node | None = None,
+        alone: Alone | None = None,
+    ) -> Node:
+        """∂ sum(u)/∂x as operations of the graph, in the shape of x. They stand in a scope of the derivative's own, or
+        in that one; seed and alone as in `Derivatives.of`."""
+        name = name or self._next("")
+        return self._derivatives.of(u, x, Called(name, name if scope is None else scope, column), seed, alone)
 
     def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
         """Labels and positions are whole numbers, everything else is not."""

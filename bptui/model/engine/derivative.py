@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from math import prod
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,6 +34,18 @@ from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
 
 MAKER = "bptui.symbolic.custom"
 _UNNAMED = re.compile(r"t\d+")
+
+
+class Called(NamedTuple):
+    """What the operations of one derivative are called: its `name`, the scope that they stand in, and where it is
+    written. A scope of its own has a heading."""
+
+    name: str
+    scope: str
+    column: Column = None
+
+
+Alone = Callable[[Node], bool]
 
 
 class Builder(Protocol):
@@ -49,8 +61,8 @@ class Builder(Protocol):
     def place(self, column: Column) -> str:
         """Where a message points to."""
 
-    def inside(self, scope: str, column: Column) -> Callable[..., Node]:
-        """`use` for operations of one scope."""
+    def inside(self, called: Called) -> Callable[..., Node]:
+        """`use` for the operations of a derivative."""
 
     def called(self, node: Node, name: str, column: Column) -> Node:
         """The node under another name."""
@@ -76,25 +88,28 @@ class Derivatives:
         self._made_of: dict[int, int] = {}
         """By the result of one, the value whose derivative it is."""
 
-    def of(self, u: Node, x: Node, name: str, column: Column) -> Node:
+    def of(self, u: Node, x: Node, called: Called, seed: Node | None = None, alone: Alone | None = None) -> Node:
         """∂ sum(u)/∂x, in the shape of x; all elements of u count, as in PyTorch's `autograd.grad(u.sum(), x,
-        create_graph=True)`. Its operations stand in the scope `name`, and the last of them is called so.
+        create_graph=True)`. The last of its operations has its name.
 
+        seed   what each element of u counts, in the shape of u, where that is not 1
+        alone  says which nodes may be read, where not all may: what else it needs is computed again
         A UserError where u does not depend on x, and for an operation whose rule is not made of operations.
         """
-        builder, where = self.builder, self.builder.place(column)
-        if not self._depends(u, x):
+        builder, where = self.builder, self.builder.place(called.column)
+        if not self.depends(u, x):
             raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
         first = builder.count
-        passed = _Pass(self, u, x, name, column)
-        found = passed.run().settled()
+        found = _Pass(self, u, x, called, alone).run(seed).settled()
         if found.id >= first:
-            found = builder.called(found, name, column)
-            self.layers.append(Layer(name, f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"))
+            found = builder.called(found, called.name, called.column)
+            if called.scope == called.name:
+                about = f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"
+                self.layers.append(Layer(called.name, about))
         self._made_of[found.id] = u.id
         return found
 
-    def _depends(self, u: Node, x: Node) -> bool:
+    def depends(self, u: Node, x: Node) -> bool:
         """Is u computed from x, or the derivative of what is? That may be 0, as the second one of relu is."""
         waiting, seen = [u.id], set[int]()
         while waiting:
@@ -112,16 +127,19 @@ class Derivatives:
 class _Pass:
     """One backward pass that becomes nodes."""
 
-    def __init__(self, of: Derivatives, u: Node, x: Node, name: str, column: Column) -> None:
-        self.builder, self.known, self.rules = of.builder, of.known, of.rules
-        self.u, self.x, self.name, self.column = u, x, name, column
+    def __init__(self, of: Derivatives, u: Node, x: Node, called: Called, alone: Alone | None) -> None:
+        self.builder, self.rules = of.builder, of.rules
+        self.known = of.known if alone is None else {}
+        self.u, self.x, self.called, self.alone = u, x, called, alone
         self.first = self.builder.count
-        self.use = self.builder.inside(name, column)
+        self.use = self.builder.inside(called)
+        self._again: dict[int, Node] = {}
 
-    def run(self) -> Lifted:
-        """From u, with 1 for each of its elements, back to x."""
+    def run(self, seed: Node | None) -> Lifted:
+        """From u, with the seed, or 1 for each of its elements, back to x."""
         nodes, reached = self._between(), {self.x.id}
-        arrived: dict[int, list[Lifted]] = {self.u.id: [Lifted(self.use, self.known, 1.0, self.u.shape)]}
+        start = Lifted(self.use, self.known, 1.0, self.u.shape) if seed is None else self.lifted(seed)
+        arrived: dict[int, list[Lifted]] = {self.u.id: [start]}
         reached |= {node.id for node in nodes}
         for node in reversed(nodes):
             if node.id not in arrived:
@@ -139,8 +157,9 @@ class _Pass:
         """∂u/∂node is called `ux.d_node`, where it is a node of its own and the author gave that one a name."""
         own = self.builder.node(g.what.id) if isinstance(g.what, Node) else None
         said = not node.composite and not _UNNAMED.fullmatch(node.label)
-        if said and own is not None and own.id >= self.first and _UNNAMED.fullmatch(own.label):
-            self.builder.called(own, self.builder.free(f"{self.name}.d_{node.label}"), self.column)
+        if said and own is not None and own.id >= self.first and _UNNAMED.fullmatch(own.name.rpartition(".")[2]):
+            name = self.builder.free(f"{self.called.name}.d_{node.label}")
+            self.builder.called(own, name, self.called.column)
         return g
 
     def _between(self) -> list[Node]:
@@ -169,14 +188,32 @@ class _Pass:
         what = (
             f"d({self.u.name}, {self.x.name}): '{node.op.name}' ({node.name}) has no backward rule made of operations"
         )
-        raise UserError(self.builder.place(self.column), what, "write what it does by smooth operations")
+        raise UserError(self.builder.place(self.called.column), what, "write what it does by smooth operations")
 
     def lifted(self, node: int | Node) -> Lifted:
         """A node as a rule sees it; a number of the formula as that number."""
         found = node if isinstance(node, Node) else self.builder.node(node)
         if found.role == "const" and found.value is not None and not found.shape:
             return Lifted(self.use, self.known, float(found.value))
-        return Lifted(self.use, self.known, found)
+        return Lifted(self.use, self.known, self._readable(found))
+
+    def _readable(self, node: Node) -> Node:
+        """The node, or what it is computed again."""
+        if self.alone is None or node.id >= self.first or self.alone(node):
+            return node
+        waiting = [node.id]
+        while waiting:
+            i = waiting[-1]
+            at = self.builder.node(i)
+            needed = [n for n in at.inputs if n not in self._again and not self.alone(self.builder.node(n))]
+            if needed:
+                waiting += needed
+                continue
+            waiting.pop()
+            inputs = [self._again.get(n) or self.builder.node(n) for n in at.inputs]
+            if i not in self._again:
+                self._again[i] = self.use(at.op, *inputs, **at.attributes)
+        return self._again[node.id]
 
 
 def _sum(parts: Sequence[Lifted]) -> Lifted:

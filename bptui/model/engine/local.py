@@ -22,8 +22,9 @@ from bptui.model.engine.recording import NotRecorded, Recording
 
 MOVE = 8
 """Units of its last place by which a number that was rounded may be off."""
-_MOVED = (1e-3, 1e3, -1e3)
-"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far."""
+_MOVED = (1e-3, 1e3, -1e3, None)
+"""By how much an input is moved to see what depends on it: what a maximum takes changes only where it is moved far, the
+least size only where one is set to 0 (None)."""
 _SCALES = (1.0, 1e3, 1e-3)
 """Sizes of the numbers on which an operation must move numbers to be one that only does that: a clamp shows in one."""
 
@@ -57,7 +58,8 @@ class Local:
 
     @cached_property
     def _others(self) -> tuple[Probe, ...]:
-        """The operation at numbers in general position: of both signs, and between 0 and 1."""
+        """The operation at numbers in general position: of both signs, and between 0 and 1; and near the recorded ones
+        where it has no value at either."""
         random, names = np.random.default_rng(0), self.op.input_names
         found = []
         for probability in (False, True):
@@ -68,7 +70,18 @@ class Local:
                 drawn = random.uniform(0.1, 0.9, shape) if probability else random.normal(size=shape)
                 inputs.append(drawn if free else wide(array))
             found.append(Probe(self.node, inputs))
+        if not np.any([np.isfinite(probe.forward()) for probe in found], 0).all():
+            found.append(Probe(self.node, self._near(random)))
         return tuple(found)
+
+    def _near(self, random: np.random.Generator) -> list[Array]:
+        """Numbers near the recorded ones, for an operation that has no value at others: a Cholesky factor."""
+        found = []
+        for array, name in zip(self._given, self.op.input_names, strict=False):
+            free = array.dtype.kind == "f" and name not in self.op.fixed and array.size
+            away = 1e-3 * np.max(np.abs(array), initial=0) * random.normal(size=array.shape) if free else 0
+            found.append(wide(array) + away if free else wide(array))
+        return found
 
     @property
     def out_size(self) -> int:
@@ -110,7 +123,10 @@ class Local:
             before = probe.forward().copy()
             for by in _MOVED:
                 value = probe.inputs[position].copy()
-                value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
+                if by is None:
+                    value.reshape(-1)[elements] = 0
+                else:
+                    value.reshape(-1)[elements] += by * random.uniform(1, 2, len(elements))
                 after = probe.forward(position, value)
                 found |= (after != before) & ~(np.isnan(after) & np.isnan(before))
         return np.flatnonzero(found)
@@ -118,7 +134,7 @@ class Local:
     def linear(self, position: int) -> bool:
         """Is the output linear in an input? Then what its derivative is made of are other numbers than its own."""
         if position not in self._linear:
-            random, (probe, other) = np.random.default_rng(2), self._others
+            random, (probe, other, *_) = np.random.default_rng(2), self._others
             upstream = random.normal(size=self.node.shape)
             first = probe.vjp(position, upstream)
             kept = [array.copy() for array in probe.inputs]

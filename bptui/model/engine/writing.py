@@ -25,9 +25,16 @@ def called(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any) -> None:
         if out.size >= MANY:
             arrays = [_filled(emit, array, out) for array in arrays]
         emit(ufunc, *arrays, out=out)
+    elif ufunc in CLASSES and not out.flags.c_contiguous:
+        found = emit.temp(out.shape, out.dtype)
+        emit(ufunc, *arrays, found)
+        emit(np.copyto, out, found)
     else:
         emit(ufunc, *arrays, out)
 
+
+CLASSES = (np.isnan, np.isinf, np.isfinite, np.signbit)
+"""Into an output with gaps, as `mask` makes one, NumPy 2.4.6 writes wrong answers of these, from eight elements on."""
 
 SLOW = (np.maximum, np.minimum)
 """Against a number these take five times as long as against an array of it."""

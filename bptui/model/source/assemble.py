@@ -33,6 +33,7 @@ class Made(NamedTuple):
     batches: Batches | None
     samples: int
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Made:
@@ -60,7 +61,7 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
     factors = {key: loss.get(key, wanted) for key, wanted in NETWORK.items()}
     data = Table(found["data"], top.where, "data")
     samples = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
-    inputs, targets, size, notes, ends = samples
+    inputs, targets, size, notes, ends, classes = samples
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
@@ -93,6 +94,8 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
         "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
     )
     more = _loss_weights(builder, loss, beside)
+    if labels:
+        _from_zero(y_all, prediction.shape, data)
     said = f"{row.name}({prediction.symbol or prediction.label}, y)"
     where: Mapping[str, Any] = {"scope": "loss", "column": "loss"}
     if any(factors.values()) or any(any(each.asked.values()) for each in built.weights):
@@ -115,7 +118,15 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
             raise UserError(data.at("lengths"), "no layer reads them", "lengths = true in the layers that end there")
     labels_inside(graph, arrays, top.where)
     batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
-    return Made(graph, batches, batch, (*notes, *told))
+    return Made(graph, batches, batch, (*notes, *told), classes if labels else ())
+
+
+def _from_zero(labels: Array, shape: Sequence[int], data: Table) -> None:
+    """A UserError where classes are numbered from 1: their last one is as many as there are outputs."""
+    classes = shape[-1]
+    if len(shape) == 2 and labels.size and labels.min() == 1 and labels.max() == classes:
+        right = f"0 to {classes - 1}" if "file" not in data else 'classes = "sorted" in [data] takes 1 as 0, 2 as 1, …'
+        raise UserError(data.at("targets"), f"classes are numbered 1 to {classes}, and count from 0", right)
 
 
 def _lengths(builder: Builder, ends: Array | None, batch: int, full: bool) -> Node | None:
@@ -207,7 +218,7 @@ def from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> M
     shuffle = True
     if found["data"] is not None:
         data = Table(found["data"], top.where, "data")
-        inputs, targets, asked, notes, ends = read_data(data, found["seed"], folder)
+        inputs, targets, asked, notes, ends, _ = read_data(data, found["seed"], folder)
         if ends is not None:
             raise UserError(
                 data.at("lengths"), "goes with layers", "a formula is told where each sample ends by a mask"

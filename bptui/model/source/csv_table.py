@@ -19,6 +19,7 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import MAX_ELEMENTS
+from bptui.model.source.csv_lines import COMMENT, DECIMAL, Body, body_of, with_point
 
 MAX_COLUMNS = 100_000
 MAX_CLASSES = 10_000
@@ -42,6 +43,7 @@ class Wanted:
     classes    their names in the order of their numbers; "sorted": as they sort; None: names as they sort, numbers as
                they are
     labels     the targets are classes
+    separator  what is between columns (" ": any number of spaces; None: what is seen);  decimal  in numbers "." or ","
     """
 
     targets: int | tuple[Column, ...] = 1
@@ -51,6 +53,8 @@ class Wanted:
     missing: Literal["refuse", "skip"] = "refuse"
     classes: Literal["sorted"] | tuple[str, ...] | None = None
     labels: bool = False
+    separator: str | None = None
+    decimal: str = "."
 
 
 PLAIN = Wanted()
@@ -65,6 +69,8 @@ class Read(NamedTuple):
     targets: Array
     notes: tuple[str, ...] = ()
     lengths: Array | None = None
+    classes: tuple[str, ...] = ()
+    """Their names, by number."""
 
 
 @dataclass(frozen=True)
@@ -85,28 +91,34 @@ class _Rows:
 
 def read_csv(text: str, name: str, where: str, wanted: Wanted) -> Read:
     """The table of a file called `name`; `where` is what names it, for messages."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if wanted.skip_rows and wanted.skip_rows >= len(lines):
-        raise UserError(f"{where}: skip_rows", f"'{name}' has {len(lines)} lines", f"0 to {len(lines) - 1}")
-    body = "\n".join(lines[wanted.skip_rows :])
-    delimiter = max(",;\t", key=body[:4096].count)
-    if (width := body.partition("\n")[0].count(delimiter) + 1) > MAX_COLUMNS:
+    body = body_of(text, wanted.skip_rows, wanted.separator, name, where)
+    if (width := body.text.partition("\n")[0].count(body.separator) + 1) > MAX_COLUMNS:
         raise UserError(where, f"'{name}' has {width:,} columns", f"at most {MAX_COLUMNS:,}")
-    rows = _quickly(body, delimiter) or _row_by_row(body, delimiter, name, where, wanted.skip_rows)
-    return _Taking(rows, name, where, wanted).read()
+    quick = None if wanted.decimal == "," else _quickly(body)
+    taking = _Taking(quick or _row_by_row(body, name, where, wanted.decimal), name, where, wanted)
+    if body.comments:
+        lines = f"{body.comments} lines begin" if body.comments > 1 else "a line begins"
+        taking.notes.append(f"{lines} with {COMMENT}: left out as comment{'s' if body.comments > 1 else ''}")
+    return taking.read()
 
 
 # ------------------------------------------------------------------------------------------------------------- rows
-def _quickly(text: str, delimiter: str) -> _Rows | None:
+def _cells(lines: Iterable[str], separator: str) -> Any:
+    """A reader of rows; many spaces are as one."""
+    return csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ", strict=True)
+
+
+def _quickly(body: Body) -> _Rows | None:
     """A plain table of finite numbers, read by NumPy in C; None where there is anything to say of it."""
-    first, _, rest = text.partition("\n")
+    first, _, rest = body.text.partition("\n")
     try:
-        cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
+        cells = [cell.strip() for cell in next(_cells([first], body.separator), [])]
         named = not any(_is_number(cell) for cell in cells)
-        body = io.StringIO(rest if named else text)
-        if not body.getvalue().strip():
+        lines = io.StringIO(rest if named else body.text)
+        if not lines.getvalue().strip():
             return None
-        table = np.loadtxt(body, delimiter=delimiter, comments=None, ndmin=2, quotechar='"')
+        delimiter = None if body.separator == " " else body.separator
+        table = np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2, quotechar='"')
     except (ValueError, csv.Error):
         return None
     if table.shape[1] != len(cells) or not np.isfinite(table).all():
@@ -114,16 +126,16 @@ def _quickly(text: str, delimiter: str) -> _Rows | None:
     return _Rows(cells if named else [], len(cells), numbers=table)
 
 
-def _row_by_row(text: str, delimiter: str, name: str, where: str, skipped: int) -> _Rows:
+def _row_by_row(body: Body, name: str, where: str, decimal: str) -> _Rows:
     """The cells of each row; a UserError with the line that is wrong."""
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    reader = _cells(io.StringIO(body.text), body.separator)
     cells: list[list[str]] = []
     lines: list[int] = []
     begin = 1
     try:
         for row in reader:
-            line, begin = begin + skipped, reader.line_num + 1
-            found = [cell.strip() for cell in row]
+            line, begin = begin + body.skipped, reader.line_num + 1
+            found = [with_point(cell.strip()) if decimal == "," else cell.strip() for cell in row]
             if not any(found):
                 continue
             if cells and len(found) != len(cells[0]):
@@ -167,6 +179,7 @@ class _Taking:
     def __init__(self, rows: _Rows, name: str, where: str, wanted: Wanted) -> None:
         self.rows, self.name, self.where, self.wanted = rows, name, where, wanted
         self.notes: list[str] = []
+        self.named: tuple[str, ...] = ()
 
     def read(self) -> Read:
         """Inputs, targets, notes."""
@@ -182,7 +195,7 @@ class _Taking:
         if rows.header or wanted.inputs is not None or wanted.skip:
             told = [f"{_listed(map(rows.name, each))}" for each in (inputs, targets)]
             self.notes.insert(0, f"{self.name}: inputs {told[0]}; targets {told[1]}")
-        return Read(*read, tuple(self.notes))
+        return Read(*read, tuple(self.notes), classes=self.named)
 
     def targets(self) -> list[int]:
         """Which columns are the targets."""
@@ -282,6 +295,8 @@ class _Taking:
             except ValueError:
                 bad = next(n for n, cell in enumerate(cells) if not _is_number(cell))
                 skip = f"skip_columns = [{_quoted(rows.name(column))}] leaves its column out"
+                if DECIMAL.fullmatch(cells[bad]):
+                    right = 'decimal = "," reads it'
                 line = f"{self.where}: {self.name} line {rows.lines[kept[bad]]}"
                 raise UserError(line, f"'{cells[bad][:30]}' is not a number", right or skip) from None
         return found
@@ -309,6 +324,7 @@ class _Taking:
                 line = f" line {rows.lines[kept[n]]}" if rows.lines else ""
                 told = f"'{cell[:30]}' is none of the classes"
                 raise UserError(f"{self.where}: {self.name}{line}", told, did_you_mean(cell, known, _listed(known)))
+        self.named = tuple(one_line(name, 40) for name in known)
         self.notes.append("classes: " + _listed(f"{n} = {name}" for name, n in number.items()))
         return np.array([[float(number[cell])] for cell in cells])
 

@@ -27,6 +27,8 @@ MAX_POSITIONS = 1_024
 """Characters of one window of a text."""
 MAX_FILE = 64 * 2**20
 """Bytes of an NPZ file, and of what it unpacks to."""
+TABLES = (".csv", ".tsv", ".txt", ".data", ".dat")
+"""Files that are tables of text."""
 MAX_CSV = 16 * 2**20
 """Bytes of a CSV file: a few seconds, where a line of it is wrong and has to be looked for."""
 MAX_ARRAYS = 1_000
@@ -157,9 +159,9 @@ def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
             f"'{path.name}' holds {', '.join(arrays) or 'nothing'}",
             "arrays 'inputs' and 'targets', or 'x' and 'y'",
         )
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in TABLES:
         return read_csv(read_text(path, where, MAX_CSV, "an .npz file may have more"), path.name, where, wanted)
-    raise UserError(where, f"'{path.name}' is neither .csv nor .npz")
+    raise UserError(where, f"'{path.name}' is neither .csv nor .npz", ", ".join((*TABLES, ".npz")))
 
 
 def read_npz(path: Path, where: str) -> dict[str, Array]:

@@ -38,7 +38,8 @@ class Network:
     in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
     the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values;
     `document` is what it was made from, None for one that a program built; `notes` say how its file was understood
-    where that could have been meant in another way."""
+    where that could have been meant in another way; `classes` are the names of the class numbers of its targets, where
+    its data have any."""
 
     name: str
     graph: Graph
@@ -52,6 +53,7 @@ class Network:
     samples: int = 0
     document: Document | None = field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -209,7 +211,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
         name, made.graph, optimizer, found["dtype"], found["seed"], made.batches, found["steps"], found["about"],
-        found["source"], made.samples, Document(content, where, folder), made.notes,
+        found["source"], made.samples, Document(content, where, folder), made.notes, made.classes,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
 from bptui.model.source.csv_table import Column, Read, Wanted, plain
-from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, TABLES, from_file, windows
 from bptui.model.source.initializers import drawn_value
 from bptui.model.source.plane import FEATURES, SURFACES, featured
 
@@ -35,6 +35,13 @@ def _columns(value: Any) -> tuple[Column, ...]:
 def _targets(value: Any) -> int | tuple[Column, ...]:
     """How many of the last columns, or which."""
     return _columns(value) if isinstance(value, list | tuple | str) else whole(value, 1)
+
+
+def one_sign(value: Any) -> str:
+    """One character that can stand between columns."""
+    if not isinstance(value, str) or len(value) != 1 or value.isalnum() or value in '\n\r"\0':
+        raise ValueError(f'expected one sign such as ";" or "|", found {kind_of(value)}')
+    return value
 
 
 def _classes(value: Any) -> str | tuple[Any, ...]:
@@ -64,7 +71,7 @@ DATA: Mapping[str, Key] = {
     "samples": Key(integer(1), None, "how many are drawn"),
     "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
     "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
-    "file": Key(text, None, ".csv or .npz, relative to the network file"),
+    "file": Key(text, None, ".csv (also .tsv, .txt, .data, .dat) or .npz, relative to the network file"),
     "target_columns": Key(
         _targets, 1, "of a CSV, how many of the last columns are targets, or which: names, or numbers from 0"
     ),
@@ -73,6 +80,12 @@ DATA: Mapping[str, Key] = {
         _columns, (), "of a CSV, columns that are left out; a first one that has no name and counts the rows is anyway"
     ),
     "skip_rows": Key(integer(0), 0, "of a CSV, how many lines at the top are no table"),
+    "separator": Key(
+        optional(one_sign),
+        None,
+        'of a CSV, what is between its columns, " " any number of spaces (default: what is seen)',
+    ),
+    "decimal": Key(choice(".", ","), ".", "of a CSV, how its numbers have their decimals"),
     "missing": Key(
         choice("refuse", "skip"),
         "refuse",
@@ -102,7 +115,7 @@ INPUTS = 2**20
 """Where the numbers of drawn inputs begin, far from those of weights."""
 SIGNED = ("hinge", "soft_margin")
 """Losses whose classes are -1 and 1."""
-CSV = ("input_columns", "skip_columns", "skip_rows", "missing", "classes")
+CSV = ("input_columns", "skip_columns", "skip_rows", "separator", "decimal", "missing", "classes")
 """What is said of a CSV file alone."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("targets",),
@@ -133,6 +146,8 @@ class Data(NamedTuple):
     batch_size: int | None
     notes: tuple[str, ...] = ()
     lengths: Array | None = None
+    classes: tuple[str, ...] = ()
+    """Their names, by number, where they have any."""
 
 
 def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Data:
@@ -151,6 +166,7 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
             if key in table and way != ways[0]:
                 raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     lengths = found["lengths"]
     if found["inputs"] is not None:
         inputs, targets = (
@@ -175,7 +191,7 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
-        inputs, targets, notes, stored = _from_file(table, found, folder, labels)
+        inputs, targets, notes, stored, classes = _from_file(table, found, folder, labels)
         lengths = stored if lengths is None else lengths
         if drawn_for in SIGNED and found["classes"] is not None:
             targets = 2 * targets - 1
@@ -210,9 +226,8 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
     size = found["batch_size"]
     if size is not None and size > len(inputs):
         raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    return Data(
-        inputs, targets, size, notes, None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
-    )
+    ends = None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
+    return Data(inputs, targets, size, notes, ends, classes)
 
 
 def _lengths(given: Any, inputs: Array, where: str) -> Array:
@@ -234,12 +249,12 @@ def _lengths(given: Any, inputs: Array, where: str) -> Array:
 
 def _from_file(table: Table, found: Mapping[str, Any], folder: Path | None, labels: bool) -> Read:
     path = Path(found["file"]) if folder is None else folder / found["file"]
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in TABLES:
         for key in CSV:
             if key in table:
-                raise UserError(table.at(key), f"is for a .csv file, not for '{path.name}'", "leave it out")
+                raise UserError(table.at(key), f"is for a table such as a .csv, not for '{path.name}'", "leave it out")
     wanted = Wanted(
         found["target_columns"], found["input_columns"], found["skip_columns"], found["skip_rows"], found["missing"],
-        found["classes"], labels,
+        found["classes"], labels, found["separator"], found["decimal"],
     )  # fmt: skip
     return from_file(path, table.at("file"), wanted)

@@ -167,8 +167,12 @@ def _outputs(found: Predictions, row: Row, width: int) -> list[Line]:
         return []
     said, wanted = int(decision.said(row.prediction)), int(decision.wanted(row.target))
     rows: list[Line] = []
+    room = max(2, width - NUMBER - len(found.compared.target.name) - 5)
+    names = [found.named(n) for n in range(row.prediction.size)]
+    most = max(2, *(min(len(name), room) for name in names))
     for n, x in enumerate(row.prediction.tolist()):
+        name = (names[n] if len(names[n]) <= most else names[n][: most - 1] + "…").rjust(most)
         mark = (Span(f"  {found.compared.target.name}", "ok" if n == said else "fail"),) if n == wanted else ()
         bold = " bold" if n == said else ""
-        rows.append((Span(f"{n:>2}", f"text{bold}"), *figure(x, NUMBER + 1, 4, f"value{bold}"), *mark))
+        rows.append((Span(name, f"text{bold}"), *figure(x, NUMBER + 1, 4, f"value{bold}"), *mark))
     return rows

@@ -20,7 +20,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.notation import ANGLES, GAMMA, ROUNDED, Round
+from bptui.symbolic.calculus.notation import ANGLES, GAMMA, ROUNDED, Round, detach
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import sizes
 from bptui.symbolic.formula.read import from_hint, from_text
@@ -215,7 +215,7 @@ def _letters(statement: t.Statement, rank: int, elementwise: bool) -> list[str]:
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh, "cosh": sp.cosh,
     "sinh": sp.sinh, "erf": sp.erf, "abs": sp.Abs, "sign": sp.sign, "floor": sp.floor,
-    "round": Round, **ROUNDED, **GAMMA, **ANGLES,
+    "round": Round, "detach": detach, **ROUNDED, **GAMMA, **ANGLES,
 }  # fmt: skip
 _COMPARE: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
 

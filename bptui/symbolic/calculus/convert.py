@@ -13,12 +13,23 @@ from typing import Any
 import sympy as sp
 from sympy.core.relational import Relational
 
-from bptui.symbolic.calculus.notation import ANGLES, GAMMA, ROUNDED, Abs, FloorDiv, Product, Remainder, Round, sign
+from bptui.symbolic.calculus.notation import (
+    ANGLES,
+    GAMMA,
+    ROUNDED,
+    Abs,
+    FloorDiv,
+    Product,
+    Remainder,
+    Round,
+    detach,
+    sign,
+)
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Number, Tree
 
 _FUNCTIONS: Mapping[Any, str] = {
-    Abs: "abs", sign: "sign", Round: "round",
+    Abs: "abs", sign: "sign", Round: "round", detach: "detach",
     **{function: name for name, function in {**ROUNDED, **GAMMA, **ANGLES}.items()},
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
     sp.sinh: "sinh", sp.erf: "erf", sp.sign: "sign", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",

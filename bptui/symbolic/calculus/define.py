@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,8 +12,9 @@ import sympy as sp
 from bptui.model.base.errors import UserError
 from bptui.model.engine.ops import get
 from bptui.model.engine.ops.base import Op, Signature
+from bptui.symbolic.calculus import implicit
 from bptui.symbolic.calculus import notation as n
-from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, Tensor
+from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, Matrix, Tensor
 from bptui.symbolic.calculus.lift import lift, lift_tree
 from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.calculus.sizes import Known, Sizes
@@ -23,7 +24,7 @@ from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": n.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
     "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": n.sign, "floor": sp.floor,
-    "round": n.Round, **n.ROUNDED, **n.GAMMA, **n.ANGLES,
+    "round": n.Round, "detach": n.detach, **n.ROUNDED, **n.GAMMA, **n.ANGLES,
 }  # fmt: skip
 _RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
 
@@ -118,13 +119,17 @@ class _Builder:
     where: str
     helpers: list[Helper] = field(default_factory=list)
     argmaxes: list[ArgMax] = field(default_factory=list)
+    matrices: list[Matrix] = field(default_factory=list)
     scope: dict[str, tuple[Expr, Expr | None]] = field(default_factory=dict)
     """Indices where the walk is: letter → (symbol, size of its range, None where that is not one number)."""
 
     def definition(self) -> Definition:
         for statement in self.lifted[:-1]:
             name, out, ranges = self.enter(statement)
-            self.helpers.append(Helper(name, out, ranges, self.build(statement.value)))
+            if t.matrix_kind(statement.value):
+                self.matrices.append(self.matrix(name, out, ranges, statement.value))
+            else:
+                self.helpers.append(Helper(name, out, ranges, self.build(statement.value)))
         name, out, ranges = self.enter(self.lifted[-1])
         body = self.build(self.lifted[-1].value)
         tensors = tuple(
@@ -133,12 +138,50 @@ class _Builder:
         )
         letters = {part.name for s in self.lifted for part in t.walk((s.target, s.value)) if isinstance(part, t.Name)}
         letters |= {r.index for s in self.lifted for r in _ranges(s.value)} | set(self.names.tensors)
-        letters |= set(self.names.parameters) | {helper.name for helper in self.helpers} | {name}
+        letters |= (
+            set(self.names.parameters) | {h.name for h in self.helpers} | {m.name for m in self.matrices} | {name}
+        )
         parameters = tuple(n.scalar(p) for p in self.names.parameters if p not in self.static)
         return Definition(
             self.signature, self.text, self.statements, name, out, ranges, tensors, body, tuple(self.helpers),
-            tuple(self.argmaxes), parameters, frozenset(letters),
+            tuple(self.argmaxes), parameters, frozenset(letters), tuple(map(self.completed, self.matrices)),
         )  # fmt: skip
+
+    def matrix(self, name: str, out: tuple[Expr, ...], ranges: tuple[Expr, ...], value: t.Tree) -> Matrix:
+        """A helper that an equation defines; its matrix runs over its last two indices, or over those of `for`."""
+        kind: Any = t.matrix_kind(value)
+        if isinstance(value, t.Call):
+            return Matrix(name, kind, out, ranges, out[-2], out[-1], ranges[-1], self.build(value.arguments[0]))
+        assert isinstance(value, t.Reduction)
+        for r in value.ranges:
+            self.scope[r.index] = (n.index(r.index), self.sizes.letter(r.index))
+        row, column = (self.scope[r.index][0] for r in value.ranges)
+        side = self.sizes.letter(value.ranges[1].index)
+        return Matrix(name, kind, out, ranges, row, column, side, self.build(value.body))
+
+    def completed(self, matrix: Matrix) -> Matrix:
+        """The same with the name of what its derivative reads: the inverse or the cofactors of the same matrix, the
+        inverse of the factor."""
+        kind = implicit.BESIDE.get(matrix.kind)
+        if kind is None:
+            return matrix
+        for other in self.matrices:
+            into = dict(zip((*matrix.lead, matrix.row, matrix.column), other.indices, strict=False))
+            wanted = n.element(matrix.name, matrix.indices) if matrix.kind == "cholesky" else matrix.value
+            if other.kind == kind and n.rename(wanted, into) == other.value:
+                return replace(matrix, beside=other.name, triangle=self.triangle(matrix))
+        what = f"{matrix.name}[i,j]" if matrix.kind == "cholesky" else "…"
+        raise UserError(self.where, f"{matrix.kind} without what its derivative reads", f"w[i,j] = {kind}({what})")
+
+    def triangle(self, matrix: Matrix) -> str:
+        """The helper that says how much of a triangle counts in the derivative of a factor."""
+        if matrix.kind != "cholesky":
+            return ""
+        for helper in self.helpers:
+            if len(helper.indices) == 2 and helper.value == implicit.triangle(*helper.indices):
+                return helper.name
+        right = "h[i,j] = 1 if i > j else 1/2 if i >= j else 0"
+        raise UserError(self.where, "cholesky without the triangle that its derivative reads", right)
 
     def enter(self, statement: t.Statement) -> tuple[str, tuple[Expr, ...], tuple[Expr, ...]]:
         """Bind the indices of a left side: (name, symbols, sizes)."""

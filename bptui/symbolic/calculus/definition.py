@@ -56,6 +56,32 @@ class ArgMax:
 
 
 @dataclass(frozen=True)
+class Matrix:
+    """A helper that an equation with a whole matrix defines, `w[i,j] = inverse(a[i,j])`: `calculus/implicit.py`.
+
+    Its element at `indices` (ranges `sizes`) is of the matrix whose element (row, column) is `value`; of an inverse and
+    of a Cholesky factor those are the last two of `indices`. `beside` names the Matrix that its derivative reads,
+    `triangle` a helper.
+    """
+
+    name: str
+    kind: Literal["inverse", "cholesky", "cofactor", "det", "logabsdet", "signdet"]
+    indices: tuple[Expr, ...]
+    sizes: tuple[Expr, ...]
+    row: Expr
+    column: Expr
+    side: Expr
+    value: Expr
+    beside: str = ""
+    triangle: str = ""
+
+    @property
+    def lead(self) -> tuple[Expr, ...]:
+        """The indices beside those of the matrix."""
+        return tuple(i for i in self.indices if i not in (self.row, self.column))
+
+
+@dataclass(frozen=True)
 class Definition:
     """What an operation computes, for ONE element of its output.
 
@@ -65,6 +91,7 @@ class Definition:
     body        the element's value: tensors, helpers and argmaxes by name
     parameters  attributes that stay symbols
     letters     names that the text uses, for those who need a fresh one
+    matrices    helpers that an equation defines
     """
 
     signature: Signature
@@ -79,6 +106,7 @@ class Definition:
     argmaxes: tuple[ArgMax, ...]
     parameters: tuple[Expr, ...]
     letters: frozenset[str]
+    matrices: tuple[Matrix, ...] = ()
 
     @cached_property
     def helper(self) -> Mapping[str, Helper]:
@@ -89,6 +117,11 @@ class Definition:
     def argmax(self) -> Mapping[str, ArgMax]:
         """ArgMaxes by name."""
         return {argmax.name: argmax for argmax in self.argmaxes}
+
+    @cached_property
+    def matrix(self) -> Mapping[str, Matrix]:
+        """Matrices by name."""
+        return {matrix.name: matrix for matrix in self.matrices}
 
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:

@@ -17,10 +17,11 @@ import sympy as sp
 
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
+from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.symbolic.calculus.define import define
-from bptui.symbolic.calculus.definition import ArgMax, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition, Matrix
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import (
     GAMMA,
@@ -31,6 +32,7 @@ from bptui.symbolic.calculus.notation import (
     FloorDiv,
     Remainder,
     Round,
+    detach,
     index,
     name_of,
     sign,
@@ -49,7 +51,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
     sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
     sp.Eq: np.equal, sp.Ne: np.not_equal,
-    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint,
+    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint, detach: np.positive,
     sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
     GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["trigamma"]: trigamma,
     **{function: partial(rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
@@ -254,19 +256,29 @@ class _Walk:
         return array[tuple(places)]
 
     def part(self, name: str) -> Array:
-        """A helper or an argmax as a whole tensor, computed once for a binding."""
+        """A helper, a matrix or an argmax as a whole tensor, computed once for a binding."""
         kept = self.binding.kept
         if name not in kept:
             definition = self.binding.definition
-            made = definition.helper.get(name) or definition.argmax[name]
+            made = definition.helper.get(name) or definition.matrix.get(name) or definition.argmax[name]
             shape = tuple(int(self.of(size, {}, 0, False)) for size in made.sizes)
             if isinstance(made, ArgMax):
                 kept[name] = self.argmax(made, shape)
+            elif isinstance(made, Matrix):
+                kept[name] = self.matrix(made, shape)
             else:
                 kept[name] = np.broadcast_to(
                     _Walk(self.binding, len(shape)).of(made.value, grid(made.indices, shape), 0, False), shape
                 )
         return kept[name]  # type: ignore[no-any-return]
+
+    def matrix(self, matrix: Matrix, shape: Shape) -> Array:
+        """What an equation defines, of all matrices at once."""
+        side = int(self.of(matrix.side, {}, 0, False))
+        full = (*shape[: len(matrix.lead)], side, side)
+        env = grid((*matrix.lead, matrix.row, matrix.column), full)
+        values = _Walk(self.binding, len(full)).of(matrix.value, env, 0, False)
+        return matrices.OF[matrix.kind](np.broadcast_to(np.asarray(values, np.float64), full))
 
     def argmax(self, argmax: ArgMax, shape: Shape) -> Array:
         """The place of the first largest (smallest) term, for each element."""

@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.base.kinds import KINDS, Kind
-from bptui.symbolic.calculus.definition import ArgMax, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition, Matrix
 from bptui.symbolic.calculus.notation import (
     ROUNDED,
     Abs,
@@ -19,6 +19,7 @@ from bptui.symbolic.calculus.notation import (
     FloorDiv,
     Remainder,
     Round,
+    detach,
     digamma,
     lgamma,
     name_of,
@@ -54,7 +55,7 @@ _FUNCTIONS: Mapping[Any, Any] = {
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
-    FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b, Round: mpmath.nint,
+    FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b, Round: mpmath.nint, detach: lambda x: x,
     sp.asin: mpmath.asin, sp.acos: mpmath.acos, sp.atan: mpmath.atan, sp.atan2: mpmath.atan2,
     lgamma: lambda x: mpmath.inf if _pole(x) else mpmath.re(mpmath.loggamma(x)),
     digamma: lambda x: mpmath.nan if _pole(x) else mpmath.digamma(x),
@@ -165,6 +166,8 @@ class Digits:
         if name in definition.helper:
             helper = definition.helper[name]
             value = self._of(helper.value, dict(zip(helper.indices, index, strict=True)))
+        elif name in definition.matrix:
+            return self._matrix(definition.matrix[name], index)
         else:
             value = self._argmax(definition.argmax[name], index)
         self.kept[name, index] = value
@@ -180,6 +183,19 @@ class Digits:
             return int(value)
         return value if isinstance(value, mpmath.mpf) else mpmath.mpf(float(value))
 
+    def _matrix(self, matrix: Matrix, index: tuple[int, ...]) -> Any:
+        """An element of what an equation defines; all elements of the matrix are kept."""
+        lead = index[: len(matrix.lead)]
+        env = dict(zip(matrix.lead, lead, strict=True))
+        side = range(int(self._of(matrix.side, env)))
+        rows = [[self._of(matrix.value, {**env, matrix.row: i, matrix.column: j}) for j in side] for i in side]
+        if matrix.kind in _OF_DET:
+            self.kept[matrix.name, index] = _OF_DET[matrix.kind](_det(rows))
+        else:
+            made = _whole(matrix.kind, rows)
+            self.kept |= {(matrix.name, (*lead, i, j)): made[i][j] for i in side for j in side}
+        return self.kept[matrix.name, index]
+
     def _argmax(self, argmax: ArgMax, index: tuple[int, ...]) -> int:
         env = dict(zip(argmax.indices, index, strict=True))
         best, at = None, None
@@ -192,6 +208,30 @@ class Digits:
             if best is None or (value > best if argmax.kind == "max" else value < best):
                 best, at = value, inner[argmax.limits[argmax.position][0]]
         return at or 0
+
+
+def _whole(kind: str, rows: list[list[Any]]) -> list[list[Any]]:
+    """The inverse, the Cholesky factor (NaN where there is none) or the cofactors."""
+    if kind == "cofactor":
+        return [[(-1) ** (i + j) * _det(_minor(rows, i, j)) for j in range(len(rows))] for i in range(len(rows))]
+    try:
+        made = (mpmath.inverse if kind == "inverse" else mpmath.cholesky)(mpmath.matrix(rows))
+    except (ZeroDivisionError, ValueError):
+        return [[mpmath.nan for _ in rows] for _ in rows]
+    return [[made[i, j] for j in range(len(rows))] for i in range(len(rows))]
+
+
+def _minor(rows: list[list[Any]], row: int, column: int) -> list[list[Any]]:
+    return [[*line[:column], *line[column + 1 :]] for i, line in enumerate(rows) if i != row]
+
+
+def _det(rows: list[list[Any]]) -> Any:
+    return mpmath.det(mpmath.matrix(rows)) if rows else mpmath.mpf(1)
+
+
+_OF_DET: Mapping[str, Any] = {
+    "det": lambda d: d, "logabsdet": lambda d: mpmath.log(abs(d)) if d else -mpmath.inf, "signdet": mpmath.sign
+}  # fmt: skip
 
 
 def _grows(function: Any, x: Any) -> Any:

@@ -171,6 +171,15 @@ class Round(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class detach(sp.Function):  # type: ignore[misc]
+    """u as a number that was given: its derivative is said to be 0."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sp.Integer(0)
+
+
 class trigamma(sp.Function):  # type: ignore[misc]
     """The derivative of digamma. It has none of its own here: definitions have lgamma and digamma."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -10,7 +11,7 @@ from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import hint
 from bptui.symbolic.calculus.definition import ArgMax as Chosen
-from bptui.symbolic.calculus.definition import Definition
+from bptui.symbolic.calculus.definition import Definition, Matrix
 from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.read import from_hint
@@ -62,13 +63,25 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
         tuple(
             Part(h.name, tuple(str(i) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
             for h in definition.helpers
-        ),
+        )
+        + tuple(_matrix(matrix, tree) for matrix in definition.matrices),
         tuple(_argmax(argmax) for argmax in definition.argmaxes),
         tuple(dict.fromkeys(sizes)),
         derived.proof,
         derived.ms,
         derived.sympy_version,
     )
+
+
+def _matrix(matrix: Matrix, tree: Callable[[Any], t.Tree]) -> Part:
+    """What an equation defines, as its definition says it."""
+    value, indices = tree(matrix.value), tuple(str(i) for i in matrix.indices)
+    if matrix.row in matrix.indices:
+        said: t.Tree = t.Call(matrix.kind, (value,))
+    else:
+        ranges = tuple(t.Range(str(i), None, tree(matrix.side), True) for i in (matrix.row, matrix.column))
+        said = t.Reduction(matrix.kind, value, ranges)
+    return Part(matrix.name, indices, tuple(tree(size) for size in matrix.sizes), said)
 
 
 def _argmax(argmax: Chosen) -> ArgMax:

@@ -44,6 +44,7 @@ class Sizes:
             if statement is statements[-1]:
                 self.known |= set(letters)
             self._claims(statement.value, letters, frozenset(), weak)
+            self._square(statement)
         for a, b in weak:
             if b not in self.known:
                 self._join(a, b)
@@ -78,6 +79,17 @@ class Sizes:
         while key in self.parent and self.parent[key] != key:
             key = self.parent[key]
         return key
+
+    def _square(self, statement: t.Statement) -> None:
+        """A matrix that has an inverse or a determinant has as many rows as columns."""
+        value, target = statement.value, statement.target
+        if t.matrix_kind(value):
+            if isinstance(value, t.Reduction):
+                self._join(*(r.index for r in value.ranges))
+            elif isinstance(target, t.Element):
+                a, b = target.index[-2:]
+                if isinstance(a, t.Name) and isinstance(b, t.Name):
+                    self._join(a.name, b.name)
 
     def _join(self, a: _Key, b: _Key) -> None:
         self.parent.setdefault(a, a)

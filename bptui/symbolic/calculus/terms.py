@@ -12,8 +12,20 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bptui.symbolic.calculus.definition import Definition, leaves
-from bptui.symbolic.calculus.notation import Expr, Piecewise, Product, fresh, indices_of, name_of, rename
+from bptui.model.base.errors import UserError
+from bptui.symbolic.calculus import implicit
+from bptui.symbolic.calculus.definition import Definition, Helper, Matrix, leaves
+from bptui.symbolic.calculus.notation import (
+    Expr,
+    Piecewise,
+    Product,
+    bound,
+    element,
+    fresh,
+    indices_of,
+    name_of,
+    rename,
+)
 
 Limit = tuple[Expr, Expr, Expr]
 """(bound index, low, high), both ends included, as SymPy has it."""
@@ -44,9 +56,11 @@ class Differentiator:
     def __init__(self, definition: Definition, wrt: str, q: Sequence[Expr]) -> None:
         self.definition, self.wrt, self.q = definition, wrt, tuple(q)
         self.dependent = {wrt}
-        for helper in definition.helpers:
-            if self.touches(helper.value):
-                self.dependent.add(helper.name)
+        parts: tuple[Helper | Matrix, ...] = (*definition.helpers, *definition.matrices)
+        for _ in definition.matrices or (None,):  # a matrix may be made of helpers, and a helper of it
+            for part in parts:
+                if self.touches(part.value):
+                    self.dependent.add(part.name)
 
     def touches(self, expression: Expr) -> bool:
         """Does the expression depend on the input, itself or through a helper?"""
@@ -99,7 +113,31 @@ class Differentiator:
             return self.product(atom)
         if name_of(atom) == self.wrt:
             return [Term(sp.Integer(1), tuple(zip(indices_of(atom), self.q, strict=True)))]
+        if name_of(atom) in self.definition.matrix:
+            return self.implicit(self.definition.matrix[name_of(atom)], indices_of(atom))
         return self.terms(self.definition.expand(atom))
+
+    def implicit(self, matrix: Matrix, at: Sequence[Expr]) -> list[Term]:
+        """The derivative of what an equation defines: Σ over the elements (k, l) of its matrix."""
+        k, l = bound("k"), bound("l")  # noqa: E741
+        place = dict(zip(matrix.indices, at, strict=True))
+        lead = [place[i] for i in matrix.lead]
+        if matrix.kind not in implicit.RULES:  # the sign of a determinant
+            return []
+        of = self.terms(rename(matrix.value, {**place, matrix.row: k, matrix.column: l}))
+        if not implicit.proved(matrix.kind):
+            raise UserError(self.definition.signature.op, f"the rule of {matrix.kind} is not proved")
+        over = tuple((index, sp.Integer(0), matrix.side - 1) for index in (k, l))
+
+        def part(name: str, row: Expr, column: Expr) -> Expr:
+            return element(name, [*lead, row, column])
+
+        rule = implicit.RULES[matrix.kind](part, matrix, at, k, l)
+        return [
+            Term(factor * term.factor, term.equations, (*term.limits, *limits, *over), term.guards)
+            for term in of
+            for factor, limits in rule
+        ]
 
     def product(self, atom: Expr) -> list[Term]:
         """Π_l f(l): Σ_k f'(k)·Π_{l≠k} f(l). Without a division, so it holds where a factor is 0."""

@@ -89,6 +89,8 @@ def _how(rule: Rule, raw: bool) -> Note:
     method = rule.proof.method
     if raw or method in ("identical", "none"):
         words = [f"derived in {rule.ms:.0f} ms", "derived"]
+        if any(t.matrix_kind(part.value) for part in rule.parts):
+            words.insert(0, f"{words[0]}, from the equation's derivative (proved for up to 3 rows)")
     elif method == "50 digits":
         words = ["equal to 50 digits, not proved", "equal to 50 digits"]
     else:

@@ -305,7 +305,7 @@ class NodeCheck:
         symbolic = self.symbolic(binding, position, contribution, upstream, drawn, element)
         yield symbolic
         if self.op.straight_through:
-            note = "its value moves in steps: the gradient passes by convention"
+            note = "the gradient passes otherwise than the value moves, by convention"
             yield self.row("difference", "n/a", name, note=note)
             return
         at = element if element is not None else symbolic.at

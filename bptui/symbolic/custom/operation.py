@@ -88,7 +88,7 @@ def _made(
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
         broadcasts=scan.elementwise, indices=tuple(scan.integers),
         analytic=not scan.kinks and scan.functions.isdisjoint(REAL), convention=_convention(scan),
-        straight_through=not scan.functions.isdisjoint(ROUNDED),
+        straight_through=not scan.functions.isdisjoint({*ROUNDED, "detach"}),
         bounds=own.bounds if scan.integers else None,
         shape_before_unbroadcast=full if scan.elementwise else None,
     )  # fmt: skip

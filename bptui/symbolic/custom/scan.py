@@ -14,6 +14,7 @@ from typing import NoReturn
 from bptui.model.base.errors import UserError
 from bptui.symbolic.formula.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
 from bptui.symbolic.formula.text import placed
+from bptui.symbolic.formula.tree import MATRICES
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MAX_INPUTS = 8
@@ -91,6 +92,9 @@ class Scan:
                     self._index(item, indices)
             case ast.Subscript():
                 pass  # x.shape[0]
+            case ast.Call(func=ast.Name(id=function)) if function in MATRICES:
+                what = f"{function} is of a whole matrix, which an operation of your own cannot be"
+                self.fail(node, what, "inv, solve, det, logdet, cholesky in the formula around it")
             case ast.Call(func=ast.Name(id=function), args=[ast.GeneratorExp() as generator]):
                 self.functions.add(function)
                 for loop in generator.generators:
@@ -176,7 +180,7 @@ class Scan:
 
     def _culprit(self, parts: list[ast.AST]) -> None:
         """Where there is a kink or a step."""
-        steps = ("floor", "sign", "round", "float32", "float16", "bfloat16")
+        steps = ("floor", "sign", "round", "float32", "float16", "bfloat16", "detach")
         for n in parts:
             called = n.func.id if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) else ""
             self.kinks |= isinstance(n, ast.IfExp) or called in (*steps, "abs", "max", "min")

@@ -20,7 +20,7 @@ from bptui.model.engine.ops.discrete import cast_to
 from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.model.engine.ops.special import erf
 from bptui.model.engine.trace import Standin, Trace, noted
-from bptui.symbolic.calculus.notation import GAMMA, ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, sign
+from bptui.symbolic.calculus.notation import GAMMA, ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, detach, sign
 from bptui.symbolic.custom.stable import Inverse
 
 MOST = 2**24
@@ -36,6 +36,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.cosh: np.cosh, sp.Abs: np.absolute, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf,
     sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
     GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["trigamma"]: trigamma, Round: np.rint,
+    detach: np.positive,
     **{made: partial(cast_to, dtype=name) for name, made in ROUNDED.items()},
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
 }  # fmt: skip

@@ -71,6 +71,10 @@ class _Reader:
                 places = [self.count(i, at) for i in index]
                 if base in self.parts:
                     letters, value = self.parts[base]
+                    if isinstance(value, t.Call) and t.matrix_kind(value):
+                        ranges = tuple(t.Range(i) for i in letters[-2:])
+                        letters, value = letters[:-2], t.Reduction(value.function, value.arguments[0], ranges)
+                        places = places[:-2]
                     yield from self.visit(value, dict(zip(letters, places, strict=True)))
                 elif base in self.bases:
                     yield from self.number(base, tuple(places))

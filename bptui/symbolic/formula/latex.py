@@ -212,7 +212,8 @@ class _Writer:
                 low = "0" if r.low is None else self.write(r.low, _ADD)
                 under.append(rf"{low} \leq {letter} < {self.write(r.high, _ADD)}")
         under += [self.write(c, _CASES) for c in reduction.conditions]
-        text = f"{_KNOWN[reduction.kind]}_{{{', '.join(under)}}} {self.write(reduction.body, _MUL)}"
+        called = _KNOWN.get(reduction.kind) or rf"\operatorname{{{escape(reduction.kind)}}}"
+        text = f"{called}_{{{', '.join(under)}}} {self.write(reduction.body, _MUL)}"
         return text, _ADD if reduction.kind == "sum" else _MUL
 
     def cases(self, tree: Tree) -> str:

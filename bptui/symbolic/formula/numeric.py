@@ -15,6 +15,7 @@ import numpy as np
 
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
+from bptui.model.engine import matrices
 from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Tree, walk
@@ -25,7 +26,7 @@ Index = Mapping[str, Any]
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
-    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint,
+    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint, "detach": np.positive,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
     "trigamma": trigamma,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
@@ -100,6 +101,10 @@ class _Walk:
                 return -self(of, env)
             case t.Call("pi", ()):
                 return math.pi
+            case t.Call(function, arguments) if function in t.MATRICES:
+                elements: Array = np.asarray(self(arguments[0], env), float)
+                shape = np.broadcast_shapes(elements.shape, *(np.shape(i) for i in env.values()))
+                return matrices.OF[function](np.broadcast_to(elements, shape))
             case t.Call(function, arguments):
                 values = [self(a, env) for a in arguments]
                 result = _FUNCTIONS[function](*values[:2]) if len(values) > 1 else _FUNCTIONS[function](values[0])
@@ -167,6 +172,8 @@ class _Walk:
         shape = (1,) * (depth - len(shape)) + tuple(shape)
         values = np.broadcast_to(body, shape)
         lead = tuple(range(depth - outer))
+        if tree.kind in t.MATRICES:
+            return matrices.OF[tree.kind](np.moveaxis(values, (1, 0), (-2, -1)))
         empty, reduce = _REDUCTIONS[tree.kind]
         for test in tests:
             values = np.where(test, values, empty)

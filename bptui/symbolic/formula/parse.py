@@ -14,7 +14,7 @@ from typing import NoReturn
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.text import INSTEAD, MAX_BITS, bits, placed, read
-from bptui.symbolic.formula.tree import Statement
+from bptui.symbolic.formula.tree import MATRICES, Statement
 
 MAX_NODES = 400
 MAX_NESTING = 100
@@ -27,10 +27,12 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
     "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "round": (1, 1),
     "asin": (1, 1), "acos": (1, 1), "atan": (1, 1), "atan2": (2, 2), "lgamma": (1, 1), "digamma": (1, 1),
+    "detach": (1, 1),
     "float32": (1, 1), "float16": (1, 1), "bfloat16": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
+    "inverse": (1, 1), "cholesky": (1, 1), "cofactor": (1, 1),
 }  # fmt: skip
 """Name → least and most arguments."""
-REDUCTIONS = ("sum", "prod", "max", "min")
+REDUCTIONS = ("sum", "prod", "max", "min", "det", "logabsdet", "signdet")
 """What `f(term for k in K)` may be."""
 WRITTEN = "write sum(x[i] for i in I)"
 INDEX = re.compile(r"[a-z][0-9]*\Z")
@@ -84,6 +86,8 @@ class _Checker:
     helpers: dict[str, int] = field(default_factory=dict)
     indices: set[str] = field(default_factory=set)
     """The indices that are bound where the walk is."""
+    last: bool = False
+    """Is it the last statement, the output?"""
     tests: set[int] = field(default_factory=set)
     """What stands where a condition belongs."""
 
@@ -99,6 +103,7 @@ class _Checker:
                 self.fail(statement, "not a definition", "write y = formula or y[i,j] = formula")
             if len(statement.targets) != 1:
                 self.fail(statement, "two targets", "one name on the left")
+            self.last = statement is module.body[-1]
             self.statement(statement.targets[0], statement.value)
 
     def statement(self, target: ast.expr, value: ast.expr) -> None:
@@ -107,10 +112,28 @@ class _Checker:
         for part in ast.walk(value):
             if isinstance(part, ast.Name) and part.id == name:
                 self.fail(part, f"'{name}' is defined by itself", "inputs, and helpers that come before")
+        self.of_matrix(value, len(indices))
         self.walk(value, 0)
         if bits(value) > MAX_BITS:
             self.fail(value, "its constants make an enormous number", "powers and products below 1e300")
         self.helpers[name] = rank
+
+    def of_matrix(self, value: ast.expr, axes: int) -> None:
+        """`w[i,j] = inverse(…)` and `d = det(… for i in I for j in J)` stand alone."""
+        whole = value if isinstance(value, ast.Call) else None
+        for part in ast.walk(value):
+            if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in MATRICES:
+                kind = part.func.id
+                over = [arg for arg in part.args if isinstance(arg, ast.GeneratorExp)]
+                if part is not whole or self.last:
+                    self.fail(
+                        part, f"{kind} stands alone on the right of a helper", f"w[i,j] = {kind}(…); y[i,j] = w[i,j]"
+                    )
+                if kind in FUNCTIONS and (axes < 2 or over):
+                    self.fail(part, f"{kind} is over the last two indices of its helper", f"w[i,j] = {kind}(a[i,j])")
+                plain = [g for arg in over for g in arg.generators if isinstance(g.iter, ast.Name) and not g.ifs]
+                if kind in REDUCTIONS and len(plain) != 2:
+                    self.fail(part, f"{kind} goes over two indices", f"d = {kind}(a[i,j] for i in I for j in J)")
 
     def target(self, target: ast.expr) -> tuple[str, list[str], int]:
         """A left side: name, index letters, number of axes (a literal 0 is an axis of size 1)."""

@@ -126,6 +126,17 @@ class Reduction:
     sigma: bool = False
 
 
+MATRICES = ("inverse", "cholesky", "cofactor", "det", "logabsdet", "signdet")
+"""What is of a whole matrix, and stands alone on the right of a helper: `w[i,j] = inverse(a[i,j])`, of the matrix over
+the helper's last two indices; `d = det(a[i,j] for i in I for j in J)`."""
+
+
+def matrix_kind(tree: Tree) -> str | None:
+    """Which of `MATRICES` a formula is."""
+    kind = tree.function if isinstance(tree, Call) else tree.kind if isinstance(tree, Reduction) else ""
+    return kind if kind in MATRICES else None
+
+
 @dataclass(frozen=True, slots=True)
 class IfElse:
     """`yes if condition else no`."""

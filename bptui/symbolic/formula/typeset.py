@@ -24,7 +24,7 @@ def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
     whole = latex.to_latex(formula, names)
     if measure(whole) <= room:
         return [whole]
-    found = _apart(formula)
+    found = _apart(formula, 3) or _apart(formula, 2)
     if found is None:
         return [whole]
     frame, add = found
@@ -57,26 +57,27 @@ def _fixed(text: str, mine: str, other: str, fixed: str, way: int = 1) -> str:
     return "".join(fixed if n in alone else piece for n, piece in enumerate(pieces))
 
 
-def _apart(tree: Tree) -> tuple[Tree, t.Add] | None:
-    """The longest sum that stands on the line (not in a root, a power or below a fraction), and what is around it."""
+def _apart(tree: Tree, least: int) -> tuple[Tree, t.Add] | None:
+    """The longest sum, of so many terms at least, that stands on the line (not in a root, a power or below a fraction),
+    and what is around it."""
     match tree:
-        case t.Add(terms, _) if len(terms) > 2:
+        case t.Add(terms, _) if len(terms) >= least:
             return t.Name(_PLACE), tree
         case t.Neg(of):
-            inner = _apart(of)
+            inner = _apart(of, least)
             return None if inner is None else (t.Neg(inner[0]), inner[1])
         case t.Div(top, bottom, False):
-            inner = _apart(top)
+            inner = _apart(top, least)
             return None if inner is None else (t.Mul((t.Div(t.integer(1), bottom), inner[0])), inner[1])
         case t.Mul(parts) | t.Add(parts, _):
-            found = [(len(inner[1].terms), n, inner) for n, part in enumerate(parts) if (inner := _apart(part))]
+            found = [(len(inner[1].terms), n, inner) for n, part in enumerate(parts) if (inner := _apart(part, least))]
             if not found:
                 return None
             _, n, (frame, add) = max(found, key=lambda one: one[0])
             made = (*parts[:n], frame, *parts[n + 1 :])
             return (t.Mul(made) if isinstance(tree, t.Mul) else t.Add(made, tree.minus)), add
         case t.Call(function, (argument,)) if function not in ("sqrt", "abs", "floor"):
-            inner = _apart(argument)
+            inner = _apart(argument, least)
             return None if inner is None else (t.Call(function, (inner[0],)), inner[1])
     return None
 

@@ -88,8 +88,9 @@ class Passes:
     # ------------------------------------------------------------------------------- derivatives that are derived again
     def penalty_begins(self, asked: Asked) -> None:
         """`autograd.grad(…, create_graph=True)`: what arrives in it is inside of one event."""
-        for tensor in (*asked.losses, *asked.inputs):
-            self.values.use(tensor)
+        for tensor in (*asked.losses, *asked.inputs, *asked.seeds):
+            if isinstance(tensor, torch.Tensor):
+                self.values.use(tensor)
         self._outer, self.gradients.running = self.gradients.running, None
 
     def penalty_ends(self) -> None:
@@ -97,15 +98,16 @@ class Passes:
         self.gradients.running, self._outer = self._outer, None
 
     def penalty(self, asked: Asked, result: Any) -> None:
-        """Record it: an opaque event that reads whatever its gradients will be led to."""
+        """Record it: an event that reads whatever its gradients will be led to."""
         outs = [tensor for tensor in tensors(result) if self.values.known(tensor) is None]
         inputs: dict[Edge, int] = {}
         for node in {tensor.grad_fn for tensor in outs if tensor.grad_fn is not None}:
             inputs |= self.gradients.reached(node, self.values.use)
-        args = [self.values.encoded(asked.losses), self.values.encoded(asked.inputs)]
-        read = [*map(self.values.use, (*asked.losses, *asked.inputs)), *inputs.values()]
+        args = [self.values.encoded(item) for item in (asked.losses, asked.inputs, asked.seeds)]
+        seeds = [seed for seed in asked.seeds if isinstance(seed, torch.Tensor)]
+        read = [*map(self.values.use, (*asked.losses, *asked.inputs, *seeds)), *inputs.values()]
         made = [self.values.new(tensor) for tensor in outs]
-        event = self.journal.event("torch.autograd.grad", args, made, read)
+        event = self.journal.event("torch.autograd.grad", args, made, read, reads=list(inputs.values()))
         own = {(tensor.grad_fn, tensor.output_nr): value for tensor, value in zip(outs, made, strict=True)}
         since = max((loss.grad_fn._sequence_nr() for loss in asked.losses if loss.grad_fn is not None), default=-1)
         self.gradients.border(event.id, Border(own, inputs, since=since))

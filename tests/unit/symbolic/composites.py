@@ -59,6 +59,16 @@ def cell(op, lead, features=3, hidden=2, biased=True, **attributes):
     return Use(op, (*shapes, *([(blocks * hidden,)] * 2 if biased else [])), attributes)
 
 
+def many_heads(lead, heads, biased=False, masks=(), end=6, kv_heads=None, **attributes):
+    """A multi_head_attention of 3 queries and 5 keys; `biased` None: 0 stands in the place of each bias."""
+    narrow = 4 // heads * (kv_heads or heads)
+    weights = ((4, 4), (narrow, 7), (narrow, 3), (end, 4))
+    biases = [(rows,) if biased else () for rows, _ in weights] if biased or masks else []
+    sources = (*lead, 3, 4), (*lead, 5, 7), (*lead, 5, 3)
+    given = {"heads": heads, **({"kv_heads": kv_heads} if kv_heads else {}), **attributes}
+    return Use("multi_head_attention", (*sources, *weights, *biases, *masks), given)
+
+
 def projected(lead, features=2, hidden=3, units=4, biased=True):
     """An lstm_cell whose h is a projection; without biases, 0 stands in their place."""
     weights = [(4 * units, features), (4 * units, hidden), *[(4 * units,) if biased else ()] * 2, (hidden, units)]
@@ -132,6 +142,27 @@ def uses():
     yield Use("cdist", ((3, 4), (2, 5, 4)))
     for lead in ((3,), (), (2, 3)):
         yield Use("bilinear", ((*lead, 4), (*lead, 2), (5, 4, 2), (5,)))
+    for p in (1, 3, float("inf")):
+        yield Use("normalize", ((3, 4),), {"axis": 1, "p": p})
+    for op in ("bilinear_glu", "reglu", "geglu", "swiglu"):
+        for shape, axis in (((3, 4), -1), ((2, 6, 3), 1)):
+            yield Use(op, (shape,), {"axis": axis})
+    for count, shape in ((1, (2, 3, 4)), (2, (2, 3, 4, 2)), (3, (3, 2, 4, 5))):
+        mask = shape[:-count]
+        yield Use(f"dropout{count}d", (shape, mask), {"p": 0.25})
+    yield Use("feature_alpha_dropout", ((2, 3, 4), (2, 3)), {"p": 0.25})
+    for v, g, axis in (((3, 4), (3, 1), 0), ((3, 4, 2), (1, 4, 1), -2), ((3, 4), (), None)):
+        yield Use("weight_norm", (v, g), {"axis": axis})
+    for shape, size in (((2, 5, 3), 3), ((2, 4, 3, 2), 2)):
+        given = {"size": size, "alpha": 0.5, "beta": 0.7, "k": 1.5}
+        yield Use("local_response_norm", (shape,), given)
+    for count, shape, given in (
+        (1, (2, 7), {"kernel_size": 3, "stride": 2}),
+        (2, (2, 5, 6), {"kernel_size": (2, 3), "p": 3}),
+        (2, (2, 5, 6), {"kernel_size": 2, "ceil_mode": True}),
+        (3, (2, 4, 3, 2), {"kernel_size": (2, 3, 1)}),
+    ):
+        yield Use(f"lp_pool{count}d", (shape,), given)
     yield Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": 1e-2})
     yield Use("instance_norm", ((2, 3, 2, 4),))
     for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):
@@ -153,6 +184,14 @@ def uses():
         yield cell(op, (3,), biased=False)
     yield cell("rnn_cell", (3,), nonlinearity="relu")
     yield cell("rnn_cell", (2, 3))
+    for q, k, *masks in (((3, 4), (5, 4)), ((2, 3, 4), (2, 5, 4), (3, 5)), ((2, 3, 4), (5, 4), (), (2, 1, 5))):
+        for causal in (False, True):
+            yield Use("attention_weights", (q, k, *masks), {"causal": causal})
+    yield Use("attention_weights", ((2, 1, 3, 4), (6, 5, 4)), {"scale": 0.3})
+    yield many_heads((2,), 2)
+    yield many_heads((), 2, True, causal=True)
+    yield many_heads((2,), 2, None, ((2, 1, 1, 5),))
+    yield many_heads((), 4, True, kv_heads=2)
     yield projected((3,))
     yield projected((), biased=False)
 

@@ -77,7 +77,7 @@ def test_full_backward_hooks_are_identities_at_the_border_of_their_module():
         assert torch.allclose(record.array(part), factor * arrived)
 
 
-def test_a_penalty_on_gradients_is_one_opaque_event():
+def test_a_penalty_on_gradients_is_one_event():
     """Of mean(D(x)) + mean(|∂D/∂x|²): a gradient is what the layer adds, by its own rule, and what the event adds."""
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))

@@ -15,10 +15,11 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 
 FAMILIES = (
-    "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "linear", "einsum", "reduce", "extremes",
-    "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "scatter", "overwrite", "scan",
-    "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
-    "conv_transpose", "pool", "adaptive", "images", "norm", "similarity", "distances", "attention", "recurrent",
+    "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "gates", "dropped", "linear", "einsum",
+    "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "bags",
+    "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes",
+    "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances",
+    "attention", "multi_head", "recurrent", "matrices",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

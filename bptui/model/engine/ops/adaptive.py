@@ -1,9 +1,10 @@
-"""Means over as many windows as are wanted, whatever the size of x: adaptive_avg_pool1d to 3d."""
+"""As many windows as are wanted, whatever the size of x: adaptive_avg_pool1d to 3d, adaptive_max_pool1d to 3d."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,24 +24,45 @@ def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     return x[:-count] + tuple(n if m is None else m for n, m in zip(x[-count:], wanted, strict=True))
 
 
-def _definition(signature: Signature) -> str:
-    """Window h of M reads from ⌊h·H/M⌋ to ⌈(h + 1)·H/M⌉."""
+class _Axis(NamedTuple):
+    """One axis of space in a definition: what is read along it, and which window of m that is. Window h of M reads from
+    ⌊h·H/M⌋ to ⌈(h + 1)·H/M⌉."""
+
+    read: str
+    size: str
+    first: str = ""
+    last: str = ""
+
+
+def _axes(signature: Signature) -> tuple[list[str], str, list[_Axis]]:
+    """The output's indices, the element of x that is read, and its axes that are reduced."""
     wanted, rank = signature["output_size"], signature.ranks[0]
     count = len(wanted)
     places, taps = SPATIAL[count], TAPS[:count]
     lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
-    read, ranges, counts = [], "", []
+    read = [place if m is None else tap for place, tap, m in zip(places, taps, wanted, strict=True)]
+    found = []
     for axis, (place, tap, m) in enumerate(zip(places, taps, wanted, strict=True), rank - count):
-        if m is None or m == 1:
-            read.append(place if m is None else tap)
-            ranges += "" if m is None else f" for {tap} in x.shape[{axis}]"
-            counts += [] if m is None else [f"x.shape[{axis}]"]
-            continue
-        first, last = f"{place}*x.shape[{axis}]//{m}", f"(({place} + 1)*x.shape[{axis}] + {m - 1})//{m}"
-        read.append(tap)
-        ranges += f" for {tap} in range({first}, {last})"
-        counts.append(f"({last} - {first})")
-    return f"{at('y', [*lead, *places])} = sum({at('x', [*lead, *read])}{ranges})/({'*'.join(counts)})"
+        size = f"x.shape[{axis}]"
+        if m == 1:
+            found.append(_Axis(tap, size))
+        elif m is not None:
+            found.append(_Axis(tap, size, f"{place}*{size}//{m}", f"(({place} + 1)*{size} + {m - 1})//{m}"))
+    return [*lead, *places], at("x", [*lead, *read]), found
+
+
+def _definition(signature: Signature) -> str:
+    out, element, axes = _axes(signature)
+    ranges = [f" for {a.read} in " + (f"range({a.first}, {a.last})" if a.last else a.size) for a in axes]
+    counts = [f"({a.last} - {a.first})" if a.last else a.size for a in axes]
+    return f"{at('y', out)} = sum({element}{''.join(ranges)})/({'*'.join(counts)})"
+
+
+def _max_definition(signature: Signature) -> str:
+    out, element, axes = _axes(signature)
+    ranges = "".join(f" for {a.read} in {a.size}" for a in axes)
+    inside = " and ".join(f"{a.read} >= {a.first} and {a.read} < {a.last}" for a in axes if a.last)
+    return f"{at('y', out)} = max({element}{ranges}{f' if {inside}' if inside else ''})"
 
 
 Windows = tuple[Array, Array]
@@ -98,6 +120,41 @@ def _vjp(emit: Emit, ctx: Backward) -> None:
     _sums(emit, shares, ctx.d, [_read_by(n, m) for n, m in ctx.saved])
 
 
+# ------------------------------------------------------------------------------------------------------- the largest
+def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
+    """Saves where in the axes of space each largest element lies."""
+    x, count = inputs[0], len(attributes["output_size"])
+    places = emit.temp(out.shape, np.intp)
+    windows = [_reads(n, m) for n, m in zip(x.shape[-count:], out.shape[-count:], strict=True)]
+    emit(_take_largest, x, windows, places, out)
+    return places
+
+
+def _take_largest(x: Array, windows: Sequence[Windows], places: Array, out: Array) -> None:
+    """The first largest (or nan) of each window."""
+    lead, space = x.shape[: -len(windows)], x.shape[-len(windows) :]
+    rows = np.arange(prod(lead))
+    number = np.arange(prod(space)).reshape(space)
+    for place in np.ndindex(*out.shape[-len(windows) :]):
+        reads = tuple(slice(first[i], last[i]) for i, (first, last) in zip(place, windows, strict=True))
+        index: Any = (Ellipsis, *reads)
+        window = x[index].reshape(len(rows), -1)
+        best = window.argmax(1)
+        out[(..., *place)] = window[rows, best].reshape(lead)
+        places[(..., *place)] = number[reads].reshape(-1)[best].reshape(lead)
+
+
+def _max_vjp(emit: Emit, ctx: Backward) -> None:
+    emit(_give_largest, ctx.upstream, ctx.saved, len(ctx.attributes["output_size"]), ctx.d)
+
+
+def _give_largest(upstream: Array, places: Array, count: int, d: Array) -> None:
+    rows = prod(d.shape[:-count])
+    found = np.zeros((rows, prod(d.shape[-count:])), d.dtype)
+    np.add.at(found, (np.arange(rows)[:, None], places.reshape(rows, -1)), upstream.reshape(rows, -1))
+    d[...] = found.reshape(d.shape)
+
+
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:
     """A check for one whole number for all axes, or one or None (the axis' own size) for each."""
 
@@ -111,17 +168,20 @@ def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:
     return check
 
 
-OPS = tuple(
-    Op(
-        f"adaptive_avg_pool{count}d",
-        ("x",),
-        _definition,
-        _shape,
-        _forward,
-        _vjp,
-        f"Means over as many windows as output_size says, whatever the size of x ({POOLED[count]}).",
-        {"output_size": Attribute(None, _output_size(count), required=True)},
-        convention="windows share elements where the sizes do not divide; None keeps an axis",
-    )
-    for count in (1, 2, 3)
-)
+def _rows(count: int) -> tuple[Op, ...]:
+    size = {"output_size": Attribute(None, _output_size(count), required=True)}
+    shared = "windows share elements where the sizes do not divide; None keeps an axis"
+    told = f"as many windows as output_size says, whatever the size of x ({POOLED[count]})."
+    return (
+        Op(
+            f"adaptive_avg_pool{count}d", ("x",), _definition, _shape, _forward, _vjp, f"Means over {told}", size,
+            convention=shared,
+        ),
+        Op(
+            f"adaptive_max_pool{count}d", ("x",), _max_definition, _shape, _max, _max_vjp, f"The largest of {told}",
+            size, analytic=False, convention=f"among equals the first gets all of the gradient; {shared}",
+        ),
+    )  # fmt: skip
+
+
+OPS = tuple(row for count in (1, 2, 3) for row in _rows(count))

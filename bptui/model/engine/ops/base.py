@@ -106,8 +106,8 @@ class Op(Inputs):
     indices     names of the inputs that hold whole numbers (labels, positions); they have no gradient
     fixed       names of other inputs without a gradient (a mask, a condition)
     analytic    a complex step is a valid check (no abs, max, comparison of values)
-    straight_through  its value moves in steps and its gradient passes as if it did not (a rounding): no difference of
-                values is its derivative, so the check has the derived rule alone
+    straight_through  its gradient passes otherwise than its value moves (a rounding, a row that is read and not
+                trained): no difference of values is its derivative, so the check has the derived rule alone
     convention  what it does where there is a choice (relu'(0) = 0; ties; mean or sum), said on the screen
     symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}`
                 for an attribute; default "name({0}, {1})"

@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import choice, literal, positive, real, same
+from bptui.model.engine.ops.common import choice, literal, optional, positive, real, same
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
@@ -43,14 +43,32 @@ def _times(x: Any, factor: float) -> Any:
     return x if factor == 1 else x * factor
 
 
+def _straight(signature: Signature, x: str, line: str, else_: str) -> str:
+    """A line above the threshold of a softplus, where it has one."""
+    limit = signature["threshold"]
+    return else_ if limit is None else f"{line} if {x} > {literal(limit)} else {else_}"
+
+
 def _softplus_definition(signature: Signature) -> str:
     beta = literal(signature["beta"])
-    return "y = log(1 + exp(x))" if beta == "1" else f"y = log(1 + exp({beta}*x))/{beta}"
+    x, over = ("x", "") if beta == "1" else (f"{beta}*x", f"/{beta}")
+    return f"y = {_straight(signature, x, 'x', f'log(1 + exp({x})){over}')}"
 
 
 def _softplus_hint(signature: Signature) -> str:
     beta = literal(signature["beta"])
-    return "1/(1 + exp(-x))" if beta == "1" else f"1/(1 + exp(-{beta}*x))"
+    x = "x" if beta == "1" else f"{beta}*x"
+    return _straight(signature, x, "1", f"1/(1 + exp(-{x}))")
+
+
+def _softplus(x: Any, beta: float, threshold: float | None) -> Any:
+    y = _times(softplus(_times(x, beta)), 1 / beta)
+    return y if threshold is None else np.where(_times(x, beta) > threshold, x, y)
+
+
+def _softplus_vjp(g: Any, y: Any, x: Any, beta: float, threshold: float | None) -> Any:
+    slope = g / (np.exp(-_times(x, beta)) + 1)
+    return slope if threshold is None else np.where(_times(x, beta) > threshold, g, slope)
 
 
 def _leaky(x: Any, negative_slope: float) -> Any:
@@ -71,7 +89,7 @@ def _hardtanh(x: Any, min_val: float = 0.0, max_val: float = 6.0) -> Any:
 
 
 def _hardtanh_vjp(g: Any, y: Any, x: Any, min_val: float = 0.0, max_val: float = 6.0) -> Any:
-    return np.where(np.logical_and(x > min_val, x < max_val), g, 0)
+    return np.where(np.logical_or(x <= min_val, x >= max_val), 0, g)  # nan is neither
 
 
 # --------------------------------------------------------------------------------------------------------- gelu
@@ -108,9 +126,15 @@ def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
     t = _gelu_part(x, approximate)
     if approximate == "none":  # Φ + x·φ
         return (np.exp(x * x * -0.5) * x * (1 / np.sqrt(2 * np.pi)) + t) * g
-    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf
+    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf, but for inf itself
+    near = np.where(np.isinf(x), np.nan, near)
     bend = (near * near * (1.5 * _CUBIC * _C) + 0.5 * _C) * near * (1 - t * t)  # x·(1 - t²)·u'/2
     return (bend + (t + 1) * 0.5) * g
+
+
+def _softsign_vjp(g: Any, y: Any, x: Any) -> Any:
+    below = np.absolute(x) + 1
+    return np.where(np.isnan(y), y, g / below / below)
 
 
 # ------------------------------------------------------------------------------------------------------ dropout
@@ -198,12 +222,12 @@ OPS = (
     unary(
         "softplus",
         _softplus_definition,
-        lambda x, beta: _times(softplus(_times(x, beta)), 1 / beta),
-        lambda g, y, x, beta: g / (np.exp(-_times(x, beta)) + 1),
-        "A smooth relu, the closer to it the larger beta is.",
-        attributes={"beta": Attribute(1.0, positive)},
+        _softplus,
+        _softplus_vjp,
+        "A smooth relu, the closer to it the larger beta is; where beta·x is above a threshold, x itself.",
+        attributes={"beta": Attribute(1.0, positive), "threshold": Attribute(None, optional(real()))},
         hint=_softplus_hint,
-        convention="no straight line far out: PyTorch's, above 20, is off by 2e-9",
+        convention="no straight line far out unless there is a threshold: PyTorch's, above 20, is off by 2e-9",
     ),
     unary(
         "log_sigmoid",
@@ -225,10 +249,11 @@ OPS = (
         "softsign",
         "y = x/(1 + abs(x))",
         lambda x: x / (np.absolute(x) + 1),
-        lambda g, y, x: g / (np.absolute(x) + 1) / (np.absolute(x) + 1),
+        _softsign_vjp,
         "x over 1 + its absolute value, between -1 and 1.",
         hint="1/(1 + abs(x))**2",
         analytic=False,
+        convention="of ∞ it is ∞/∞: no number, and so is the derivative",
     ),
     unary(
         "hardtanh",

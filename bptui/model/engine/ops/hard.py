@@ -48,7 +48,8 @@ def _prelu_definition(signature: Signature) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------------ glu
-def _glu_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+def halves_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    """One half of x along the axis."""
     (x,) = shapes
     axis = one_axis(attributes["axis"], x)
     if x[axis] % 2:
@@ -56,12 +57,18 @@ def _glu_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     return (*x[:axis], x[axis] // 2, *x[axis + 1 :])
 
 
-def _glu_definition(signature: Signature) -> str:
+def halves_text(signature: Signature) -> tuple[list[str], str, str]:
+    """The output's indices, and the elements of the two halves there."""
     out = letters(signature.out_rank)
     axis = one_axis(signature["axis"], signature.out_rank)
     starts = ("0", out[axis].upper())  # `x[i,j]` would say that j runs over the whole axis: it is `0 + j`
     first, second = ([f"{start} + {i}" if n == axis else i for n, i in enumerate(out)] for start in starts)
-    return f"{at('y', out)} = {at('x', first)}/(1 + exp(-{at('x', second)}))"
+    return out, at("x", first), at("x", second)
+
+
+def _glu_definition(signature: Signature) -> str:
+    out, first, second = halves_text(signature)
+    return f"{at('y', out)} = {first}/(1 + exp(-{second}))"
 
 
 def _halves(x: Any, axis: int) -> tuple[Any, Any]:
@@ -114,9 +121,9 @@ OPS = (
     ),
     unary(
         "hardshrink",
-        "y = x if abs(x) > lambd else 0",
+        "y = 0 if abs(x) <= lambd else x",
         lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
-        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
+        lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x, and 0 where it is at most lambd away from 0.",
         attributes=_LAMBD,
         analytic=False,
@@ -124,13 +131,23 @@ OPS = (
     ),
     unary(
         "softshrink",
-        "y = x - lambd if x > lambd else (x + lambd if x < -lambd else 0)",
+        "y = x - lambd if x > lambd else (0 if x >= -lambd else x + lambd)",
         lambda x, lambd: x - np.minimum(np.maximum(x, -lambd), lambd),
-        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
+        lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x moved towards 0 by lambd, and 0 where it is nearer.",
         attributes=_LAMBD,
         analytic=False,
         convention="the derivative at the bounds themselves is 0",
+    ),
+    unary(
+        "rrelu",
+        "y = x if x > 0 else (lower + upper)/2*x",
+        lambda x, lower, upper: np.where(x > 0, x, x * ((lower + upper) / 2)),
+        lambda g, y, x, lower, upper: np.where(x > 0, g, g * ((lower + upper) / 2)),
+        "A leaky relu with the middle of two slopes: PyTorch's rrelu when it does not train.",
+        attributes={"lower": Attribute(1 / 8, real(), static=False), "upper": Attribute(1 / 3, real(), static=False)},
+        analytic=False,
+        convention="the derivative at 0 is the middle slope",
     ),
     unary(
         "tanhshrink",
@@ -166,7 +183,7 @@ OPS = (
         "glu",
         ("x",),
         _glu_definition,
-        _glu_shape,
+        halves_shape,
         *_GLU.pair,
         "The first half of x along an axis times the sigmoid of the second half.",
         {"axis": Attribute(-1, integer())},

@@ -85,11 +85,14 @@ def _resized_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
         raise ValueError(f"x has shape {x} and {count} axes of places, and size {size} names {len(size)}")
     if not all(x[2:]):
         raise ValueError(f"x has shape {x}: there is nothing to read")
+    if attributes.get("mode") == "cubic" and count > 2:
+        raise ValueError(f"x has shape {x}: cubic curves are over one or two axes of places")
     return (*x[:2], *size)
 
 
 def _resized_definition(signature: Signature) -> str:
-    """nearest: the element that lies there. linear: all of them, each with the height of a hat over it."""
+    """nearest: the element there. linear: all of them, each with the height of a hat over it; cubic: with that
+    of Keys' kernel, where the first and the last stand for those beyond the border, too."""
     out = letters(signature.out_rank)
     lead, places = out[:2], out[2:]
     old = [f"x.shape[{axis}]" for axis in range(2, signature.out_rank)]
@@ -103,12 +106,38 @@ def _resized_definition(signature: Signature) -> str:
         if signature["align_corners"]:
             where = f"({i}*({n} - 1)/({new} - 1) if {new} > 1 else 0)"
         else:
-            where = f"max(0, ({i} + 1/2)*{n}/{new} - 1/2)"
-        away = f"abs({name}[{i}] - {tap})"
-        helpers.append(f"{name}[{i}] = min({where}, {n} - 1)")
-        helpers.append(f"{name}s[{i},{tap}] = 1 - {away} if {away} < 1 else 0")
+            where = f"({i} + 1/2)*{n}/{new} - 1/2"
+        if signature["mode"] == "cubic":
+            beside = f"{tap}2"
+            here = f"({beside} == {tap} or {tap} == 0 and {beside} < 0 or {tap} == {n} - 1 and {beside} > {tap})"
+            kernel = _kernel(f"abs({name}[{i}] - {beside})")
+            helpers.append(f"{name}[{i}] = {where}")
+            helpers.append(f"{name}s[{i},{tap}] = sum({kernel} for {beside} in range(0 - 2, {n} + 2) if {here})")
+        else:
+            where = where if signature["align_corners"] else f"max(0, {where})"
+            away = f"abs({name}[{i}] - {tap})"
+            helpers.append(f"{name}[{i}] = min({where}, {n} - 1)")
+            helpers.append(f"{name}s[{i},{tap}] = 1 - {away} if {away} < 1 else 0")
         weights.append(f"{name}s[{i},{tap}]")
     return f"{'; '.join(helpers)}; {at('y', out)} = {total('*'.join([at('x', [*lead, *taps]), *weights]), taps)}"
+
+
+_KEYS = -0.75
+"""The slope at 1 of the kernel (Keys 1981, Cubic Convolution Interpolation for Digital Image Processing): PyTorch's."""
+
+
+def _kernel(t: str) -> str:
+    """Its height at a distance, in a definition."""
+    near = f"(({_KEYS + 2}*{t} - {_KEYS + 3})*{t})*{t} + 1"
+    far = f"(({_KEYS}*{t} + {-5 * _KEYS})*{t} - {-8 * _KEYS})*{t} + {-4 * _KEYS}"
+    return f"({near} if {t} <= 1 else ({far} if {t} < 2 else 0))"
+
+
+def _height(t: Array) -> Array:
+    """Its height at distances."""
+    near = ((_KEYS + 2) * t - (_KEYS + 3)) * t * t + 1
+    far = ((_KEYS * t - 5 * _KEYS) * t + 8 * _KEYS) * t - 4 * _KEYS
+    return np.where(t <= 1, near, np.where(t < 2, far, 0))
 
 
 class _Weights(NamedTuple):
@@ -129,8 +158,13 @@ class _Weights(NamedTuple):
         if self.align_corners:
             where = places * ((self.old - 1) / (self.new - 1) if self.new > 1 else 0.0)
         else:
-            where = np.maximum((places + 0.5) * (self.old / self.new) - 0.5, 0)
-        where = np.minimum(where, self.old - 1)
+            where = (places + 0.5) * (self.old / self.new) - 0.5
+        if self.mode == "cubic":
+            beside = np.floor(where)[:, None] + np.arange(-1, 3)
+            inside = np.clip(beside, 0, self.old - 1).astype(np.intp)
+            np.add.at(found, (inside, places[:, None]), _height(np.abs(where[:, None] - beside)))
+            return found
+        where = np.minimum(np.maximum(where, 0), self.old - 1)
         low = np.floor(where).astype(np.intp)
         np.add.at(found, (low, places), 1 - (where - low))
         np.add.at(found, (np.minimum(low + 1, self.old - 1), places), where - low)
@@ -196,13 +230,14 @@ OPS = (
         _resized_definition,
         _resized_shape,
         *_RESIZED.pair,
-        "x (samples, channels, then one to three axes) at another size of its places: the nearest element, or straight "
-        "lines between them (bilinear, trilinear).",
+        "x (samples, channels, then one to three axes) at another size of its places: the nearest element, straight "
+        "lines between them (bilinear, trilinear), or cubic curves (bicubic, over at most two axes).",
         {
             "size": Attribute(None, lambda value: wholes(value, 1), static=False, required=True),
-            "mode": Attribute("nearest", choice("nearest", "linear")),
+            "mode": Attribute("nearest", choice("nearest", "linear", "cubic")),
             "align_corners": Attribute(False, flag),
         },
-        convention="linear, by the centres of elements; align_corners: first lies upon first and last upon last",
+        convention="linear and cubic by the centres of elements; align_corners: first lies upon first and last upon "
+        "last; the cubic kernel's slope is -0.75",
     ),
 )

@@ -56,28 +56,14 @@ def _embedding_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 def _embedding_definition(signature: Signature) -> str:
     *where, last = letters(signature.ranks[1] + 1, avoid="i")
-    padding = signature["padding_idx"]
-    nothing = "" if padding is None else f" if {at('i', where)} != {padding} else 0"
-    return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]{nothing}"
+    row, padding = f"table[{at('i', where)},{last}]", signature["padding_idx"]
+    still = "" if padding is None else f" if {at('i', where)} != {padding} else detach({row})"
+    return f"{at('y', [*where, last])} = {row}{still}"
 
 
-def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array | None:
-    """Saves where a position is no padding."""
-    _take(emit, inputs, out, attributes)
-    if attributes["padding_idx"] is None:
-        return None
-    kept = emit.temp(inputs[1].shape, np.bool_)
-    emit(np.not_equal, inputs[1], np.array(attributes["padding_idx"]), kept)
-    emit(np.multiply, out, kept[..., None], out)
-    return kept
-
-
-def _embedding_vjp(emit: Emit, ctx: Backward) -> None:
-    if ctx.saved is not None:
-        rest = emit.temp(ctx.out.shape)
-        emit(np.multiply, ctx.upstream, ctx.saved[..., None], rest)
-        ctx = ctx._replace(upstream=rest)
+def _padded_vjp(emit: Emit, ctx: Backward) -> None:
     _take_vjp(emit, ctx)
+    emit(np.copyto, ctx.d[ctx.attributes["padding_idx"]], emit.const(0.0))
 
 
 OPS = (
@@ -99,12 +85,27 @@ OPS = (
         ("table", "i"),
         _embedding_definition,
         _embedding_shape,
-        _embedding,
-        _embedding_vjp,
-        "The rows of a table at the positions i; zeros at padding_idx, whose row has no gradient.",
+        _take,
+        _take_vjp,
+        "The rows of a table at the positions i.",
         {"padding_idx": Attribute(None, optional(integer(0)))},
         indices=("i",),
         convention="positions count from 0; the gradients of a row that is read twice add up",
+        bounds=lambda shapes, attributes: {"i": (0, shapes[0][0])},
+        dispatch=lambda shapes, attributes: None if attributes["padding_idx"] is None else "padded_embedding",
+    ),
+    Op(
+        "padded_embedding",
+        ("table", "i"),
+        _embedding_definition,
+        _embedding_shape,
+        _take,
+        _padded_vjp,
+        "An embedding whose row padding_idx stands for no position: it is read as it is, and its gradient is 0.",
+        {"padding_idx": Attribute(0, integer(0))},
+        indices=("i",),
+        straight_through=True,
+        convention="the row padding_idx has no gradient, and is 0 only where it was set to 0, as PyTorch's is at first",
         bounds=lambda shapes, attributes: {"i": (0, shapes[0][0])},
     ),
 )

@@ -1,15 +1,26 @@
-"""The Euclidean length over axes, and the logarithm of a sum of exponentials."""
+"""Lengths over axes: the Euclidean one, those of other orders; and the logarithm of a sum of exponentials."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from math import inf, isinf
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import many_axes
-from bptui.model.engine.ops.reduce import BOTH, definition_of, hint_of, kept_shape, reduced_shape, spread
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.common import at, literal, many_axes, real
+from bptui.model.engine.ops.reduce import (
+    BOTH,
+    Letters,
+    definition_of,
+    filled_shape,
+    hint_of,
+    kept_shape,
+    reduced_shape,
+    spread,
+)
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import held, noted
 
@@ -32,6 +43,74 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
     unit = np.where((largest > 0) & np.isfinite(largest), largest, 1)
     again = np.sqrt(np.sum((x / unit) ** 2, axes, keepdims=True)) * unit
     out[...] = again.reshape(out.shape)
+
+
+# ------------------------------------------------------------------------------------------------ other orders
+def order(value: Any) -> float:
+    """A check for the order of a length: a number, inf or -inf (also as text)."""
+    if isinstance(value, str) and value in ("inf", "-inf"):
+        return float(value)
+    return float(value) if isinstance(value, float) and isinf(value) else real()(value)
+
+
+ORDER = Attribute(2.0, order)
+
+
+def length(x: str, p: float, total: Callable[..., str], helper: str) -> str:
+    """The length of order p of the elements `x` in a definition, after the statements that it needs, which may define
+    `helper`. total: (term, function) → that function of the term over all of them."""
+    if p == 2:
+        return f"sqrt({total(f'{x}**2')})"
+    if p == 1:
+        return total(f"abs({x})")
+    if p == 0:
+        return total(f"(1 if {x} != 0 else 0)")
+    if isinf(p):  # the mean of those that are largest: they share the gradient
+        most = total(f"abs({x})", "max" if p > 0 else "min")
+        of, count = (total(f"({one} if abs({x}) == {helper} else 0)") for one in (f"abs({x})", "1"))
+        return f"{helper} = {most}; {of}/{count}"
+    power = f"abs({x})**{literal(p)}"
+    if 0 < p < 1:
+        power = f"({power} if {x} != 0 else 0)"
+    root = f"(1/{literal(p)})" if p > 0 and p == int(p) else literal(1 / p)
+    return f"({total(power)})**{root}"
+
+
+def _p_definition(signature: Signature) -> str:
+    use = Letters(signature)
+    found = length(use.element, signature["p"], use.total, at("m", use.mean))
+    *before, last = found.split("; ")
+    return "; ".join([*before, f"{use.y} = {last}"])
+
+
+def _p_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    return (reduced_shape if 0 <= attributes["p"] < inf else filled_shape)(shapes, attributes)
+
+
+def _p_norm(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
+    size = np.absolute(x)
+    if isinf(p):
+        return (np.max if p > 0 else np.min)(size, axis, keepdims=keepdims)
+    terms = np.where(x != 0, 1, 0) if p == 0 else size if p == 1 else size**p
+    found = np.sum(terms, axis, keepdims=keepdims)
+    return found if p in (0, 1) else found ** (1 / p)
+
+
+def _p_norm_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, p: float) -> Any:
+    """0 at 0, as PyTorch's. Of equally large ones each has its share."""
+    if p == 0:
+        return 0
+    size, whole, upstream = np.absolute(x), spread(y, x, axis), spread(g, x, axis)
+    sign = np.where(x > 0, 1, np.where(x < 0, -1, 0))  # of nan it is 0
+    if p == 1:
+        return sign * upstream
+    if isinf(p):
+        hit = np.logical_or(size == whole, np.isnan(size))
+        count = np.sum(np.where(hit, 1, 0), axis, keepdims=True)
+        return np.where(hit, sign * (upstream / count), 0)
+    if p < 1:
+        return np.where(x != 0, sign * size ** (p - 1), 0) * upstream * whole ** (1 - p)
+    return sign * size ** (p - 1) * np.where(whole != 0, upstream / whole ** (p - 1), 0)
 
 
 def _powers(x: Any, axis: Any) -> tuple[Any, Any, Any]:
@@ -58,11 +137,12 @@ def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 _NORM = Rule(
-    lambda x, axis, keepdims: noted(
+    lambda x, axis, keepdims, p: noted(
         _norm, reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}), x, options=(many_axes(axis, x.shape),)
     ),
-    lambda g, y, x, axis, keepdims: x * spread(np.where(y != 0, g / y, 0), x, axis),  # 0 at 0 is PyTorch's rule
+    lambda g, y, x, axis, keepdims, p: x * spread(np.where(y != 0, g / y, 0), x, axis),  # 0 at 0 is PyTorch's rule
 )
+_P_NORM = Rule(_p_norm, _p_norm_vjp)
 _LOGSUMEXP = Rule(_logsumexp, _logsumexp_vjp)
 
 
@@ -73,10 +153,23 @@ OPS = (
         definition_of(lambda use: f"{use.y} = sqrt({use.sum(use.element + '**2')})"),
         reduced_shape,
         *_NORM.pair,
-        "The Euclidean length over axes, or of all elements.",
-        BOTH,
+        "The length over axes, or of all elements: the Euclidean one, or that of order p (`p_norm`).",
+        {**BOTH, "p": ORDER},
         hint_of(lambda use: f"{use.row}{use.other}/{use.y}"),
         convention="the gradient at length 0 is 0",
+        dispatch=lambda shapes, attributes: None if attributes["p"] == 2 else "p_norm",
+    ),
+    Op(
+        "p_norm",
+        ("x",),
+        _p_definition,
+        _p_shape,
+        *_P_NORM.pair,
+        "The length of order p: the p-th root of the sum of |x|^p; of 0 how many are not 0; of inf the largest |x|, of "
+        "-inf the least.",
+        {**BOTH, "p": Attribute(1.0, order)},
+        analytic=False,
+        convention="the gradient at 0 is 0; equally large ones share that of the largest",
     ),
     Op(
         "logsumexp",

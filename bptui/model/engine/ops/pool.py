@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -66,7 +66,8 @@ def _element(signature: Signature) -> tuple[list[str], str, str, str]:
     places, taps = SPATIAL[count], TAPS[:count]
     lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
     read, ranges, inside, counted = [], "", [], []
-    sizes = zip(places, taps, attributes["kernel_size"], _stride(attributes), attributes["padding"],
+    padding = attributes.get("padding", (0,) * count)
+    sizes = zip(places, taps, attributes["kernel_size"], _stride(attributes), padding,
                 _dilation(attributes), strict=True)  # fmt: skip
     for axis, (place, tap, k, s, p, d) in enumerate(sizes, rank - count):
         where = steps(s, place, d, tap) + (f" - {p}" if p else "")
@@ -87,11 +88,17 @@ def _max_definition(signature: Signature) -> str:
     return f"{at('y', out)} = max({element}{ranges})"
 
 
-def _mean_definition(signature: Signature) -> str:
+def mean_text(signature: Signature, term: Callable[[str], str] = str) -> tuple[list[str], str]:
+    """The output's indices, and the mean over a window of a term of each element."""
     out, element, ranges, padded = _element(signature)
-    counted = padded if signature["count_include_pad"] else ranges
+    counted = padded if dict(signature.attributes).get("count_include_pad", True) else ranges
     count = f"sum(1{counted})" if " if " in counted else str(prod(signature["kernel_size"]))
-    return f"{at('y', out)} = sum({element}{ranges})/{count}"
+    return out, f"sum({term(element)}{ranges})/{count}"
+
+
+def _mean_definition(signature: Signature) -> str:
+    out, mean = mean_text(signature)
+    return f"{at('y', out)} = {mean}"
 
 
 def _room(x: Array, out: Array, attributes: Attributes) -> tuple[Shape, tuple[slice, ...]]:

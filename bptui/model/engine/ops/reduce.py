@@ -76,7 +76,11 @@ class Letters:
 
     def sum(self, term: str) -> str:
         """Of a term over the reduced indices."""
-        return total(term, self.reduced)
+        return self.total(term)
+
+    def total(self, term: str, function: str = "sum") -> str:
+        """A function of a term over the reduced indices."""
+        return total(term, self.reduced, function=function)
 
 
 def definition_of(make: Callable[[Letters], str]) -> Callable[[Signature], str]:

@@ -7,15 +7,17 @@ from typing import Any
 
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, integer, letters, one_axis, real, require_equal
+from bptui.model.engine.ops.common import at, integer, letters, one_axis, real, require_equal, total
+from bptui.model.engine.ops.lengths import ORDER, length
 
 Use = Callable[..., Any]
 
 
 def _length(use: Use, x: Any, attributes: Attributes, name: str, keepdims: bool) -> Any:
-    """The Euclidean length along the axis, at least eps."""
-    length = use("norm", x, name=f"{name}_length", axis=attributes["axis"], keepdims=keepdims)
-    return use("clip", length, name=f"{name}_safe", min=attributes["eps"])
+    """The length along the axis, at least eps."""
+    settings = {"axis": attributes["axis"], "keepdims": keepdims, "p": attributes.get("p", 2.0)}
+    found = use("norm", x, name=f"{name}_length", **settings)
+    return use("clip", found, name=f"{name}_safe", min=attributes["eps"])
 
 
 def _normalize(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -44,9 +46,15 @@ def _row(signature: Signature) -> tuple[list[str], list[str], str]:
 
 def _normalize_definition(signature: Signature) -> str:
     out, inside, bound = _row(signature)
-    length = at("m", [i for i in out if i in inside])
-    square = f"sum({at('x', inside)}**2 for {bound} in {bound.upper()})"
-    return f"{length} = sqrt({square}); {at('y', out)} = {at('x', out)}/({length} if {length} > eps else eps)"
+    kept = [i for i in out if i in inside]
+    size = at("m", kept)
+
+    def along(term: str, function: str = "sum") -> str:
+        return total(term, [bound], function=function)
+
+    *before, last = length(at("x", inside), signature["p"], along, at("m2", kept)).split("; ")
+    whole = f"{at('y', out)} = {at('x', out)}/({size} if {size} > eps else eps)"
+    return "; ".join([*before, f"{size} = {last}", whole])
 
 
 def _cosine_definition(signature: Signature) -> str:
@@ -66,8 +74,8 @@ COMPOSITES = (
         ("x",),
         _normalize,
         _normalize_definition,
-        "x divided by its Euclidean length along an axis.",
-        {"axis": Attribute(1, integer()), "eps": Attribute(1e-12, real(0), static=False)},
+        "x divided by its length along an axis, the Euclidean one or that of order p.",
+        {"axis": Attribute(1, integer()), "eps": Attribute(1e-12, real(0), static=False), "p": ORDER},
         convention="the length counts as eps at least",
     ),
     Composite(

@@ -15,7 +15,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "target": ("labels",), "labels": ("target",), "other": ("b",), "condition": ("c",), "index": ("i",),
     "dim1": ("axis1",), "dim2": ("axis2",), "input1": ("a",), "input2": ("b",), "x1": ("a",), "x2": ("b",),
     "source": ("src",), "indices": ("i",), "query": ("q",), "key": ("k",), "value": ("v",), "attn_mask": ("mask",),
-    "is_causal": ("causal",), "dropout_p": ("dropout", "p"), "num_groups": ("groups",),
+    "is_causal": ("causal",), "dropout_p": ("dropout", "p"), "num_groups": ("groups",), "num_heads": ("heads",),
     "feature_group_count": ("groups",), "ceil": ("ceil_mode",), "a_min": ("min",), "a_max": ("max",),
     "size": ("shape",),
     "upscale_factor": ("factor",), "downscale_factor": ("factor",), "newshape": ("shape",),

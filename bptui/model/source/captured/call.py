@@ -149,6 +149,17 @@ class Call:
         stats = self.shop.record.step.values[x.id].stats if isinstance(x, Ref) else None
         return stats is not None and stats.nan > 0
 
+    def added(self, x: Ref) -> Read | None:
+        """Reads what this event was seen to add to the gradient of a value; None where none arrived there. Lacks where
+        that of other events came with it."""
+        step = self.shop.record.step
+        own = [part for b in step.backwards for part in b.parts.get((self.event.id, x.id), ())]
+        all_of_it = [b.grads[x.id] for b in step.backwards if x.id in b.grads]
+        if not own and all_of_it and sum(x.id in event.inputs for event in step.events) > 1:
+            self.lacks(f"{self.name} of NaN: what it adds to the gradient was not recorded by itself")
+        seen = own or all_of_it
+        return (lambda: np.asarray(sum(self.array(part) for part in seen))) if seen else None
+
     # ------------------------------------------------------------------------------------------------------- building
     def node(self, x: Ref | Node | float) -> Node:
         """The node that holds x, as this call reads it."""

@@ -82,6 +82,7 @@ class Event:
              · `custom`: the class of a custom function, `inside`: values that its own forward made
              · `results`: all values that it returned, in order, where some of them are its inputs or come twice
              · `hook`: the user's own hooks that changed the gradient on its way through it
+             · `reads`: of a derivative that is derived again, the values to which its own backward pass leads
              · `traced`, `again`: said in docs/captured-file.md
     """
 

@@ -18,6 +18,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.known import DERIVATIVE
 from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
 from bptui.model.source.captured.updates import known_kind, rule_of
@@ -217,7 +218,10 @@ class CapturedRecording(Recording):
         return found
 
     def added(self, event: Event, source: int) -> Array | None:
-        """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
+        """What an event was seen to add to the gradient of a node; None where that was not recorded by itself: where a
+        derivative is derived again, both run through the same nodes of autograd, and what is seen there is of both."""
+        if event.name == DERIVATIVE and not set(self.captured.nodes_of[event.id]) & self.captured.unknown.keys():
+            return None
         backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
         parts = (part for value in values for b in backwards for part in b.parts.get((event.id, value), ()))
         return _sum([self.record.array(part) for part in parts])

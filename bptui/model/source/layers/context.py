@@ -102,11 +102,12 @@ class LayerContext:
         *,
         fan: tuple[int, int] | None = None,
         turns: bool = False,
+        blank: int | None = None,
     ) -> Node:
         """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says.
 
         Where others of the layer are given, nothing is drawn that was not asked for: a bias is 0, a weight is a
-        UserError. `turns`: it is (in, out), and may be given as (out, in)."""
+        UserError. `turns`: it is (in, out), and may be given as (out, in). `blank`: the row that is 0 when drawn."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
         given = self.settings.get(part)
@@ -125,6 +126,8 @@ class LayerContext:
                     raise UserError(where, f"is not given, although {self.given[0]} is", right)
                 default = "zeros"
             value = self.initial(init, shape, default, fan or fans(shape))
+            if blank is not None:
+                value = np.where(np.arange(len(value))[:, None] == blank, 0.0, value)
         return self.trained(part, value, symbol)
 
     def trained(self, part: str, value: Array, symbol: str) -> Node:

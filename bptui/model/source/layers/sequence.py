@@ -25,8 +25,10 @@ MAX_DEPTH = 8
 def embedding(context: LayerContext, x: Node) -> tuple[Node, str]:
     """A row of a table for each whole number."""
     size, units = context.settings["size"], context.settings["units"]
-    table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units))
     padding = context.settings["padding_idx"]
+    if padding is not None and padding >= size:
+        raise context.fail("padding_idx", f"found {padding}", f"expected 0 to {size - 1}")
+    table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units), blank=padding)
     return context.use("embedding", table, x, part="a", padding_idx=padding), f"embedding {size} x {units}"
 
 
@@ -140,7 +142,9 @@ KINDS: Mapping[str, Kind] = {
         {
             "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
             "units": Key(integer(1), None, "units = 8, for example", required=True),
-            "padding_idx": Key(optional(integer(0)), None, "the whole number that stands for nothing: it reads zeros"),
+            "padding_idx": Key(
+                optional(integer(0)), None, "the whole number that stands for nothing: its row begins with 0, and stays"
+            ),
             "weight": Key(any_value, None, "given numbers instead of drawn ones"),
             "init": INIT,
             "train": TRAIN,

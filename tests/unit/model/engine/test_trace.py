@@ -261,3 +261,12 @@ def test_scratch_of_a_page_starts_at_a_cache_line():
         assert array.shape == shape
         assert not array.any()
         assert array.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("function", [np.isnan, np.isinf, np.isfinite])
+@pytest.mark.parametrize("size", [3, 8, 23, 600])
+def test_what_is_not_finite_is_found_at_its_place(function, size):
+    """NumPy 2.4.6 loses it where the output has gaps."""
+    x = np.resize([0.0, 1, np.nan, -2, np.inf, -np.inf, 3], size)
+    found, _ = computed(lambda x: np.where(function(x), 7, x), [x])
+    np.testing.assert_array_equal(found, np.where(function(x), 7, x))

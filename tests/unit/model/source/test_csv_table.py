@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.spans import plain
+from bptui.model.debugger import prediction_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source.csv_table import Wanted, read_csv
@@ -181,3 +183,90 @@ def test_a_weight_that_fits_the_other_way_is_told_how_to_be_taken(tmp_path):
         network(tmp_path, [[1, 2, 3], [4, 5, 6]], 3, "out_in")
     with pytest.raises(UserError, match=r"found shape \(1, 2\)"):
         network(tmp_path, [[1, 2]], 3, "out_in")
+
+
+# ------------------------------------------------------------------------------------- signs, comments, decimals
+ROWS = [[1.0, 2.5], [-3.0, 4.0], [0.5, 6.0]]
+
+
+@given(st.sampled_from([",", ";", "\t", "|", " "]), st.booleans(), st.integers(0, 2), st.booleans())
+def test_what_is_between_columns_is_seen(sign, header, comments, words):
+    """Whatever separates the columns, with a header or none, comments above, classes as words or numbers."""
+    target = ["no", "yes", "no"] if words else ["0", "1", "0"]
+    rows = [sign.join([*map(str, row), name]) for row, name in zip(ROWS, target, strict=True)]
+    text = "\n".join(["# made, by; hand"] * comments + [sign.join(["a", "b", "c"])] * header + rows)
+    inputs, targets, *_ = read(text)
+    assert inputs.tolist() == ROWS
+    assert targets.ravel().tolist() == [0, 1, 0]
+
+
+def test_many_spaces_are_one_and_quotes_keep_theirs():
+    found = read('  18.0   8  "a car"\n 17     6  "another"\n')
+    assert found.inputs.tolist() == [[18, 8], [17, 6]]
+    assert found.classes == ("a car", "another")
+
+
+def test_a_line_that_is_wrong_has_its_number_in_the_file():
+    with pytest.raises(UserError, match=r"d.csv line 6"):
+        read("# one\n\n# two\na,b,c\n1,2,x\n3,red,y\n")
+
+
+def test_comments_are_said_and_a_column_may_be_called_hash():
+    found = read("a,b\n1,0\n# between\n2,1\n", Wanted())
+    assert found.inputs.tolist() == [[1], [2]]
+    assert "a line begins with #: left out as comment" in found.notes
+    assert read("#,a,b\n0,5,1\n1,6,0\n", Wanted()).inputs.tolist() == [[0, 5], [1, 6]]
+
+
+def test_a_decimal_comma_is_a_setting_and_is_told():
+    text = "a;b;c\n1,5;2;x\n-3,25e1;4;y\n"
+    with pytest.raises(UserError, match=r"line 2: '1,5' is not a number \(decimal = \",\" reads it\)"):
+        read(text)
+    assert read(text, Wanted(labels=True, decimal=",")).inputs.tolist() == [[1.5, 2], [-32.5, 4]]
+
+
+def test_a_sign_can_be_said():
+    assert read("1~2~0\n3~4~1\n", Wanted(labels=True, separator="~")).inputs.tolist() == [[1, 2], [3, 4]]
+
+
+def file(tmp_path, text, name="d.csv", data="", units=3):
+    (tmp_path / name).write_text(text)
+    path = tmp_path / "n.toml"
+    layers = f'[[layers]]\nkind = "dense"\nunits = {units}\n[loss]\nkind = "cross_entropy"\n'
+    path.write_text(f'[data]\nfile = "{name}"\n{data}\n{layers}')
+    return load(str(path))
+
+
+def test_predictions_have_the_names_of_classes(tmp_path):
+    session = Session(file(tmp_path, IRIS, data='target_columns = ["species"]'))
+    registry.run(session, "goto end")
+    rows = [plain(row) for row in prediction_lines.report(session, False)]
+    assert all(
+        name in row for name, row in zip(["setosa", "setosa", "versicolor", "virginica"], rows[1:], strict=False)
+    )
+    found = prediction_lines.as_json(session, False)
+    assert found["classes"] == ["setosa", "versicolor", "virginica"]
+    assert [row["wanted"] for row in found["samples"]] == [0, 0, 1, 2]
+    registry.run(session, "set layer1.activation = tanh")
+    assert session.network.classes == ("setosa", "versicolor", "virginica")
+
+
+def test_classes_from_1_are_told_what_takes_them(tmp_path):
+    with pytest.raises(UserError, match=r'numbered 1 to 3, and count from 0 \(classes = "sorted"'):
+        file(tmp_path, FIRST, data="target_columns = [0]")
+    made = file(tmp_path, FIRST, data='target_columns = [0]\nclasses = "sorted"')
+    assert made.graph.by_name["y"].value.tolist() == [0, 0, 1, 2]
+    assert made.classes == ("1", "2", "3")
+
+
+@pytest.mark.parametrize("name", ["d.tsv", "d.txt", "d.data", "wine.DATA"])
+def test_tables_have_many_suffixes(tmp_path, name):
+    assert file(tmp_path, FIRST, name, 'target_columns = [0]\nclasses = "sorted"').samples == 4
+
+
+@pytest.mark.parametrize(
+    "setting", ['separator = "ab"', 'separator = ""', 'separator = "1"', "separator = 3", 'decimal = ";"']
+)
+def test_odd_signs_are_told(tmp_path, setting):
+    with pytest.raises(UserError, match=r"expected one sign|decimal"):
+        file(tmp_path, FIRST, data=setting)

@@ -11,7 +11,9 @@ from bptui.model.source.captured.known import (
     arithmetic,
     attention,
     copies,
+    derivatives,
     elementwise,
+    equations,
     functions,
     given,
     images,
@@ -26,12 +28,22 @@ from bptui.model.source.captured.known import (
     writing,
 )
 from bptui.model.source.captured.known.given import is_drawn
-from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, argument, entry, known, knows, said
+from bptui.model.source.captured.known.registry import (
+    DERIVATIVE,
+    HOMES,
+    KNOWN,
+    Entry,
+    argument,
+    entry,
+    known,
+    knows,
+    said,
+)
 
-__all__ = ["HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
+__all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, functions, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention,
-    recurrent, losses, copies, writing, given,
+    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, images,
+    attention, recurrent, losses, copies, writing, given, derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

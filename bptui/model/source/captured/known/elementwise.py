@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log, pi
+from math import log, nan, pi
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.elementwise import SELU_SCALE
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import condition, finite, stepwise, tensor, values
 from bptui.model.source.captured.known.registry import Entry, known
@@ -50,16 +51,37 @@ known("logsigmoid")(_plain("log_sigmoid"))
 known("torch.special.expit")(_plain("sigmoid"))
 
 
-@known("softsign")
-def softsign(u: Call, input: Any) -> Node:
-    finite(u, input)
-    return u.use("softsign", input)
+known("softsign")(_plain("softsign"))
 
 
-@known("selu", "relu6")
+# Of NaN, PyTorch's derivative of these is one of two, by whether the element was computed beside others or by itself.
+def _passing(u: Call, op: str, input: Any, slope: float = 1.0, **settings: Any) -> Node:
+    """Ours is NaN; where something else arrived, it was the upper branch's."""
+    seen = u.counted_nan(input) and u.added(input)
+    if not seen:
+        return u.use(op, input, **settings)
+    upper = condition(u, input.shape, lambda: np.isnan(values(u, input)) & ~np.isnan(seen()))
+    y = u.use(op, u.use("where", upper, 0.0, input), **settings)  # NaN times a gradient of 0 would be NaN
+    return u.use("where", upper, u.use("mul", input, slope) if slope != 1 else input, y)
+
+
+def _keeping(u: Call, op: str, input: Any, **settings: Any) -> Node:
+    """Ours is 1; where nothing arrived, it was 0."""
+    seen, y = u.counted_nan(input) and u.added(input), u.use(op, input, **settings)
+    if not seen:
+        return y
+    nothing = condition(u, input.shape, lambda: np.isnan(values(u, input)) & (seen() == 0))
+    return u.use("where", nothing, u.number(nan), y)
+
+
+@known("selu")
 def selu(u: Call, input: Any, inplace: bool = False) -> Node:
-    finite(u, input)
-    return u.use(u.name, input)
+    return _passing(u, "selu", input, SELU_SCALE)
+
+
+@known("relu6")
+def relu6(u: Call, input: Any, inplace: bool = False) -> Node:
+    return _keeping(u, "relu6", input)
 
 
 @known("hardsigmoid")
@@ -72,15 +94,7 @@ def hardsigmoid(u: Call, input: Any, inplace: bool = False) -> Node:
 
 @known("softplus")
 def softplus(u: Call, input: Any, beta: float = 1, threshold: float = 20) -> Node:
-    """Above the threshold PyTorch gives x itself. At 20 that is log(1 + exp(-20)) = 2e-9 less than softplus, which only
-    float64 can tell."""
-    scaled = input if beta == 1 else u.use("mul", input, beta)
-    y = u.use("softplus", scaled)
-    y = y if beta == 1 else u.use("div", y, beta)
-    if threshold >= 20 and u.results[0].dtype != "float64":
-        return y
-    above = condition(u, input.shape, lambda: values(u, input).astype(np.float64) * beta > threshold)
-    return u.use("where", above, input, y)
+    return u.use("softplus", input, beta=beta, threshold=threshold)
 
 
 @known("leaky_relu")
@@ -95,44 +109,37 @@ def rrelu(
     """Not in training its slope is the middle one."""
     if training:
         u.lacks("rrelu in training: its slopes are drawn")
-    return u.use("leaky_relu", input, negative_slope=(lower + upper) / 2)
+    return u.use("rrelu", input, lower=lower, upper=upper)
 
 
 @known("elu")
 def elu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
-    finite(u, input)
-    return u.use("elu", input, alpha=alpha)
+    return _passing(u, "elu", input, alpha=alpha)
 
 
 @known("celu")
 def celu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
-    finite(u, input)
-    return u.use("celu", input, alpha=alpha)
+    return _passing(u, "celu", input, alpha=alpha)
 
 
 @known("gelu")
 def gelu(u: Call, input: Any, *, approximate: str = "none") -> Node:
-    if approximate == "tanh":
-        finite(u, input)
     return u.use("gelu", input, approximate=approximate)
 
 
 @known("hardtanh")
 def hardtanh(u: Call, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Node:
-    finite(u, input)
-    return u.use("hardtanh", input, min_val=min_val, max_val=max_val)
+    return _keeping(u, "hardtanh", input, min_val=min_val, max_val=max_val)
 
 
 @known("hardshrink")
 def hardshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
-    finite(u, input)
-    return u.use("hardshrink", input, lambd=lambd)
+    return _keeping(u, "hardshrink", input, lambd=lambd)
 
 
 @known("softshrink")
 def softshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
-    finite(u, input)
-    return u.use("softshrink", input, lambd=lambd)
+    return _keeping(u, "softshrink", input, lambd=lambd)
 
 
 @known("threshold")
@@ -324,12 +331,6 @@ def dropout_of(u: Call, input: Any, p: float, train: bool) -> Node:
 
 @known(F + "alpha_dropout", F + "feature_alpha_dropout")
 def alpha_dropout(u: Call, input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Node:
-    """What is dropped becomes -α, and all of it is scaled and shifted back to mean 0 and variance 1 (Klambauer et al.,
-    Self-Normalizing Neural Networks, 2017)."""
     if not training or p in (0, 1) or 0 in input.shape:
         return dropout(u, input, p, training)
-    low = -1.7580993408473766  # -scale·alpha of selu
-    scale = ((low * low * p + 1) * (1 - p)) ** -0.5
-    kept = u.use("mul", _kept(u, input), scale)
-    shift = u.use("sub", u.use("mul", u.use("sub", scale, kept), low), low * scale * p)
-    return u.use("add", u.use("mul", input, kept), shift)
+    return u.use("alpha_dropout", input, _kept(u, input), p=p)

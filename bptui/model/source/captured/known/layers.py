@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -104,21 +105,35 @@ def _adaptive_average(n: int) -> Entry:
 
 def _adaptive_max(n: int) -> Entry:
     def entry(u: Call, input: Any, output_size: Any, return_indices: bool = False) -> Node:
-        """The elements at the recorded places, which count over the axes of space."""
-        if len(u.results) < 2:
-            u.lacks(f"{u.name}: the places were not recorded")
-        places = u.results[1]
+        """Of NaN, which of several is passed on is PyTorch's to say: by the recorded places."""
+        if u.counted_nan(input) and len(u.results) > 1:
+            return rearranged(u, input, partial(_at_places, u, u.results[1], n))
+        x, single = batched(u, input, n)
+        wanted = zip(many(output_size, n), x.shape[-n:], strict=True)
+        size = tuple(old if new is None else new for new, old in wanted)
+        return unbatched(u, u.use(f"adaptive_max_pool{n}d", x, output_size=size), single)
 
-        def find(p: Array) -> Array:
-            flat = p.reshape(*p.shape[:-n], -1)
-            return np.take_along_axis(flat, values(u, places).reshape(*places.shape[:-n], -1), -1)
+    return entry
 
-        return rearranged(u, input, find)
+
+def _at_places(u: Call, places: Any, n: int, p: Array) -> Array:
+    """The elements at places that count over n axes of space."""
+    flat = p.reshape(*p.shape[:-n], -1)
+    return np.take_along_axis(flat, values(u, places).reshape(*places.shape[:-n], -1), -1)
+
+
+def _lp_pool(n: int) -> Entry:
+    def entry(
+        u: Call, input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    ) -> Node:
+        settings = {"kernel_size": many(kernel_size, n), "stride": None if stride is None else many(stride, n)}
+        return u.use(f"lp_pool{n}d", input, p=norm_type, ceil_mode=ceil_mode, **settings)
 
     return entry
 
 
 for _n in (1, 2, 3):
+    known(f"{F}lp_pool{_n}d")(_lp_pool(_n))
     known(f"conv{_n}d")(_convolution(_n))
     known(f"conv_transpose{_n}d")(_transposed(_n))
     known(f"max_pool{_n}d", f"max_pool{_n}d_with_indices")(_max_pool(_n))
@@ -220,18 +235,24 @@ def instance_norm(
 
 @known("weight_norm", "_weight_norm")
 def weight_norm(u: Call, v: Any, g: Any, dim: int = 0) -> Node:
-    """v·g/|v|, with a norm for each place along an axis."""
-    over = tuple(n for n in range(len(v.shape)) if n != dim % len(v.shape)) if dim != -1 else None
-    return u.use("mul", v, u.use("div", g, u.use("norm", v, axis=over, keepdims=True)))
+    """v·g/|v|, with a norm for each place along an axis; -1 stands for one norm of all."""
+    if dim == -1:
+        return u.use("weight_norm", v, reshaped(u, g, ()), axis=None)
+    return u.use("weight_norm", v, g, axis=dim)
 
 
 @known("norm_except_dim")
 def norm_except_dim(u: Call, v: Any, pow: int = 2, dim: int = 0) -> Node:
-    if pow != 2:
-        u.lacks(f"norm_except_dim of order {pow}")
     if dim == -1:
-        return u.use("norm", v)
-    return u.use("norm", v, axis=tuple(n for n in range(len(v.shape)) if n != dim), keepdims=True)
+        return u.use("norm", v, p=pow)
+    return u.use("norm", v, axis=tuple(n for n in range(len(v.shape)) if n != dim), keepdims=True, p=pow)
+
+
+@known(F + "local_response_norm")
+def local_response_norm(
+    u: Call, input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Node:
+    return u.use("local_response_norm", input, size=size, alpha=alpha, beta=beta, k=k)
 
 
 # ------------------------------------------------------------------------------------------------------- embeddings
@@ -240,16 +261,10 @@ def embedding(
     u: Call, input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Node:  # fmt: skip
-    """The row at padding_idx is read as it is; only its gradient is 0."""
     if max_norm is not None or scale_grad_by_freq:
         u.lacks("embedding with max_norm or scale_grad_by_freq")
-    y = u.use("embedding", weight, u.index(input))
-    if padding_idx is None:
-        return y
-    row = padding_idx % weight.shape[0]
-    hidden = condition(u, (*input.shape, 1), lambda: (values(u, input) == row)[..., None])
-    as_it_is = u.constant((weight.shape[1],), lambda: values(u, weight)[row], "padding_row")
-    return u.use("where", hidden, as_it_is, y)
+    padding = None if padding_idx is None else padding_idx % weight.shape[0]
+    return u.use("embedding", weight, u.index(input), padding_idx=padding)
 
 
 @known("torch.embedding")
@@ -270,24 +285,30 @@ def embedding_bag(
     """Rows of a table, put together by sample: each has as many, or those from its offset on."""
     if max_norm is not None or scale_grad_by_freq:
         u.lacks("embedding_bag with max_norm or scale_grad_by_freq")
-    if mode == "max" and (offsets is not None or padding_idx is not None):
-        u.lacks("embedding_bag of the largest, with offsets or padding_idx")
+    if padding_idx is not None:
+        if mode == "max":
+            u.lacks("embedding_bag of the largest, with padding_idx")
+        rows = u.use("embedding", weight, u.index(input))
+        if per_sample_weights is not None:
+            rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
+        return _bags(u, rows, input, offsets, padding_idx % weight.shape[0], mode)
     if mode == "max":
         finite(u, weight)
-    rows = u.use("embedding", weight, u.index(input))
-    if per_sample_weights is not None:
-        rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
-    if offsets is None and padding_idx is None:
-        return u.use(mode, rows, axis=1)
-    return _bags(u, rows, input, offsets, None if padding_idx is None else padding_idx % weight.shape[0], mode)
+    given = [] if per_sample_weights is None else [per_sample_weights]
+    if offsets is not None:
+        begun = u.index(offsets)
+        if include_last_offset:
+            begun = u.whole((offsets.shape[0] - 1,), lambda: values(u, offsets)[:-1], "offsets")
+        given = [*(given or [1.0]), begun]
+    return u.use("embedding_bag", weight, u.index(input), *given, mode=mode)
 
 
-def _bags(u: Call, rows: Node, input: Any, offsets: Any, padding: int | None, mode: str) -> Node:
+def _bags(u: Call, rows: Node, input: Any, offsets: Any, padding: int, mode: str) -> Node:
     """Rows added by the sample that they belong to, or their mean, which is 0 where there are none."""
     count, shape = prod(input.shape), u.results[0].shape
 
     def kept() -> Array:
-        return values(u, input).reshape(-1) != padding if padding is not None else np.ones(count, np.bool_)
+        return np.asarray(values(u, input).reshape(-1) != padding)
 
     def sample() -> Array:
         if offsets is None:
@@ -299,7 +320,6 @@ def _bags(u: Call, rows: Node, input: Any, offsets: Any, padding: int | None, mo
         return (1.0 / np.maximum(found, 1)).reshape(-1, 1)
 
     flat = reshaped(u, rows, (count, rows.shape[-1]))
-    if padding is not None:
-        flat = u.use("where", condition(u, (count, 1), lambda: kept().reshape(-1, 1)), flat, 0.0)
+    flat = u.use("where", condition(u, (count, 1), lambda: kept().reshape(-1, 1)), flat, 0.0)
     y = u.use("index_add", u.constant(shape, lambda: np.zeros(shape)), u.whole((count,), sample), flat, axis=0)
     return y if mode == "sum" else u.use("mul", y, u.constant((shape[0], 1), share))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Ref
+from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     Tensor,
     axes,
@@ -94,22 +94,7 @@ known("std_mean")(_spread("std", "mean"))
 
 def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> Node:
     """(Σ|x|^p)^(1/p), whose gradient is 0 where all of x is; inf: the largest |x|."""
-    if order == 2:
-        return u.use("norm", x, axis=over, keepdims=keepdim)
-    if order != 1 and not isinstance(x, Ref):
-        u.lacks(f"a norm of order {order:g} of what was not recorded")
-    sizes = u.use("abs", x)
-    if order in (inf, -inf):
-        return extreme(u, "max" if order > 0 else "min", sizes, over, keepdim, lambda: np.abs(values(u, x)))
-    if order == 1:
-        return u.use("sum", sizes, axis=over, keepdims=keepdim)
-    if order < 1:
-        u.lacks(f"a norm of order {order:g}")
-    finite(u, x)
-    total = u.use("sum", u.use("power", sizes, exponent=order), axis=over, keepdims=keepdim)
-    some = condition(u, total.shape, lambda: np.any(values(u, x) != 0, over, keepdims=keepdim))
-    root = u.use("power", u.use("where", some, total, 1.0), exponent=1 / order)
-    return u.use("where", some, root, 0.0)
+    return u.use("norm", x, axis=over, keepdims=keepdim, p=order)
 
 
 @known("norm")
@@ -361,8 +346,8 @@ def dist(u: Call, input: Any, other: Any, p: float = 2) -> Node:
 @known(F + "normalize")
 def normalize(u: Call, input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Node:
     """x divided by its norm, which is at least eps."""
-    if p == 2 and isinstance(dim, int):
-        return u.use("normalize", input, axis=dim, eps=eps)
+    if isinstance(dim, int):
+        return u.use("normalize", input, axis=dim, eps=eps, p=p)
     return u.use("div", input, u.use("clip", vector_norm_of(u, input, p, axes(input, dim), True), min=eps))
 
 

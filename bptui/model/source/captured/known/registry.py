@@ -20,6 +20,9 @@ E = TypeVar("E", bound=Entry)
 KNOWN: dict[str, Entry] = {}
 """A full name, or a short one for the function of that name in each of `HOMES`."""
 
+DERIVATIVE = "torch.autograd.grad"
+"""A backward pass that can be derived again; any other is none of the events."""
+
 HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
 """Where PyTorch keeps what has one name and one signature as a function and as a method. Its other modules
 (`torch.linalg`, `torch.special`) mean something else by some of these names: their functions are named in full."""

@@ -57,6 +57,9 @@ class Use:
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
+            elif name == "a" and self.op in SQUARE:  # far from singular, of the sign that the operation takes
+                signs = rng.choice([-1, 1], shape[-1]) if self.op in ("inv", "det", "slogdet", "solve") else 1.0
+                found.append(rng.uniform(-0.6, 0.6, shape) + 2 * signs * np.eye(shape[-1]))
             else:
                 values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1)
                 found.append(values if self.positive else values * rng.choice([-1, 1], shape))
@@ -71,6 +74,7 @@ POINTWISE = [
     "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
     "soft_margin", "log_cosh", "mape", "hinge_embedding", "poisson_nll", "tweedie", "sigmoid_focal",
 ]  # fmt: skip
+SQUARE = {"inv", "solve", "solve_triangular", "det", "logdet", "slogdet", "cholesky"}
 WITHIN_1 = {"asin", "acos"}
 POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}
 CLASSES = ["cross_entropy", "nll", "multi_margin", "focal"]
@@ -86,8 +90,8 @@ def uses():
     for exponent in (2, -1, 0.5, 0, 1):
         yield Use("power", ((3, 4),), {"exponent": exponent}, positive=True)
     yield Use("gelu", ((3, 4),), {"approximate": "tanh"})
-    for beta in (0.5, 3):
-        yield Use("softplus", ((3, 4),), {"beta": beta})
+    for given in ({"beta": 0.5}, {"beta": 3}, {"beta": 2, "threshold": 0.9}, {"threshold": -0.5}):
+        yield Use("softplus", ((3, 4),), given)
     for dtype in ("float64", "float32", "float16"):
         yield Use("cast", ((3, 4),), {"dtype": dtype})
     for given in ({"min": -0.5}, {"max": 0.8}, {"min": -0.5, "max": 0.8}):
@@ -124,6 +128,8 @@ def uses():
         yield Use("one_hot", (shape,), {"classes": classes})
     yield Use("dropout", ((3, 4), (3, 4)), {"p": 0.25})
     yield Use("dropout", ((), ()))
+    for shape in ((3, 4), ()):
+        yield Use("alpha_dropout", (shape, shape), {"p": 0.25})
 
     for shapes in (
         ((3, 4), (4, 5)),
@@ -148,6 +154,26 @@ def uses():
         yield Use("matmul", shapes)
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
+
+    for name in ("inv", "det", "logdet", "slogdet", "cholesky"):
+        for shape in ((3, 3), (2, 3, 3), (1, 1), (0, 2, 2), (0, 0)):
+            yield Use(name, (shape,))
+    yield Use("cholesky", ((3, 3),), {"upper": True})
+    for shapes in (
+        ((3, 3), (3, 2)),
+        ((3, 3), (3,)),
+        ((2, 3, 3), (2, 3, 4)),
+        ((2, 3, 3), (3, 4)),
+        ((3, 3), (2, 3, 4)),
+        ((2, 3, 3), (3,)),
+        ((2, 1, 3, 3), (4, 3, 2)),
+        ((3, 3), (3, 0)),
+    ):
+        yield Use("solve", shapes)
+        yield Use("solve_triangular", shapes, {"upper": len(shapes[0]) > 2})
+    for given in ({"transposed": True}, {"unitriangular": True, "upper": True}, {"transposed": True, "upper": True}):
+        yield Use("solve_triangular", ((3, 3), (3, 2)), given)
+    yield Use("solve_triangular", ((2, 3, 3), (3,)), {"transposed": True, "unitriangular": True})
 
     for equation, *shapes in (
         ("ij,jk->ik", (3, 4), (4, 2)),
@@ -186,6 +212,9 @@ def uses():
                 yield Use(name, (shape,), given)
     for name in ("var", "std"):
         yield Use(name, ((3, 4),), {"axis": 1, "correction": 1})
+    for p in (0, 1, 0.5, 1.5, 3, -1, float("inf"), float("-inf")):
+        for shape, given in (((3, 4), {"axis": 1}), ((3, 4, 2), {"axis": (0, 2), "keepdims": True}), ((5,), {})):
+            yield Use("norm", (shape,), {"p": p, **given})
     for shape, axis in (((3, 4), -1), ((4, 3), 0), ((2, 6, 3), 1), ((2,), 0)):
         yield Use("glu", (shape,), {"axis": axis})
     for name in ("softmax", "log_softmax"):
@@ -266,6 +295,9 @@ def uses():
             (False, True) if len(shape) < 5 else ()
         ):  # a table of four factors breaks its rows (test_arithmetic)
             yield Use("interpolate", (shape,), {"size": size, "mode": "linear", "align_corners": corners})
+    for shape, size in (((1, 2, 5), 7), ((2, 1, 3, 4), (5, 2)), ((2, 1, 4), 1), ((1, 1, 1), 3)):
+        for corners in (False, True):
+            yield Use("interpolate", (shape,), {"size": size, "mode": "cubic", "align_corners": corners})
     yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
     yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
     yield Use("concat", ((2,), (0,)))
@@ -301,6 +333,11 @@ def uses():
     for positions in ((2, 4), (), (3,), (0,)):
         yield Use("embedding", ((6, 5), positions))
     yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})
+    for mode in ("mean", "sum", "max"):
+        for shapes in (((6, 3), (2, 4)), ((6, 3), (5,), (), (3,)), ((6, 3), (2, 4), ())):
+            yield Use("embedding_bag", shapes, {"mode": mode})
+    for shapes in (((6, 3), (2, 4), (2, 4)), ((6, 3), (5,), (5,), (2,))):
+        yield Use("embedding_bag", shapes, {"mode": "sum"})
 
     for name in POINTWISE:
         for reduction in ("mean", "sum", "none"):
@@ -412,6 +449,11 @@ def uses():
     for wanted in (1, (2, 3), (None, 2), (3, 1)):
         yield Use("adaptive_avg_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
     yield Use("adaptive_avg_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
+    for wanted in (1, 3, 8):
+        yield Use("adaptive_max_pool1d", ((2, 8),), {"output_size": wanted})
+    for wanted in ((2, 3), (None, 2)):
+        yield Use("adaptive_max_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
+    yield Use("adaptive_max_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
     for shape in ((3, 4), (2, 3, 3), (1, 1)):
         yield Use("causal_mask", (shape,))
         yield Use("masked_softmax", (shape,), {"causal": True})

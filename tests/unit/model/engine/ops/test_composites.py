@@ -7,6 +7,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from tests.unit.model.engine.ops.executor import run_composite
+from tests.unit.symbolic.composites import uses
 
 RNG = np.random.default_rng(0)
 
@@ -176,36 +177,23 @@ def test_cells(cell, lead, biases):
 
 @pytest.mark.parametrize("row", ops.COMPOSITES.values(), ids=lambda row: row.name)
 def test_made_of_primitives_that_fold(row):
-    shapes = {
-        "x": (2, 4, 5, 5) if row.name in ("group_norm", "instance_norm") else (2, 4),
-        "a": (2, 4),
-        "b": (2, 4),
-        "h": (2, 3),
-        "c": (2, 3),
-        "q": (2, 3),
-        "k": (2, 3),
-        "v": (2, 3),
-        "mask": (2, 2),
-        "drop": (2, 2),
-    }
-    gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
-    shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
-    shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
-    shapes["weight"] = (4, 4) if row.name == "linear" else (4,)
-    shapes["bias"] = (2, 2) if "q" in row.input_names else (4,)
-    if row.name.startswith("conv"):
-        axes = int(row.name[-2])
-        shapes |= {"x": (2, 4, *(5,) * axes), "weight": (4, 4, *(2,) * axes)}
+    use = max((use for use in uses() if use.op == row.name), key=lambda use: len(use.shapes))
     build = Builder()
-    leaves = [build.leaf(name, "param", np.ones(shapes[name])) for name in row.input_names]
-    given = {"groups": 2} if row.name == "group_norm" else {}
-    loss = build.use("sum", build.use(row.name, *leaves, name="out", **given), name="loss")
+    leaves = [
+        build.leaf(name, "param", np.ones(shape)) for name, shape in zip(row.input_names, use.shapes, strict=False)
+    ]
+    loss = build.use("sum", build.use(row.name, *leaves, name="out", **use.attributes), name="loss")
     parts = [node for node in build.finish(loss).ops if node.name != "loss"]
     assert all(node.op.name in ops.OPS for node in parts)
     assert {node.composite for node in parts} == {f"{row.name} as out"}
     assert parts[-1].name == "out"
 
 
+HEADS = {**dict.fromkeys(("q", "k", "v"), (5, 4)), **dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), (4, 4))}
+CELL = {
+    "x": (2, 4), "h": (2, 2), "c": (2, 3), "w_ih": (12, 4), "w_hh": (12, 2), "b_ih": (12,), "b_hh": (12,),
+    "w_hr": (2, 3),
+}  # fmt: skip
 WRONG = [
     ("linear", {"x": (3, 4), "weight": (4, 5)}, {}),
     ("layer_norm", {"x": (3, 4), "weight": (3,)}, {}),
@@ -215,6 +203,17 @@ WRONG = [
     ("batch_norm", {"x": (4,)}, {}),
     ("batch_norm", {"x": (3, 4)}, {"training": False}),
     ("group_norm", {"x": (2, 4, 3)}, {"groups": 3}),
+    ("multi_head_attention", HEADS, {"heads": 3}),
+    ("multi_head_attention", HEADS, {"heads": 2, "kv_heads": 3}),
+    ("multi_head_attention", HEADS | {"k": (2, 5, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"v": (4, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_k": (2, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_o": (4, 2)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"b_q": (4,)}, {"heads": 2}),
+    ("attention_weights", {"q": (3, 4), "k": (5, 3)}, {}),
+    ("attention_weights", {"q": (4,), "k": (5, 4)}, {}),
+    ("lstm_cell", CELL | {"w_hr": (3, 2)}, {}),
+    ("lstm_cell", CELL | {"b_ih": (3,)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 2, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 2, 5), "weight": (4, 3, 3, 3)}, {}),

@@ -17,7 +17,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.call import Call, Lacks, Workshop
 from bptui.model.source.captured.known import entry, is_drawn, knows, registry, short
-from bptui.model.source.captured.record import FLOATS, Event, Record, Stats, Step, Value
+from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Stats, Step, Value
 
 torch = pytest.importorskip("torch")
 
@@ -168,8 +168,12 @@ def recorded(
             total = term if total is None else total + term
     if total is not None:
         total.backward()
+    backward = Backward([])
     for leaf, _, value in leaves.values():
         found.grads[value] = None if leaf.grad is None else (leaf.grad.to_dense().double() + 0).numpy()
+        if leaf.grad is not None:
+            backward.grads[value] = record.add(leaf.grad.to_dense() + 0)
+    record.step.backwards.append(backward)
     return found
 
 

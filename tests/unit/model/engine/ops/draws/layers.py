@@ -160,7 +160,8 @@ def adaptive(op: str, count: int) -> Callable[[Random], Case]:
         wanted = _steps(random, count, 1, 6)
         if isinstance(wanted, tuple) and count > 1 and chance(random, 0.3):
             wanted = (None, *wanted[1:])
-        return Case(op, {"x": x}, lambda torch, x: getattr(torch.nn.functional, op)(x, wanted), {"output_size": wanted})
+        theirs = tuple(n or x.shape[2 + at] for at, n in enumerate(wanted)) if isinstance(wanted, tuple) else wanted
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch.nn.functional, op)(x, theirs), {"output_size": wanted})
 
     return make
 
@@ -290,7 +291,11 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     **{f"conv_transpose{count}d": conv_transpose(f"conv_transpose{count}d", count) for count in (1, 2, 3)},
     "conv3d": conv("conv3d", 3),
     **{f"{kind}_pool{count}d": pool(f"{kind}_pool{count}d", count) for kind in ("max", "avg") for count in (1, 2, 3)},
-    **{f"adaptive_avg_pool{count}d": adaptive(f"adaptive_avg_pool{count}d", count) for count in (1, 2, 3)},
+    **{
+        f"adaptive_{kind}_pool{count}d": adaptive(f"adaptive_{kind}_pool{count}d", count)
+        for kind in ("avg", "max")
+        for count in (1, 2, 3)
+    },
     "dropout": dropout,
     "scaled_dot_product_attention": attention,
     "gru_cell": cell("gru_cell", 3),

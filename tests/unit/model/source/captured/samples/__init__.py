@@ -3,14 +3,15 @@ positions, functions and methods, axes from the end, single numbers, broadcastin
 
 from collections.abc import Callable
 
-from tests.unit.model.source.captured.samples import functions, layers, numbers, places
+from tests.unit.model.source.captured.samples import equations, functions, layers, numbers, places
 from tests.unit.model.source.captured.samples.draw import Draw
 
 FAMILIES: dict[str, Callable[[Draw], None]] = {
     family.__name__: family
     for family in (
-        numbers.elementwise, functions.functions, numbers.arithmetic, numbers.matrices, numbers.reductions,
-        places.shapes, places.indexing, places.writing, layers.layers, layers.recurrent, layers.losses,
+        numbers.elementwise, functions.functions, numbers.arithmetic, numbers.matrices, equations.equations,
+        numbers.reductions, places.shapes, places.indexing, places.writing, layers.layers, layers.recurrent,
+        layers.losses,
     )
 }  # fmt: skip
 

@@ -97,7 +97,17 @@ def layers(t: Draw) -> None:
         torch._weight_norm(t(3, 4, 2), t(1, 4, 1), 1),
         torch.norm_except_dim(t(3, 4), 2, 0),
         torch.norm_except_dim(t(3, 4), 2, -1),
+        torch._weight_norm(t(3, 4), t(1), -1),
+        torch.norm_except_dim(t(3, 4), 1, 1),
+        F.local_response_norm(t(2, 5, 3), 3, 0.5, 0.7, 1.5),
+        F.local_response_norm(t(2, 4, 3, 2), 2),
     )
+    (
+        F.lp_pool1d(t(2, 3, 7), 2, 3, 2),
+        F.lp_pool2d(t(3, 5, 6), 3.0, (2, 3)),
+        F.lp_pool2d(t(2, 3, 5, 6), 2, 2, ceil_mode=True),
+    )
+    F.lp_pool3d(t.positive(2, 4, 3, 2), 3, 2)
     i = torch.tensor([[0, 3, 1], [2, 2, 0]])
     (
         F.embedding(i, t(4, 5)),
@@ -110,6 +120,7 @@ def layers(t: Draw) -> None:
         F.embedding_bag(i, t(4, 5)),
         F.embedding_bag(i, t(4, 5), mode="sum", per_sample_weights=t(2, 3)),
         F.embedding_bag(i, t(4, 5), mode="max"),
+        F.embedding_bag(i.reshape(-1), t(4, 5), torch.tensor([0, 2, 2]), mode="max"),
     )
     j, starts = torch.tensor([0, 3, 1, 1, 2]), torch.tensor([0, 2, 2])
     F.embedding_bag(j, t(4, 5), starts), F.embedding_bag(j, t(4, 5), starts, mode="sum", per_sample_weights=t(5))

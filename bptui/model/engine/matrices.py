@@ -1,0 +1,88 @@
+"""Inverses, determinants and factors of stacks of matrices, as numbers: where NumPy raises an error, NaN.
+
+An error in the middle of a training step would end it, with nothing to look at; NaN is a number of the step, and what
+finds where NaN begins finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+
+
+def _each(function: Callable[..., Any], *arrays: Array) -> Array:
+    """`function` of matrices; of a stack one by one where one of them has no result, NaN in its place."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arrays))
+    except np.linalg.LinAlgError:
+        *_, last = arrays
+        if last.ndim == 2:
+            return np.full(last.shape, np.nan, last.dtype)
+        batch = np.broadcast_shapes(*(a.shape[:-2] for a in arrays))
+        stacks = [np.broadcast_to(a, batch + a.shape[-2:]) for a in arrays]
+        out = np.empty(batch + last.shape[-2:], last.dtype)
+        for place in np.ndindex(*batch):
+            out[place] = _each(function, *(a[place] for a in stacks))
+        return out
+
+
+def inverse(a: Array) -> Array:
+    """A⁻¹; NaN where A is singular."""
+    return _each(np.linalg.inv, a)
+
+
+def solve(a: Array, b: Array) -> Array:
+    """A⁻¹B of matrices B, by LU decomposition; NaN where A is singular."""
+    return _each(np.linalg.solve, a, b)
+
+
+def cholesky(a: Array) -> Array:
+    """The lower factor of the symmetric matrix whose lower triangle A has; NaN where it is not positive definite."""
+    return _each(np.linalg.cholesky, a)
+
+
+def det(a: Array) -> Array:
+    """The determinant."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.det(a))
+
+
+def cofactor(a: Array) -> Array:
+    """The cofactors, det A·A⁻ᵀ; of a singular matrix from its singular values, of which no more than one is missing."""
+    with np.errstate(all="ignore"):
+        found = np.asarray(det(a)[..., None, None] * np.swapaxes(inverse(a), -1, -2))
+    for place in np.argwhere(~np.isfinite(found).all((-1, -2))):
+        at = tuple(place)
+        if np.isfinite(a[at]).all():
+            found[at] = _by_singular_values(a[at])
+    return found
+
+
+def _by_singular_values(a: Array) -> Array:
+    u, s, vt = np.linalg.svd(a)
+    others = [np.prod(np.delete(s, n)) for n in range(len(s))]
+    return np.asarray(np.linalg.det(u) * np.linalg.det(vt) * (u * others) @ vt)
+
+
+def logabsdet(a: Array) -> Array:
+    """log|det A|; -inf where A is singular."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.slogdet(a)[1])
+
+
+def sign_of_det(a: Array) -> Array:
+    """-1, 0 or 1; NaN where A holds one."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.slogdet(a)[0])
+
+
+OF: Mapping[str, Callable[[Array], Array]] = {
+    "inverse": inverse, "cholesky": cholesky, "cofactor": cofactor, "det": det, "logabsdet": logabsdet,
+    "signdet": sign_of_det,
+}  # fmt: skip
+"""What a definition may say of a matrix."""

@@ -1,0 +1,170 @@
+"""Rows of a table put together by sample: embedding_bag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.calls import Backward, Emit
+from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
+from bptui.model.engine.ops.common import at, choice
+
+
+def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    table, i, *rest = shapes
+    if len(table) != 2:
+        raise ValueError(f"table has shape {table}: it must have two axes (entries, size)")
+    bags = len(rest) > 1
+    if len(i) != (1 if bags else 2):
+        told = "one axis, since offsets say where bags begin" if bags else "two axes (samples, positions), or offsets"
+        raise ValueError(f"i has shape {i}: it must have {told}")
+    if bags and len(rest[1]) != 1:
+        raise ValueError(f"offsets has shape {rest[1]}: it must have one axis (samples)")
+    if rest and rest[0] not in ((), i):
+        raise ValueError(
+            f"i has shape {i} and weight has shape {rest[0]}: weight must have that shape, or be one number"
+        )
+    if rest and rest[0] and attributes["mode"] != "sum":
+        raise ValueError(f"weight has shape {rest[0]}: a weight for each position is for mode = 'sum'")
+    return (rest[1][0] if bags else i[0], table[1])
+
+
+def _bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
+    found: dict[str, Any] = {"i": (0, shapes[0][0])}
+    if len(shapes) > 3:
+        found["offsets"] = (0, shapes[1][0] + 1)
+    return found
+
+
+def _definition(signature: Signature) -> str:
+    bags = len(signature.ranks) > 3
+    element = f"table[i[{'l' if bags else 'n,l'}],d]"
+    weight = len(signature.ranks) > 2
+    of_each = (
+        "" if not weight else f"*{at('weight', ['l'] if bags else ['n', 'l'])}" if signature.ranks[2] else "*weight"
+    )
+    inside = " if sum(1 for m in N if offsets[m] <= l) == n + 1" if bags else ""
+    over, count = f" for l in L{inside}", f"sum(1 for l in L{inside})"
+    match signature["mode"]:
+        case "sum":
+            return f"y[n,d] = sum({element}{of_each}{over})"
+        case "mean":
+            share = f"({count} if {count} > 0 else 1)" if bags else "L"
+            return f"y[n,d] = sum({element}{over})/{share}{of_each}"
+    largest = f"max({element}{over})"
+    return f"y[n,d] = ({largest} if {count} > 0 else 0){of_each}" if bags else f"y[n,d] = {largest}{of_each}"
+
+
+class _Bags(NamedTuple):
+    """Which positions are in which bag: positions and bags side by side, and how many each has."""
+
+    positions: Array
+    bags: Array
+    counts: Array
+
+    @staticmethod
+    def of(i: Array, offsets: Array | None) -> _Bags:
+        """All of a row; or those from which back so many offsets lie, the first bag's being 1."""
+        if offsets is None:
+            bags = np.repeat(np.arange(i.shape[0]), i.shape[1])
+            return _Bags(np.arange(i.size), bags, np.full(i.shape[0], i.shape[1]))
+        bags = np.searchsorted(np.sort(offsets), np.arange(i.size), "right") - 1
+        positions = np.flatnonzero(bags >= 0)
+        return _Bags(positions, bags[positions], np.bincount(bags[positions], minlength=len(offsets)))
+
+
+class _Call(NamedTuple):
+    """One use, when it runs."""
+
+    table: Array
+    i: Array
+    weight: Array
+    offsets: Array | None
+    mode: str
+
+    @staticmethod
+    def of(inputs: Sequence[Array], attributes: Mapping[str, Any]) -> _Call:
+        weight = inputs[2] if len(inputs) > 2 else np.ones(())
+        return _Call(inputs[0], inputs[1], weight, inputs[3] if len(inputs) > 3 else None, attributes["mode"])
+
+    def rows(self, found: _Bags) -> Array:
+        """The row at each position of a bag."""
+        taken: Array = self.table[self.i.reshape(-1)[found.positions]]
+        return taken
+
+    def factors(self, found: _Bags) -> Array:
+        """The weight of each position of a bag, in a mean with its share, as a column."""
+        weight = np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions]
+        if self.mode == "mean":
+            weight = weight / found.counts[found.bags]
+        return np.asarray(weight)[:, None]
+
+    def largest(self, found: _Bags) -> tuple[Array, Array]:
+        """(which bags are not empty, where in the rows the first largest of each lies, by column)."""
+        some = np.flatnonzero(found.counts)
+        starts = (np.cumsum(found.counts) - found.counts)[some]
+        rows = self.rows(found)
+        places = [
+            start + rows[start : start + found.counts[bag]].argmax(0) for bag, start in zip(some, starts, strict=True)
+        ]
+        return some, np.array(places, np.intp).reshape(len(some), self.table.shape[1])
+
+    def fill(self, out: Array) -> None:
+        """The value."""
+        found = _Bags.of(self.i, self.offsets)
+        out[...] = 0
+        if self.mode != "max":
+            np.add.at(out, found.bags, self.rows(found) * self.factors(found))
+            return
+        some, places = self.largest(found)
+        out[some] = np.take_along_axis(self.rows(found), places, 0) * self.weight
+
+    def back(self, g: Array, d_table: Array | None, d_weight: Array | None) -> None:
+        """What it adds to the gradients of table and weight."""
+        found = _Bags.of(self.i, self.offsets)
+        at, rows = self.i.reshape(-1)[found.positions], self.rows(found)
+        if self.mode == "max":
+            some, places = self.largest(found)
+            passed = np.zeros(rows.shape, g.dtype)
+            np.put_along_axis(passed, places, g[some], 0)
+        else:
+            passed = g[found.bags] / (found.counts[found.bags][:, None] if self.mode == "mean" else 1)
+        if d_table is not None:
+            d_table[...] = 0
+            weight = np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions]
+            np.add.at(d_table, at, passed * weight[:, None])
+        if d_weight is not None:
+            each = np.zeros(self.i.size, g.dtype)
+            np.add.at(each, found.positions, (passed * rows).sum(1))
+            d_weight[...] = each.sum() if not d_weight.ndim else each.reshape(d_weight.shape)
+
+
+def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    emit(_Call.of(inputs, attributes).fill, out)
+
+
+def _vjp(emit: Emit, ctx: Backward) -> None:
+    weight = ctx.into[2] if len(ctx.into) > 2 else None
+    emit(_Call.of(ctx.inputs, ctx.attributes).back, ctx.upstream, ctx.into[0], weight)
+
+
+OPS = (
+    Op(
+        "embedding_bag",
+        ("table", "i", "weight?", "offsets?"),
+        _definition,
+        _shape,
+        _forward,
+        _vjp,
+        "The rows of a table at the positions i, put together by sample: their mean, sum or largest. A sample is a row "
+        "of i, or, where i has one axis, the positions from its offset up to the next one's.",
+        {"mode": Attribute("mean", choice("mean", "sum", "max"))},
+        analytic=False,
+        indices=("i", "offsets"),
+        convention="a bag of nothing is 0; weight is one number for each position (mode = 'sum'), or one for all",
+        bounds=_bounds,
+    ),
+)

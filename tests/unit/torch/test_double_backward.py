@@ -1,0 +1,149 @@
+"""Derivatives that a PyTorch program derives again, captured: each is the backward pass as operations, whose numbers
+and gradients are those of PyTorch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+import bptui.torch  # noqa: E402
+from bptui.model.debugger.commands.registry import run  # noqa: E402
+from bptui.model.debugger.session import Session  # noqa: E402
+from bptui.model.source.captured.file import open_record  # noqa: E402
+from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
+from bptui.model.source.captured.verdicts import check_event  # noqa: E402
+
+
+def slope(u, x, **options):
+    return torch.autograd.grad(u, x, torch.ones_like(u), create_graph=True, **options)
+
+
+def penalty():
+    """A critic of images, whose slope is to be 1 (Gulrajani et al. 2017)."""
+    critic = nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(3, 4, 3, stride=2), nn.LayerNorm([4, 2, 2]),
+        nn.Tanh(), nn.Flatten(), nn.Linear(16, 1),
+    )  # fmt: skip
+    real, fake = torch.randn(3, 1, 6, 6), torch.randn(3, 1, 6, 6)
+
+    def step():
+        share = torch.rand(3, 1, 1, 1)
+        x = (share * real + (1 - share) * fake).requires_grad_()
+        (g,) = slope(critic(x), x, retain_graph=True, only_inputs=True)
+        far = ((g.reshape(3, -1).norm(2, dim=1) - 1) ** 2).mean()
+        (critic(fake).mean() - critic(real).mean() + 10 * far).backward()
+
+    return critic, step
+
+
+def equation():
+    """Burgers' equation, u_t + u·u_x = 0.1·u_xx, and more: two outputs, two inputs, the third derivative."""
+    net = nn.Sequential(nn.Linear(2, 5), nn.GELU(), nn.Linear(5, 5), nn.SiLU(), nn.Linear(5, 2))
+
+    def step():
+        x, t = torch.rand(6, 1, requires_grad=True), torch.rand(6, 1, requires_grad=True)
+        both = net(torch.cat([x, t], 1))
+        u, v = both[:, :1], both[:, 1:]
+        ux, ut = slope(u, (x, t))
+        (vx,) = torch.autograd.grad(v.sum(), x, create_graph=True)
+        (uxx,) = slope(ux, x)
+        (uxxx,) = torch.autograd.grad([uxx.sum()], [x], create_graph=True)
+        loss = ((ut + u * ux - 0.1 * uxx) ** 2).mean() + (vx**2).mean() + (uxxx**2).mean() + ((ux - uxx) ** 2).mean()
+        loss.backward()
+
+    return net, step
+
+
+def by_weights():
+    """The gradient of a loss by weights, of two losses with a seed, and by what they do not depend on."""
+    net, other = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), nn.Linear(2, 2)
+    x, seed = torch.randn(5, 3), torch.tensor(0.5)
+
+    def step():
+        out = net(x)
+        first, second = (out**2).mean(), out.sin().sum()
+        found = torch.autograd.grad(
+            [first, second], [net[0].weight, other.weight, net[2].bias], [torch.ones(()), seed], create_graph=True,
+            allow_unused=True,
+        )  # fmt: skip
+        sum((g**2).sum() for g in found if g is not None).backward()
+
+    return net, step
+
+
+def captured(program: Callable, folder: Path) -> CapturedNetwork:
+    torch.manual_seed(0)
+    model, step = program()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with bptui.torch.capture(folder / "step.bptui", model, optimizer) as capture:
+        optimizer.zero_grad()
+        step()
+        optimizer.step()
+    return network_of(open_record(capture.written), "step")
+
+
+@pytest.mark.parametrize("program", [penalty, equation, by_weights], ids=lambda program: program.__name__)
+def test_every_number_is_that_of_pytorch(program, tmp_path):
+    network = captured(program, tmp_path)
+    rows = [
+        row
+        for event in reversed(network.recording.record.step.leading)
+        for row in check_event(network.recording, event)
+    ]
+    assert Counter(row.verdict for row in rows if row.verdict not in ("ok", "rounding")) == {}
+    assert not network.captured.unknown
+    derived = {e.id for e in network.recording.record.step.leading if e.name == "torch.autograd.grad"}
+    nodes = {i for event in derived for i in network.captured.nodes_of[event]}
+    assert {"value", "gradient"} <= {row.row for row in rows if row.node in nodes}
+
+
+def test_what_has_no_such_rule_stays_one_opaque_operation(tmp_path):
+    def largest():
+        net = nn.Linear(3, 4)
+        x = torch.randn(5, 3, requires_grad=True)
+
+        def step():
+            u = nn.functional.max_pool1d(net(x), 2)
+            (g,) = torch.autograd.grad((u**2).sum(), x, create_graph=True)
+            (g**2).sum().backward()
+
+        return net, step
+
+    network = captured(largest, tmp_path)
+    (why,) = network.captured.unknown.values()
+    assert "has no backward rule made of operations" in why
+
+
+def test_what_if_goes_through_it(tmp_path):
+    """Another number, and the loss is what PyTorch makes of it."""
+
+    def program():
+        net, x = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double(), torch.randn(4, 2).double()
+        x.requires_grad_()
+
+        def step():
+            (g,) = slope(net(x), x)
+            loss = ((g.norm(dim=1) - 1) ** 2).mean()
+            loss.backward()
+            losses.append(loss.item())
+
+        models.append(net)
+        steps.append(step)
+        return net, step
+
+    losses, models, steps = [], [], []
+    session = Session(captured(program, tmp_path))
+    assert session.recording.loss == pytest.approx(losses[0], rel=1e-12)
+    assert run(session, "set 0.bias[0] = 0.7").ok
+    torch.manual_seed(0)
+    program()
+    with torch.no_grad():
+        models[1][0].bias[0] = 0.7
+    steps[1]()
+    assert session.recording.loss == pytest.approx(losses[1], rel=1e-12)
