@@ -79,7 +79,7 @@ the numbers of all layers from a PyTorch `state_dict`, as safetensors, NPZ or JS
   first that it fits. `info network` says which went where.
 - Parts are called as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`, `weight_ih_l0`,
   `weight_hh_l0_reverse`, `in_proj_weight`, `out_proj.bias`; or as in Keras: `kernel`, `gamma`, `beta`, `moving_mean`,
-  `embeddings`.
+  `recurrent_kernel`, `embeddings`. Keras' order of axes, gates and, behind a flatten of images, of inputs is turned.
 - Dense weights lie as (out, in), as PyTorch has them, unless `weight_layout = "in_out"` is said; a `kernel` is
   (in, out).
 - All must fit: what is missing, left over or of another shape is told with what would be right.
@@ -109,8 +109,8 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
 `F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
 Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
-as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has channels last, bptui first, so that the
-numbers behind a `Flatten` have another order there.
+as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has images with the channels last, bptui
+first: (samples, channels, height, width).
 """
 
 FORMULA = """\

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from bptui.model.engine.ops import OPS
+from bptui.torch.spectral import CALLS as SPECTRAL
+
 Settings = Mapping[str, Any]
 Call = Callable[[Any, Sequence[Any], Settings], Any]
 """(torch, inputs in the order of the row, settings) → the output."""
@@ -186,6 +189,7 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "matrix_norm": _matrix_norm,
         "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
         "bilinear": _functional("bilinear"),
+        **{name: call for name, call in SPECTRAL.items() if name not in OPS},
         "scaled_dot_product_attention": _attention,
         "attention_weights": _weights,
         "multi_head_attention": _multi_head,

@@ -18,6 +18,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.composites import composites, passing
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops import OPS
 from bptui.model.engine.ops.slices import read_index
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
@@ -25,6 +26,7 @@ from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch.composites import COMPOSITES, Call, Settings
 from bptui.torch.indexing import INDEXING, Unlike
+from bptui.torch.spectral import CALLS as SPECTRAL
 
 
 def _plain(name: str) -> Call:
@@ -306,6 +308,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         **{name: _of_matrices(name) for name in ("inv", "det", "slogdet", "logdet", "cholesky")},
         "solve": _solve,
         "solve_triangular": _solve_triangular,
+        **{name: call for name, call in SPECTRAL.items() if name in OPS},
         "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),

@@ -176,6 +176,10 @@ SPREAD = Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 
 EACH = Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": EPS})
 UNIT = Use("normalize", ((3, 4),))
 ANGLE = Use("cosine_similarity", ((3, 4), (3, 4)))
+PLANE = Use("rfft2", ((3, 4),))
+SHEET = Use("fft2", ((3, 4, 2),))
+POLAR = Use("angle", ((3, 2),))
+MIXED = Use("ceinsum", ((3, 4, 2), (4, 5, 2)), {"equation": "ij,jk->ik"})
 SUMS = Use("matrix_norm", ((3, 4),), {"ord": 1})
 APART = Use("cdist", ((3, 4), (5, 4)))
 CUBED = Use("cdist", ((3, 4), (5, 4)), {"p": 3})
@@ -224,6 +228,12 @@ FAULTS = (
         EACH, "over the samples, too", {"mean": instead("mean", axis=(0, 2)), "variance": instead("mean", axis=(0, 2))}
     ),
     Composite(EACH, "the variance divided by N - 1", {"variance": times(3 / 2)}),
+    Composite(PLANE, "the other axis not transformed", {"y": lambda use, kind, given, settings: use("conj", given[0])}),
+    Composite(PLANE, "both along the last axis", {"y": instead("fft", axis=-1)}),
+    Composite(SHEET, "one of them inverse", {"y": instead("ifft")}),
+    Composite(POLAR, "re/im for im/re", {"y": turned}),
+    Composite(MIXED, "i·i taken as 1", {"re": instead("add")}),
+    Composite(MIXED, "one of the mixed products", {"im": first}),
     Composite(
         SUMS, "the rows' sums for the columns'", {"sums": instead("sum", axis=-1), "largest": instead("max", axis=-2)}
     ),

@@ -58,6 +58,10 @@ FAULTS = [
     D("one_hot", "counted from 1", "labels", "y[i,j] = 1 if labels[i] == j + 1 else 0"),
     D("masked_fill", "the mask says what stays", "masked", "y = x if mask != 0 else value"),
     D("einsum", "the wrong index is summed", "attended", "y[b,q,k] = sum(first[b,q,d]*second[b,d,k] for d in D)"),
+    D("fft", "turned the other way", "spectrum",
+      "y[i,j,c] = sum(x[i,m,0]*cos(2*pi*j*m/x.shape[1]) - x[i,m,1]*sin(2*pi*j*m/x.shape[1]) for m in M) if c == 0 else "
+      "sum(x[i,m,1]*cos(2*pi*j*m/x.shape[1]) + x[i,m,0]*sin(2*pi*j*m/x.shape[1]) for m in M)"),
+    D("conj", "as it came", "parts", "y[i,c] = x[i,c]"),
     D("inv", "of the matrix turned", "invertible", "w[i,j] = inverse(a[j,i]); y[i,j] = w[i,j]"),
     D("solve", "times a, not its inverse", "equations", "y[i,j] = sum(a[i,m]*b[m,j] for m in M)"),
     D("slogdet", "the determinant itself", "invertible",

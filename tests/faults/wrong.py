@@ -78,6 +78,19 @@ def rows(table: Array, i: Array, g: Array, shift: int = 0, put: bool = False, me
     return d / np.maximum(n, 1)[:, None] if mean else d
 
 
+def times(a: Array, b: Array) -> Any:
+    """The product of complex numbers as pairs."""
+    return np.stack([a[..., 0] * b[..., 0] - a[..., 1] * b[..., 1], a[..., 0] * b[..., 1] + a[..., 1] * b[..., 0]], -1)
+
+
+def fourier(g: Array, sign: int) -> Any:
+    """Σ g·e^(sign·iθ) along axis 1, of pairs."""
+    n = g.shape[1]
+    turn = np.exp(sign * 2j * np.pi * np.outer(np.arange(n), np.arange(n)) / n)
+    found = np.einsum("nk,bk->bn", turn, g[..., 0] + 1j * g[..., 1])
+    return np.stack([found.real, found.imag], -1)
+
+
 def factored(g: Array, y: Array, diagonal: float, symmetric: bool = True) -> Any:
     """∂L/∂a of a Cholesky factor y: so much of the diagonal counts."""
     inside = y.T @ g

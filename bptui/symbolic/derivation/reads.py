@@ -117,11 +117,11 @@ class _Reader:
     def value(self, tree: Tree, at: Mapping[str, int]) -> Any:
         """What a formula comes to here, None where that is not known."""
         known: dict[str, Any] = dict(self.arrays)
-        if self.output is not None:
-            for name in self.bases:
-                if name in known:
-                    known[name] = np.asarray(known[name])[_broadcast(self.output, np.shape(known[name]))]
         try:
+            if self.output is not None:
+                for name in self.bases:
+                    if name in known:
+                        known[name] = np.asarray(known[name])[_broadcast(self.output, np.shape(known[name]))]
             found = evaluate(tree, known, at, self.size)
             return bool(found) if np.asarray(found).dtype == bool else found
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):

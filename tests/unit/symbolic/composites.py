@@ -163,6 +163,15 @@ def uses():
         (3, (2, 4, 3, 2), {"kernel_size": (2, 3, 1)}),
     ):
         yield Use(f"lp_pool{count}d", (shape,), given)
+    for shape in ((3, 2), (2,)):
+        yield Use("angle", (shape,))
+    yield Use("ceinsum", ((3, 4, 2), (4, 5, 2)), {"equation": "ij,jk->ik"})
+    yield Use("ceinsum", ((2, 3, 4, 2), (3, 5, 4, 2)), {"equation": "bix,iox->box"})
+    yield Use("ceinsum", ((3, 2), (4, 2)), {"equation": "i,j"})
+    for name, shape in (("fft2", (3, 4, 2)), ("ifft2", (3, 4, 2)), ("rfft2", (3, 4)), ("irfft2", (3, 3, 2))):
+        yield Use(name, (shape,))
+        yield Use(name, (shape,), {"s": (2, 5), "norm": "ortho"})
+    yield Use("fft2", ((3, 2, 4, 2),), {"axes": (0, 2), "norm": "forward"})
     yield Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": 1e-2})
     yield Use("instance_norm", ((2, 3, 2, 4),))
     for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):

@@ -19,7 +19,7 @@ FAMILIES = (
     "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "bags",
     "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes",
     "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "norm", "scaled", "similarity", "distances",
-    "attention", "multi_head", "recurrent", "matrices",
+    "attention", "multi_head", "recurrent", "matrices", "complex", "spectral",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

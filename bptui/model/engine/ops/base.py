@@ -112,6 +112,7 @@ class Op(Inputs):
     symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}`
                 for an attribute; default "name({0}, {1})"
     doc         one line for the documentation
+    complex     which of the inputs and of its result (`y`) are complex numbers, whose last axis is (real, imaginary)
     dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
@@ -138,6 +139,7 @@ class Op(Inputs):
     straight_through: bool = False
     convention: str = ""
     symbol: str = ""
+    complex: tuple[str, ...] = ()
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
     results: Callable[[Sequence[Shape], Attributes], int] | None = None
@@ -197,6 +199,7 @@ class Composite(Inputs):
                 whole, and the check proves that the parts do the same. Written apart from `build`, on purpose
     stretched   (input shapes) → `Signature.stretched`, where inputs broadcast against each other
     hint        as `Op.hint`
+    complex     as `Op.complex`
     axes        what the last two axes of a part run over, by the part's name: `scores` over queries and keys
     """
 
@@ -212,3 +215,4 @@ class Composite(Inputs):
     stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
     hint: Hint | None = None
     axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    complex: tuple[str, ...] = ()

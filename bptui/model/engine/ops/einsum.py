@@ -28,7 +28,7 @@ Equation = tuple[tuple[Term, ...], Term]
 """The indices of each operand, and of the output."""
 
 
-def _equation(value: Any) -> str:
+def equation_of(value: Any) -> str:
     """The equation without spaces; what is wrong with it for any operands is told here."""
     text = "".join(value.split()) if isinstance(value, str) else "?"
     left, arrow, out = text.partition("->")
@@ -210,7 +210,7 @@ OPS = (
         *_EINSUM.pair,
         "The sum of products that an equation says: 'bqd,bkd->bqk'. An index that the output has not is summed over, "
         "one that stands twice in an operand is its diagonal, ... are the axes that are not named.",
-        {"equation": Attribute(None, _equation, required=True)},
+        {"equation": Attribute(None, equation_of, required=True)},
         convention="an index has one size: nothing is stretched",
     ),
 )

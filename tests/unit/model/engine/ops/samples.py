@@ -270,6 +270,29 @@ def uses():
     ):
         yield Use("diag_embed", (shape,), given)
     yield Use("outer", ((3,), (4,)))
+    for shape in ((3, 4), (), (2,)):
+        yield Use("complex", (shape,))
+        yield Use("complex", (shape, shape))
+    for name in ("real", "imag", "conj"):
+        for shape in ((3, 2), (2,), (3, 4, 2), (0, 2)):
+            yield Use(name, (shape,))
+    for shapes in (((3, 2), (3, 2)), ((3, 4, 2), (4, 2)), ((3, 1, 2), (1, 4, 2)), ((2,), (3, 2)), ((2,), (2,))):
+        yield Use("cmul", shapes)
+    for name, given in (
+        ("fft", {}),
+        ("fft", {"axis": 0, "norm": "ortho"}),
+        ("fft", {"n": 3, "norm": "forward"}),
+        ("ifft", {}),
+        ("ifft", {"n": 6, "axis": 0}),
+        ("irfft", {}),
+        ("irfft", {"axis": 0, "norm": "ortho"}),
+        ("irfft", {"n": 5}),
+        ("irfft", {"n": 9, "norm": "forward"}),
+    ):
+        yield Use(name, ((3, 4, 2),), given)
+    for given in ({}, {"n": 6}, {"n": 3}, {"axis": 0, "norm": "ortho"}):
+        yield Use("rfft", ((3, 5),), given)
+    yield Use("fft", ((1, 2),))
     yield Use("outer", ((1,), (0,)))
     for shape, repeats in (((3, 4), (2, 3)), ((3,), (2, 1)), ((2, 3), 2), ((), (3,)), ((2, 3), (0, 1)), ((2,), 1)):
         yield Use("repeat", (shape,), {"repeats": repeats})

@@ -12,8 +12,9 @@ from tests.unit.model.engine.ops.draws.losses import DRAWS as LOSSES
 from tests.unit.model.engine.ops.draws.matrices import DRAWS as MATRICES
 from tests.unit.model.engine.ops.draws.moves import DRAWS as MOVES
 from tests.unit.model.engine.ops.draws.scaled import DRAWS as SCALED
+from tests.unit.model.engine.ops.draws.spectral import DRAWS as SPECTRAL
 from tests.unit.model.engine.ops.draws.tensors import DRAWS as TENSORS
 
 __all__ = ["DRAWS", "Case"]
 
-DRAWS = {**TENSORS, **MOVES, **INDEXING, **MATRICES, **LAYERS, **SCALED, **LOSSES}
+DRAWS = {**TENSORS, **MOVES, **INDEXING, **MATRICES, **SPECTRAL, **LAYERS, **SCALED, **LOSSES}
