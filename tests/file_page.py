@@ -194,7 +194,12 @@ def with_settings(name: str, settings: Mapping[str, Key | Attribute]) -> str:
 def page() -> str:
     """docs/network-file.md."""
     lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), "", CSV]
-    lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
+    lines += [
+        "## [[layers]]",
+        "",
+        "Each has a `kind`, a `name` where it is given one, and an `input` where it does not read",
+    ]
+    lines += ["the layer before it: the name of an earlier layer, or `x`. Kinds and their keys:", ""]
     lines += [
         "Where some numbers of a layer are given, the others are not drawn: a bias that is not given is 0, a weight is",
         "refused by name, unless `init` (of biases `bias_init`) says how it is drawn.",

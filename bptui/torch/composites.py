@@ -113,6 +113,19 @@ def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return weights @ v
 
 
+def _gaussian(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    var = x[2] if len(x) > 2 else torch.ones_like(x[0])
+    var = var if var.ndim else var.expand(x[0].shape)
+    return torch.nn.functional.gaussian_nll_loss(x[0], x[1], var, s["full"], s["eps"], s["reduction"])
+
+
+def _dice(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """PyTorch has none: written out."""
+    p, t = (each.flatten(1) if each.ndim > 1 else each for each in x)
+    each = 1 - (2 * (p * t).sum(-1) + s["smooth"]) / (p.sum(-1) + t.sum(-1) + s["smooth"])
+    return each if s["reduction"] == "none" else getattr(each, s["reduction"])()
+
+
 def _weights(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """The attention to values that are the rows of the unit matrix."""
     q, k, *masks = x
@@ -191,6 +204,14 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "bilinear": _functional("bilinear"),
         **{name: call for name, call in SPECTRAL.items() if name not in OPS},
         "scaled_dot_product_attention": _attention,
+        "pairwise_distance": lambda torch, x, s: torch.nn.functional.pairwise_distance(
+            *x, p=s["p"], eps=s["eps"], keepdim=s["keepdims"]
+        ),
+        "triplet_margin": _functional("triplet_margin_loss", "margin", "p", "eps", "swap", "reduction"),
+        "cosine_embedding": _functional("cosine_embedding_loss", "margin", "reduction"),
+        "gaussian_nll": _gaussian,
+        "multilabel_soft_margin": _functional("multilabel_soft_margin_loss", "reduction"),
+        "dice": _dice,
         "attention_weights": _weights,
         "multi_head_attention": _multi_head,
         "rnn_cell": _rnn,

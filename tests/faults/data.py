@@ -148,6 +148,7 @@ ARENAS: dict[str, Arena] = {
     "halves": ((KINKED,), {}),
     "ordered rows": ((TIED,), {"axis": 1, "p": 3.0}),
     "largest of rows": ((TIED,), {"axis": 1, "p": float("inf")}),
+    "batch": ((_mixed(5, 3, 2), _mixed(3)), {"momentum": 0.25}),
     "slopes": ((KINKED,), {"lower": 0.2, "upper": 0.4}),
     "curved": ((_mixed(1, 2, 3, 4),), {"size": (5, 7), "mode": "cubic"}),
     "bags": ((_mixed(6, 5), np.array([4, 1, 4, 0, 1]), _mixed(5), np.array([0, 2])), {"mode": "sum"}),

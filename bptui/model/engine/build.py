@@ -340,7 +340,10 @@ class Builder:
             return self._use(kind, given, settings, replace(inside, name=name, symbol=symbol))
 
         try:
+            given = self._states(op, inputs) if called.composite == "" and op.states else {}
             result: Node = op.build(part, inputs, attributes)
+            if given and op.following is not None:
+                self._follow(op, inputs, attributes, given, called)
         except UserError as problem:
             raise UserError(problem.where, f"{op.name}: {problem.what}", problem.right) from None
         except ValueError as problem:
@@ -348,6 +351,39 @@ class Builder:
             what, *right = problem.args
             raise UserError(self.place(column), f"{use}: {what}", " ".join(map(str, right))) from None
         return result if result.id < first else self.called(result, full, column, called.symbol)
+
+    def _states(self, op: Composite, inputs: Sequence[Node]) -> dict[str, Node]:
+        """Those of a composite's states that are given: leaves, which become running states here."""
+        found = {}
+        for name, node in zip(op.input_names, inputs, strict=False):
+            if name not in op.states or node.op is not None or node.value is None:
+                continue
+            if node.role == "param":
+                raise UserError(self.place(node.column), f"'{node.name}' is trained", f"{name} is carried, not trained")
+            self._nodes[node.id] = replace(self._nodes[node.id], role="state", wants_grad=False)
+            found[name] = self._nodes[node.id]
+        return found
+
+    def _follow(
+        self, op: Composite, inputs: Sequence[Node], attributes: Attributes, given: Mapping[str, Node], called: _Called
+    ) -> None:
+        """What a composite's states become after the step: `running_mean_next`. Two uses of one state are one after the
+        other, as they run."""
+        before = {node.id: self._nodes[self._nodes[node.id].attributes.get("next", node.id)] for node in given.values()}
+        names = {before[node.id].id: node.name for node in given.values()}
+
+        def part(kind: str, x: Node, state: Node, **settings: Any) -> Node:
+            name = f"{names[state.id]}_next"
+            while name in self._names:
+                name += "_next"
+            label = name.rpartition(".")[2]
+            return self._use(kind, (x, state), settings, _Called(name, called.scope, label, called.column))
+
+        read = [before.get(node.id, node) for node in inputs]
+        assert op.following is not None
+        for name, node in op.following(part, read, attributes).items():
+            if name in given:
+                self.carry(given[name], node)
 
     def called(self, node: Node, name: str, column: Column, symbol: str = "") -> Node:
         """The node under another name: what several operations are named after is the last of them."""

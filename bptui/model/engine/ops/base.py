@@ -201,6 +201,9 @@ class Composite(Inputs):
     hint        as `Op.hint`
     complex     as `Op.complex`
     axes        what the last two axes of a part run over, by the part's name: `scores` over queries and keys
+    states      inputs that are running states where they are given: no gradient reaches them
+    following   `(use, inputs, attributes)` → what some of `states` become after the training step, by the input's name;
+                `use` as in `build`. The Builder carries them (`Builder.carry`)
     """
 
     name: str
@@ -215,4 +218,6 @@ class Composite(Inputs):
     stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
     hint: Hint | None = None
     axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    following: Callable[..., Mapping[str, Any]] | None = None
     complex: tuple[str, ...] = ()

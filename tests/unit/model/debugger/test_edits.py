@@ -121,7 +121,7 @@ def test_another_operation_goes_on_with_the_parameters_as_they_are():
 
 
 def test_another_constant_is_another_operation_in_the_same_place():
-    """The momentum of a batch_norm is a number in the graph, which is called by its value."""
+    """The momentum of a batch_norm is a setting of what its running statistics become."""
     session = small(layers=[content()["layers"][0], {"kind": "batch_norm"}, content()["layers"][2]])
     run(session, "goto step 3 loss")
     run(session, "set layer2.momentum = 0.3")

@@ -180,10 +180,12 @@ def test_made_of_primitives_that_fold(row):
     use = max((use for use in uses() if use.op == row.name), key=lambda use: len(use.shapes))
     build = Builder()
     leaves = [
-        build.leaf(name, "param", np.ones(shape)) for name, shape in zip(row.input_names, use.shapes, strict=False)
+        build.leaf(name, "input" if name in row.fixed else "param", np.ones(shape))
+        for name, shape in zip(row.input_names, use.shapes, strict=False)
     ]
-    loss = build.use("sum", build.use(row.name, *leaves, name="out", **use.attributes), name="loss")
-    parts = [node for node in build.finish(loss).ops if node.name != "loss"]
+    given = use.attributes
+    loss = build.use("sum", build.use(row.name, *leaves, name="out", **given), name="loss")
+    parts = [node for node in build.finish(loss).ops if node.name != "loss" and node.op.name not in row.states]
     assert all(node.op.name in ops.OPS for node in parts)
     assert {node.composite for node in parts} == {f"{row.name} as out"}
     assert parts[-1].name == "out"
@@ -195,6 +197,15 @@ CELL = {
     "w_hr": (2, 3),
 }  # fmt: skip
 WRONG = [
+    ("pairwise_distance", {"a": (3, 4), "b": (3, 5)}, {}),
+    ("pairwise_distance", {"a": (), "b": ()}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (2, 4)}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (3, 4)}, {"p": 0}),
+    ("cosine_embedding", {"x1": (3, 4), "x2": (3, 4), "target": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (3, 2)}, {}),
+    ("multilabel_soft_margin", {"logits": (3, 4), "target": (3, 4), "weight": (3,)}, {}),
+    ("dice", {"probs": (3, 4), "target": (3, 5)}, {}),
     ("linear", {"x": (3, 4), "weight": (4, 5)}, {}),
     ("layer_norm", {"x": (3, 4), "weight": (3,)}, {}),
     ("layer_norm", {"x": ()}, {}),
