@@ -18,6 +18,7 @@ import numpy as np
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.schema import Table
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
@@ -25,16 +26,18 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
-from bptui.model.engine.optimizers import OPTIONS, Optimizer
+from bptui.model.engine.optimizers import OPTIONS
 from bptui.model.engine.use import arity, dispatched, output_shape, settle, signature
 from bptui.model.source import custom_ops, lists
 from bptui.model.source.network import Network
+from bptui.model.source.optimizer_table import read_optimizer
 
 if TYPE_CHECKING:
     from bptui.symbolic.types import CheckRow, Report
 
 DTYPES = ("float64", "float32")
-SETTINGS = ("name", "optimizer", "learning_rate", "dtype", "seed", *OPTIONS, "clip_norm", "clip_value")
+SETTINGS = ("name", "optimizer", "learning_rate", "dtype", "seed", *OPTIONS, "clip_norm", "clip_value", "schedule",
+            "groups", "update", "states")  # fmt: skip
 """What `network`, and with it `debug` and `check`, may be told."""
 NO_NUMBER = "it has no number until the step is run: bptui.debug(loss) shows it, bptui.grads(loss) has all gradients"
 _serial: Iterator[int] = itertools.count(1)
@@ -293,14 +296,15 @@ def network(
     seed: int = 0,
     **options: Any,
 ) -> Network:
-    """What leads to `loss` as a Network. options: those of the optimizer (momentum, clip_norm, …)."""
+    """What leads to `loss` as a Network. options: those of an [optimizer] table (momentum, clip_norm, schedule, groups,
+    update with its states)."""
     if not isinstance(loss, Tensor):
         raise UserError(
             "bptui", f"the loss is {_a(type(loss).__name__)}", "a Tensor such as bptui.mse(prediction, target)"
         )
     if dtype not in DTYPES:
         raise UserError("bptui", f"there is no dtype {str(dtype)[:40]!r}", " or ".join(DTYPES))
-    if wrong := next((key for key in options if key not in SETTINGS), None):
+    if "update" not in options and (wrong := next((key for key in options if key not in SETTINGS), None)):
         right = "learning_rate=0.1" if wrong == "lr" else did_you_mean(wrong, SETTINGS, ", ".join(SETTINGS))
         raise UserError("bptui", f"there is no setting {wrong[:40]!r}", right)
     tensors = _ancestors(loss)
@@ -332,7 +336,11 @@ def network(
                 made = builder.derivative
             nodes[tensor.serial] = made(*inputs, name=called_or_not, **tensor.attributes)
     graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
-    return Network(name, graph, Optimizer(optimizer, learning_rate, **options), dtype, seed)
+    content: dict[str, Any] = {"learning_rate": learning_rate, **options}
+    if "update" not in options:
+        content["kind"] = optimizer
+    table = Table(content, "bptui", "optimizer")
+    return Network(name, graph, read_optimizer(table, [node.name for node in graph.params]), dtype, seed)
 
 
 def _a(word: str) -> str:

@@ -239,7 +239,9 @@ class Builder:
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
-        return Graph(tuple(nodes), loss.id, (*layers, *self._derivatives.layers), MappingProxyType(ids), calls)
+        made = self._derivatives
+        results = MappingProxyType(dict(made.results))
+        return Graph(tuple(nodes), loss.id, (*layers, *made.layers), MappingProxyType(ids), calls, results)
 
     def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
         """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the

@@ -82,7 +82,8 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
     built = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
     prediction, told = built.prediction, built.notes
     floats = array(targets, data.at("targets"), dtype=builder.dtype)
-    row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
+    if isinstance(row, Op):
+        row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
     labels = row.input_names[1] in row.indices
     y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
     y_shape = (batch, *y_all.shape[1:])

@@ -6,7 +6,7 @@ family's file; nothing else has to know it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -36,6 +36,17 @@ def _collect(kind: str) -> Mapping[str, Op | Composite]:
 
 OPS: Mapping[str, Op] = MappingProxyType(_collect("OPS"))  # type: ignore[arg-type]
 COMPOSITES: Mapping[str, Composite] = MappingProxyType(_collect("COMPOSITES"))  # type: ignore[arg-type]
+
+
+def comparing(prediction: Collection[str] = (), target: Collection[str] = ()) -> tuple[str, ...]:
+    """The losses that compare such a prediction with such a target (`Compares`); of nothing said all of them."""
+    return tuple(
+        name
+        for name, row in {**OPS, **COMPOSITES}.items()
+        if row.compares is not None
+        and (not prediction or row.compares.prediction in prediction)
+        and (not target or row.compares.target in target)
+    )
 
 
 def get(name: str) -> Op | Composite:

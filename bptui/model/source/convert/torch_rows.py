@@ -222,6 +222,8 @@ LOSSES: Mapping[str, str] = {
     "CrossEntropyLoss": "cross_entropy", "MSELoss": "mse", "L1Loss": "mae", "HuberLoss": "huber",
     "SmoothL1Loss": "smooth_l1", "BCELoss": "bce", "BCEWithLogitsLoss": "bce_with_logits", "NLLLoss": "nll",
     "KLDivLoss": "kl_div", "SoftMarginLoss": "soft_margin", "MultiMarginLoss": "multi_margin",
+    "PoissonNLLLoss": "poisson_nll", "HingeEmbeddingLoss": "hinge_embedding",
+    "MultiLabelSoftMarginLoss": "multilabel_soft_margin", "sigmoid_focal_loss": "sigmoid_focal",
     "cross_entropy": "cross_entropy", "mse_loss": "mse", "l1_loss": "mae", "huber_loss": "huber",
     "smooth_l1_loss": "smooth_l1", "binary_cross_entropy": "bce", "binary_cross_entropy_with_logits": "bce_with_logits",
     "nll_loss": "nll",

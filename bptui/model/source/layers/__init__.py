@@ -15,7 +15,7 @@ from bptui.model.base.schema import Key, Table, one_of, text
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
-from bptui.model.engine.ops.base import Op
+from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence, transformers
 from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
 from bptui.model.source.layers.penalty import LAYER, Penalized
@@ -88,8 +88,6 @@ def _name(value: Any) -> str:
     return word
 
 
-def loss_kinds() -> Mapping[str, Op]:
-    """Every operation that compares a prediction with a target, perhaps weighted: two inputs that it needs, and a
-    `reduction`."""
-    needed = {row.name: [name for name in row.inputs if not name.endswith("?")] for row in ops.OPS.values()}
-    return {row.name: row for row in ops.OPS.values() if "reduction" in row.attributes and len(needed[row.name]) == 2}
+def loss_kinds() -> Mapping[str, Op | Composite]:
+    """Every operation that compares a prediction with a target, perhaps weighted."""
+    return {name: ops.get(name) for name in ops.comparing()}
