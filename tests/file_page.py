@@ -109,7 +109,8 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
     bptui convert train.py [MODEL]                          # a program, or a notebook, that defines a model
 
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
-`F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
+`F.relu` and `x.view(…)`, and sums `x + f(x)`, which are residual blocks; where it does more, `bptui capture` takes a
+step of the program as it is.
 Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
 as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has images with the channels last, bptui
 first: (samples, channels, height, width).
