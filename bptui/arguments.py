@@ -11,11 +11,10 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from bptui.model.base.documents import from_json, toml
+from bptui.formula_words import json_value
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.base.files import read_text
 from bptui.model.debugger import script
 
 PARTS: Mapping[str, str] = {
@@ -30,7 +29,7 @@ PARTS: Mapping[str, str] = {
     "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
     "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
-    "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
+    "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG; weights",
     "capture": "run a PyTorch program as it is, and write down one of its training steps",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
@@ -57,7 +56,7 @@ WORDS: Mapping[str, str] = {
     "capture": "a Python program (with -m a module), and its own arguments; what stands behind -- is all its own",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
-    "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
+    "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, screen [PLACE], or weights",
 }
 """What stands in the place of the words of a command, for those that take words."""
 
@@ -108,10 +107,8 @@ WITH_WEIGHTS = ("run", "trace", "check", "diagnose", "predictions", "explain", "
 """Commands whose network may have its weights from a file."""
 THEME = "dark, light, high-contrast, ansi-dark or ansi-light"
 MAX_STEPS = 10_000_000
-MAX_VALUE = 2**24
 EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
 """A formula and its values, for messages."""
-_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 
 class Parser(argparse.ArgumentParser):
@@ -227,8 +224,8 @@ def parser(command: str) -> Parser:
     if command == "convert":
         made.add_argument("--to", metavar="FILE", help="a new .toml file; without it the network file is printed")
     if command == "export":
-        made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg; without it the "
-                          "Markdown (of the screen the SVG) is printed")  # fmt: skip
+        made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg, of weights in "
+                          ".safetensors or .npz; without it Markdown (or SVG) is printed")  # fmt: skip
         made.add_argument(
             "--size", metavar="WxH", default="120x36", help="columns and rows of a screen, default 120x36"
         )
@@ -323,7 +320,7 @@ def opened(text: str) -> list[str]:
     starts = [match.start(1) for match in re.finditer(r"\s([^\W\d][\w.]*)=(?!=)", text)]
     for at in reversed(starts):  # values from the end, as long as they are values: what is left is the formula
         try:
-            _json(text[at:].partition("=")[2], "")
+            json_value(text[at:].partition("=")[2], "")
         except UserError:
             break
         words.insert(0, text[at:].strip())
@@ -354,82 +351,3 @@ def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
             script.read(text, "-x")
         lines.append(f"source {text}" if kind == "-x" else text)
     return tuple(lines)
-
-
-def values(words: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE words, each value being JSON."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals or not _NAME.fullmatch(name):
-            raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
-        if name in found:
-            raise UserError(name, "has two values", "one value for each name")
-        found[name] = _json(text, name)
-    return found
-
-
-def _json(text: str, where: str) -> Any:
-    if len(text) > MAX_VALUE:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_VALUE:,}; --values FILE.npz takes more")
-    try:
-        return from_json(text, where)
-    except UserError as problem:
-        if problem.right:
-            raise
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UserError(where, f"'{shown}' is not JSON", "a number or a list: 2, -0.5, [[1, 2], [3, 4]]") from None
-
-
-def values_file(name: str) -> dict[str, Any]:
-    """The values of a .json file, or (NumPy is imported then) of an .npz file, by name."""
-    if name.lower().endswith(".npz"):
-        from bptui.model.source.datasets import read_npz
-
-        return dict(read_npz(Path(name), "--values"))
-    if not name.lower().endswith(".json"):
-        raise UserError("--values", f"'{name[:100]}' is neither .json nor .npz")
-    text = read_text(name, "--values", MAX_VALUE, "an .npz file takes more")
-    found = _json(text, f"--values {name[:100]}")
-    if not isinstance(found, dict):
-        raise UserError("--values", f"{name[:100]} is not a table of names", '{"x": 2, "w": [1, 2]}')
-    return found
-
-
-def together(words: Sequence[str], file: str | None) -> dict[str, Any]:
-    """The values of the words and of a file; a name may be in one of them only."""
-    here, there = values(words), values_file(file) if file else {}
-    if both := sorted(set(here) & set(there)):
-        raise UserError(both[0], "has two values", "NAME=VALUE, or in the file of --values")
-    return {**there, **here}
-
-
-def names(text: str | None) -> list[str] | None:
-    """`w,b` → ["w", "b"]; None where nothing was said."""
-    if text is None:
-        return None
-    found = [name.strip() for name in text.split(",") if name.strip()]
-    for name in found:
-        if not _NAME.fullmatch(name):
-            raise UserError("--train", f"'{name[:40]}' is not a name", "--train w,b")
-    return found
-
-
-def optimizer(text: str | None, rate: float | None) -> dict[str, Any]:
-    """The [optimizer] table of `adam`, or of `adam, beta1 = 0.8` (a TOML table without its braces), and of --lr."""
-    if rate is not None and not 0 < rate < float("inf"):
-        raise UserError("--lr", f"found {rate}", "a number greater than 0")
-    if text is None:
-        return {"kind": "sgd", "learning_rate": 0.1 if rate is None else rate}
-    inner = text.strip().removeprefix("{").removesuffix("}").strip()
-    kind, _, rest = inner.partition(",")
-    words = inner if "=" in kind else f'kind = "{kind.strip()}", {rest}'.rstrip(", ")
-    try:
-        found: dict[str, Any] = toml(f"o = {{{words}}}", "--optimizer")["o"]
-    except UserError:
-        raise UserError(
-            "--optimizer", f"'{text[:60]}' is no table", "adam, or 'adam, beta1 = 0.8, eps = 1e-6'"
-        ) from None
-    if rate is not None and "learning_rate" in found:
-        raise UserError("--lr", "has two values", "here, or as learning_rate in --optimizer")
-    return found if rate is None else {**found, "learning_rate": rate}

@@ -342,6 +342,10 @@ def _export(options: Namespace) -> int:
     if not what:
         raise UserError("WHAT", "is missing", "bptui export xor 'grad(layer1.weight[0,1])' --to w.tex; or moment, step")
     _, load = network_of(options, given)
+    if what == ["weights"]:
+        from bptui import converting
+
+        return converting.export_weights(load(), options.at, options.to, writer(options))
     from bptui import headless
 
     picture = headless.Picture((int(size[1]), int(size[2])), options.theme or "dark")

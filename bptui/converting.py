@@ -1,14 +1,18 @@
-"""`bptui convert`: a model of Keras or PyTorch as a network file."""
+"""Between bptui and others: a model of Keras or PyTorch as a network file, weights as a PyTorch state_dict."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.files import refuse_taken, write_new
 from bptui.model.base.printable import one_line
+
+if TYPE_CHECKING:
+    from bptui.model.source.network import Network
 
 
 def convert(options: Namespace, write: Callable[[str], None]) -> int:
@@ -33,3 +37,20 @@ def convert(options: Namespace, write: Callable[[str], None]) -> int:
         for told in made.missing:
             write(f"MISSING: {one_line(told, 150)}")
     return 1 if made.missing else 0
+
+
+def export_weights(network: Network, at: int, file: str | None, write: Callable[[str], None]) -> int:
+    """Write the weights that training step `at` starts with to a file, as a PyTorch state_dict."""
+    from bptui import headless
+    from bptui.model.base.spans import plain
+    from bptui.model.debugger.export import write as written
+    from bptui.model.debugger.session import Session
+
+    if file is None or not file.endswith((".safetensors", ".npz")):
+        raise UserError("--to", "weights are no text", "--to FILE.safetensors or FILE.npz")
+    session = Session(network)
+    session.progress = headless.progress()
+    if at:
+        session.goto(f"step {at}")
+    write(plain(written(session, file).lines[0]))
+    return 0

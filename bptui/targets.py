@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bptui import arguments
+from bptui import formula_words
 from bptui.model.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def network_of(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[
         return target, lambda: load_named(target, also)
     if more := more_keys(options):
         raise UserError(f"--{next(iter(more)).replace('_', '-')}", "goes with layers", "a formula: --values FILE")
-    given = arguments.together(words, options.values)
-    train, optimizer = arguments.names(options.train), arguments.optimizer(options.optimizer, options.lr)
+    given = formula_words.together(words, options.values)
+    train, optimizer = formula_words.names(options.train), formula_words.optimizer(options.optimizer, options.lr)
 
     def load() -> Network:
         from bptui.model.source.network import from_formula

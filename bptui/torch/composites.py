@@ -113,6 +113,52 @@ def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return weights @ v
 
 
+def _gaussian(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    var = x[2] if len(x) > 2 else torch.ones_like(x[0])
+    var = var if var.ndim else var.expand(x[0].shape)
+    return torch.nn.functional.gaussian_nll_loss(x[0], x[1], var, s["full"], s["eps"], s["reduction"])
+
+
+def _dice(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """PyTorch has none: written out."""
+    p, t = (each.flatten(1) if each.ndim > 1 else each for each in x)
+    each = 1 - (2 * (p * t).sum(-1) + s["smooth"]) / (p.sum(-1) + t.sum(-1) + s["smooth"])
+    return each if s["reduction"] == "none" else getattr(each, s["reduction"])()
+
+
+def _weights(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """The attention to values that are the rows of the unit matrix."""
+    q, k, *masks = x
+    ones = torch.eye(k.shape[-2], dtype=k.dtype).expand(*k.shape[:-2], -1, -1)
+    more = [masks[0], torch.ones(()), masks[1]] if len(masks) > 1 else masks
+    return _attention(torch, [q, k, ones, *more], {**s, "grouped": False, "dropout": 0.0})
+
+
+def _multi_head(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    q, k, v, w_q, w_k, w_v, w_o, *rest = x
+    biases, masks = _filled(rest[:4], 4), rest[4:]
+    heads, shared = s["heads"], s["kv_heads"] or s["heads"]
+    biases = [b if b is None or b.ndim else b.expand(len(w)) for b, w in zip(biases, (w_q, w_k, w_v, w_o), strict=True)]
+    if not masks and not s["causal"] and heads == shared and q.shape[-1] == len(w_q) == len(w_o):
+        if biases[0] is None:
+            biases = [torch.zeros(len(w), dtype=w.dtype) for w in (w_q, w_k, w_v, w_o)]
+        turned = [each.transpose(0, 1) if each.ndim > 2 else each for each in (q, k, v)]
+        y, _ = torch.nn.functional.multi_head_attention_forward(
+            *turned, len(w_q), heads, None, torch.cat(biases[:3]), None, None, False, 0.0, w_o, biases[3],
+            need_weights=False, use_separate_proj_weight=True, q_proj_weight=w_q, k_proj_weight=w_k, v_proj_weight=w_v,
+        )  # fmt: skip
+        return y.transpose(0, 1) if y.ndim > 2 else y
+    linear = torch.nn.functional.linear
+    split = [
+        linear(source, w, b).unflatten(-1, (count, -1)).transpose(-2, -3)
+        for source, w, b, count in zip((q, k, v), (w_q, w_k, w_v), biases, (heads, shared, shared), strict=False)
+    ]
+    more = [masks[0], torch.ones(()), masks[1]] if len(masks) > 1 else masks
+    given = {"scale": None, "grouped": heads != shared, "causal": s["causal"], "dropout": 0.0}
+    mixed = _attention(torch, [*split, *more], given)
+    return linear(mixed.transpose(-2, -3).flatten(-2), w_o, biases[3])
+
+
 def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return getattr(torch._VF, f"rnn_{s['nonlinearity']}_cell")(*x)
 
@@ -158,6 +204,16 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "bilinear": _functional("bilinear"),
         **{name: call for name, call in SPECTRAL.items() if name not in OPS},
         "scaled_dot_product_attention": _attention,
+        "pairwise_distance": lambda torch, x, s: torch.nn.functional.pairwise_distance(
+            *x, p=s["p"], eps=s["eps"], keepdim=s["keepdims"]
+        ),
+        "triplet_margin": _functional("triplet_margin_loss", "margin", "p", "eps", "swap", "reduction"),
+        "cosine_embedding": _functional("cosine_embedding_loss", "margin", "reduction"),
+        "gaussian_nll": _gaussian,
+        "multilabel_soft_margin": _functional("multilabel_soft_margin_loss", "reduction"),
+        "dice": _dice,
+        "attention_weights": _weights,
+        "multi_head_attention": _multi_head,
         "rnn_cell": _rnn,
         "lstm_cell": _lstm,
         "gru_cell": lambda torch, x, s: torch._VF.gru_cell(*x),

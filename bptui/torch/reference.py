@@ -25,11 +25,8 @@ from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch.composites import COMPOSITES, Call, Settings
+from bptui.torch.indexing import INDEXING, Unlike
 from bptui.torch.spectral import CALLS as SPECTRAL
-
-
-class Unlike(Exception):
-    """PyTorch has this operation, but not with these settings or shapes."""
 
 
 def _plain(name: str) -> Call:
@@ -249,6 +246,16 @@ def _alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return x[0] * (x[1] * a) + ((x[1] - 1) * low * a + low * a * p)
 
 
+def _running(torch: Any, x: Sequence[Any], s: Settings, which: int) -> Any:
+    """What batch_norm makes of its running mean (0) or variance (1), in place."""
+    if x[0].numel() == x[0].shape[1]:
+        raise Unlike("PyTorch has no variance of one number")
+    kept = [torch.zeros_like(x[1]), torch.ones_like(x[1])]
+    kept[which] = x[1].detach().clone()
+    torch.nn.functional.batch_norm(x[0].detach(), *kept, training=True, momentum=s["momentum"])
+    return kept[which]
+
+
 def _bags(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     table, i = x[:2]
     weight, offsets = [*x[2:], None, None][:2]
@@ -360,8 +367,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "repeat_interleave": lambda torch, x, s: torch.repeat_interleave(x[0], s["repeats"], s["axis"]),
         "sort": lambda torch, x, s: torch.sort(x[0], dim=s["axis"], descending=s["descending"], stable=True).values,
         "topk": lambda torch, x, s: torch.topk(x[0], s["k"], s["axis"], s["largest"]).values,
-        "gather": lambda torch, x, s: torch.gather(x[0], s["axis"], x[1]),
-        "scatter_add": lambda torch, x, s: torch.scatter_add(x[0], s["axis"], x[1], x[2]),
+        **INDEXING,
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": _put,
         **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
@@ -369,6 +375,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             name: lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0], s["padding_idx"])
             for name in ("embedding", "padded_embedding")
         },
+        "running_mean": lambda torch, x, s: _running(torch, x, s, 0),
+        "running_var": lambda torch, x, s: _running(torch, x, s, 1),
         "embedding_bag": _bags,
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),

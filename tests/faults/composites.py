@@ -17,7 +17,7 @@ from bptui.model.engine.calls import Backward
 from bptui.model.engine.ops.base import Composite as Row
 from bptui.model.engine.recording import Recording
 
-from ..unit.symbolic.composites import Use, cell, projected
+from ..unit.symbolic.composites import Use, cell, many_heads, projected
 from ..unit.symbolic.steps import graph_of, record
 
 Change = Callable[..., Any]
@@ -132,6 +132,18 @@ def exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use("slice", use(kind, *given, **settings), index="[:, ::-1]")
 
 
+def across(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The features of a head are each second one, not those beside each other."""
+    *lead, heads, size = settings["shape"]
+    n = len(lead)
+    return use("transpose", use(kind, given[0], shape=(*lead, size, heads)), axes=(*range(n), n + 1, n))
+
+
+def heads_exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The first head in the place of the second."""
+    return use("slice", use(kind, *given, **settings), index="[..., ::-1, :]")
+
+
 def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     """A kernel that is flipped along its first axis."""
     return use(kind, given[0], use("slice", given[1], index="[:, :, ::-1]"), *given[2:], **settings)
@@ -140,6 +152,9 @@ def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
 EPS = 1e-3
 WIDE = cell("lstm_cell", (3,))
 NARROW = projected((3,))
+HEADS = many_heads((2,), 2)
+SHARED = many_heads((), 4, True, kv_heads=2)
+LOOKS = Use("attention_weights", ((3, 4), (5, 4)))
 GRU = cell("gru_cell", (3,))
 RNN = cell("rnn_cell", (3,))
 VOLUME = Use("conv3d", ((1, 2, 4, 3, 3), (4, 2, 2, 3, 2), (4,)), {"padding": (0, 1, 1)})
@@ -172,6 +187,12 @@ BOTH = Use("bilinear", ((3, 4), (3, 2), (5, 4, 2), (5,)))
 DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (2, 3, 5)), {"dropout": 0.25})
 BIASED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (), (3, 5)))
 GROUPED = Use("scaled_dot_product_attention", ((2, 4, 3, 5), (2, 2, 6, 5), (2, 2, 6, 3)), {"grouped": True})
+NEAR = Use("pairwise_distance", ((3, 4), (3, 4)))
+TRIPLET = Use("triplet_margin", ((5, 4), (5, 4), (5, 4)), {"margin": 3.0, "swap": True})
+ANGLES = Use("cosine_embedding", ((5, 4), (5, 4), (5,)), {"margin": -0.6})
+NORMAL = Use("gaussian_nll", ((3, 4), (3, 4), (3, 4)), {"full": True, "eps": 0.7})
+SEVERAL = Use("multilabel_soft_margin", ((3, 4), (3, 4), (4,)))
+REGION = Use("dice", ((2, 3, 4), (2, 3, 4)))
 SLOPES = Use("prelu", ((3, 4, 2), (4,)))
 THIRD = Use("normalize", ((3, 4),), {"p": 3})
 GATES = {op: Use(op, ((3, 6),)) for op in ("bilinear_glu", "reglu", "geglu", "swiglu")}
@@ -182,6 +203,28 @@ RESPONSE = Use("local_response_norm", ((2, 5, 3),), {"size": 3, "alpha": 0.5, "b
 POWERS = {n: Use(f"lp_pool{n}d", ((2, *(4, 6, 2)[:n]),), {"kernel_size": 2, "p": 2}) for n in (1, 2, 3)}
 
 FAULTS = (
+    Composite(NEAR, "eps is left out", {"y_safe": lambda use, kind, given, _: use("mul", given[0], 1 + 1e-5)}),
+    Composite(NEAR, "the sum of squares, no root", {"y": instead("sum")}),
+    Composite(TRIPLET, "the margin is left out", {"gap": first}),
+    Composite(TRIPLET, "never swapped", {"nearer": first}),
+    Composite(TRIPLET, "positive and negative exchanged", {"closer": turned}),
+    Composite(ANGLES, "the lengths are not differentiated", {"lengths": detached}),
+    Composite(ANGLES, "the margin is left out", {"gap": first}),
+    Composite(NORMAL, "the variance stands still below eps", {"missing": lambda use, kind, given, _: given[0]}),
+    Composite(NORMAL, "the logarithm of the deviation", {"log_var": times(0.5)}),
+    Composite(NORMAL, "the constant is left out", {"each_in_full": first}),
+    Composite(SEVERAL, "the sum over the classes", {"of_classes": instead("sum")}),
+    Composite(SEVERAL, "the weights are left out", {"weighed": first}),
+    Composite(
+        REGION,
+        "over all samples at once",
+        {
+            "share": lambda use, kind, given, settings: use(
+                "add", use(kind, *(use("mean", x) for x in given)), use("mul", given[0], 0.0)
+            )
+        },
+    ),
+    Composite(REGION, "what both share counts once", {"twice": first}),
     Composite(THIRD, "the Euclidean length for that of order 3", {"x_length": instead("norm", p=2)}),
     Composite(GATES["bilinear_glu"], "the gate through a sigmoid", {"gate": then("sigmoid")}),
     *(
@@ -331,6 +374,10 @@ FAULTS = (
     Composite(WIDE, "the new state without tanh", {"c_tanh": first}),
     Composite(WIDE, "state and output exchanged", {"y": turned}),
     Composite(WIDE, "the old state is not differentiated", {"kept": detached}),
+    Composite(LOOKS, "scores that are not scaled", {"scaled": first}),
+    Composite(LOOKS, "weights over the queries", {"y": instead("softmax", axis=0)}),
+    Composite(HEADS, "heads cut across features", {"q_parts": across, "k_parts": across, "v_parts": across}),
+    Composite(SHARED, "queries read the keys of another head", {"k_parts": heads_exchanged}),
     Composite(NARROW, "the output gate alone is projected", {"h_whole": first}),
     Composite(NARROW, "what is projected is not differentiated", {"h_whole": detached}),
     Composite(GRU, "reset and update gate exchanged", {"r_x": shifted(1, 2), "z_x": shifted(0, 2)}),

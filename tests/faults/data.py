@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from . import indexing_data
+
 _random = np.random.default_rng(20)
 
 
@@ -39,6 +41,7 @@ _tile = np.round(_mixed(2, 2, 6, 5), 0)  # many equal neighbours
 Arena = tuple[tuple[Any, ...], dict[str, Any]]
 
 ARENAS: dict[str, Arena] = {
+    **indexing_data.ARENAS,
     "pair": ((KINKED, _mixed(4)), {}),
     "products": ((KINKED, NEAR), {}),
     "joined to nothing": ((KINKED[0], np.zeros(0)), {}),
@@ -145,6 +148,7 @@ ARENAS: dict[str, Arena] = {
     "halves": ((KINKED,), {}),
     "ordered rows": ((TIED,), {"axis": 1, "p": 3.0}),
     "largest of rows": ((TIED,), {"axis": 1, "p": float("inf")}),
+    "batch": ((_mixed(5, 3, 2), _mixed(3)), {"momentum": 0.25}),
     "slopes": ((KINKED,), {"lower": 0.2, "upper": 0.4}),
     "curved": ((_mixed(1, 2, 3, 4),), {"size": (5, 7), "mode": "cubic"}),
     "bags": ((_mixed(6, 5), np.array([4, 1, 4, 0, 1]), _mixed(5), np.array([0, 2])), {"mode": "sum"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import indexing
 from .plant import Definition as D
 
 FAULTS = [
@@ -73,5 +74,11 @@ FAULTS = [
     D("cast", "a kind with more digits", "rounded", "y = float16(x)"),
     D("cast", "not rounded", "rounded", "y = x"),
     D("round", "ties go up: only a tie shows it", "halves between", "y = floor(x + 1/2)"),
+    D("running_mean", "momentum of what was, the rest of what is new", "batch",
+      "y[j] = momentum*running[j] + (1 - momentum)*sum(x[i,j,k] for i in I for k in K)/(I*K)"),
+    D("running_var", "divided by N", "batch",
+      "m[j] = sum(x[i,j,k] for i in I for k in K)/(I*K); y[j] = (1 - momentum)*running[j]"
+      " + momentum*sum((x[i,j,k] - m[j])**2 for i in I for k in K)/(I*K)"),
     D("tanh", "a name that is nothing", "x", "y = tanh(z)"),
+    *indexing.DEFINITIONS,
 ]  # fmt: skip

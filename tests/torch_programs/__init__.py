@@ -9,8 +9,10 @@ from typing import Any
 FAMILIES = {
     "first": "xor mnist lenet activations",
     "images": "resnet18 unet batch_norm vit",
-    "sequences": "lstm lstm_both_ways gru rnn packed lstm_cell",
-    "attention": "transformer transformer_masks distillation gpt_by_hand gpt_fused llama_by_hand",
+    "sequences": "lstm lstm_both_ways gru rnn packed projected lstm_cell",
+    "attention": (
+        "transformer transformer_masks translation multi_head distillation gpt_by_hand gpt_fused llama_by_hand"
+    ),
     "kinds": "vae gan dqn policy contrastive simclr factorisation tied several",
     "calling": "in_place views accumulation retain autocast scaled checkpoint checkpoint_reentrant custom",
     "mathematics": "einsum physics graph mixture conv1d",

@@ -36,6 +36,33 @@ def transformer_masks():
     )
 
 
+def translation():
+    """Encoder and decoder, padded memory."""
+    layers = {"dropout": 0.1, "batch_first": True}
+    layer = nn.TransformerEncoderLayer(16, 4, 32, norm_first=True, **layers)
+    encoder = nn.TransformerEncoder(layer, 1, nn.LayerNorm(16), enable_nested_tensor=False)
+    model = nn.Transformer(16, 4, 1, 2, 32, activation="gelu", custom_encoder=encoder, **layers)
+    source, target, y = torch.randn(2, 5, 16), torch.randn(2, 4, 16), torch.randn(2, 4, 16)
+    ends = torch.tensor([[0, 0, 0, 0, 0], [0, 0, 0, 1, 1]]).bool()
+    causal = nn.Transformer.generate_square_subsequent_mask(4)
+    padded = {"tgt_mask": causal, "src_key_padding_mask": ends, "memory_key_padding_mask": ends}
+    return plain(model, torch.optim.Adam(model.parameters()), lambda: F.mse_loss(model(source, target, **padded), y))
+
+
+def multi_head():
+    """Attentions to keys of other sizes, with a trained key, with an empty one."""
+    kinds = {"kdim": 6, "vdim": 5}, {"add_bias_kv": True}, {"add_zero_attn": True}
+    model = nn.ModuleList(nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True, **kind) for kind in kinds)
+    q, k, v, y = torch.randn(2, 3, 8), torch.randn(2, 4, 6), torch.randn(2, 4, 5), torch.randn(2, 3, 8)
+
+    def loss():
+        first, weights = model[0](q, k, v)
+        second, _ = model[1](first, q, q, need_weights=False)
+        return F.mse_loss(model[2](second, q, first)[0], y) + weights.square().mean()
+
+    return plain(model, torch.optim.Adam(model.parameters()), loss)
+
+
 def distillation():
     """Distillation, teacher on the fast path."""
     teacher, x, _ = encoder(0.0)

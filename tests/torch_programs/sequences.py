@@ -14,7 +14,7 @@ class Tagger(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(20, 8, padding_idx=0)
         self.cell, self.packed = cell(8, 6, batch_first=True, **options), packed
-        self.head = nn.Linear(6 * (2 if options.get("bidirectional") else 1), 3)
+        self.head = nn.Linear(options.get("proj_size", 6) * (2 if options.get("bidirectional") else 1), 3)
 
     def forward(self, words, lengths):
         x = self.embed(words)
@@ -75,3 +75,8 @@ def rnn():
 def packed():
     """LSTM, packed sequences."""
     return tagger(nn.LSTM, packed=True)
+
+
+def projected():
+    """LSTM, packed, both ways, its states projected, no biases."""
+    return tagger(nn.LSTM, packed=True, proj_size=3, bidirectional=True, bias=False)

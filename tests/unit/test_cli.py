@@ -654,3 +654,16 @@ def test_weights_go_into_an_example(capsys, tmp_path):
     assert "save_file" in err
     code, _, err = run(capsys, "run", "xor", "--optimizer", "adam")
     assert "is not an option" in err
+
+
+def test_weights_are_exported_as_a_training_step_starts_with_them(capsys, tmp_path):
+    path = str(tmp_path / "w.npz")
+    code, out, err = run(capsys, "export", "xor", "weights", "--at", "5", "--to", path)
+    assert (code, err) == (0, "")
+    assert "4 tensors with 33 numbers" in out
+    with np.load(path) as found:
+        assert found["layer1.weight"].shape == (8, 2)  # (out, in), as PyTorch has it
+    there = result(capsys, "trace", "xor", "--json", "--weights", path)
+    assert there["losses"][0] == result(capsys, "trace", "xor", "--json", "--steps", "6")["losses"][5]
+    code, _, err = run(capsys, "export", "xor", "weights")
+    assert (code, err.count("\n")) == (2, 1)

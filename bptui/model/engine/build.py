@@ -68,6 +68,7 @@ class Builder:
         self._names: set[str] = set()
         self._reserved = frozenset(reserved)
         self._numbers: dict[float, Node] = {}
+        self._positions: dict[tuple[Shape, bytes], Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
         self._composite_calls: dict[str, CompositeCall] = {}
@@ -171,6 +172,7 @@ class Builder:
             self._total -= room(node.shape, self.where, self.largest)
         del self._nodes[count:]
         self._numbers = {value: node for value, node in self._numbers.items() if node.id < count}
+        self._positions = {places: node for places, node in self._positions.items() if node.id < count}
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -179,6 +181,17 @@ class Builder:
             text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
             self._numbers[value] = self.leaf(text, "const", value, symbol=text, column=column)
         return self._numbers[value]
+
+    def positions(self, places: Array, name: str, column: Column = None) -> Node:
+        """A list of places in a formula: one constant of whole numbers for all places where it stands."""
+        key = places.shape, places.astype(np.int64).tobytes()
+        if key not in self._positions:
+            free, n = name, 1
+            while free in self._names or free in self._reserved:
+                n += 1
+                free = f"{name} ({n})"
+            self._positions[key] = self.leaf(free, "const", places, symbol=name, whole=True, column=column)
+        return self._positions[key]
 
     def use(
         self,
@@ -226,7 +239,9 @@ class Builder:
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
-        return Graph(tuple(nodes), loss.id, (*layers, *self._derivatives.layers), MappingProxyType(ids), calls)
+        made = self._derivatives
+        results = MappingProxyType(dict(made.results))
+        return Graph(tuple(nodes), loss.id, (*layers, *made.layers), MappingProxyType(ids), calls, results)
 
     def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
         """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the
@@ -327,7 +342,10 @@ class Builder:
             return self._use(kind, given, settings, replace(inside, name=name, symbol=symbol))
 
         try:
+            given = self._states(op, inputs) if called.composite == "" and op.states else {}
             result: Node = op.build(part, inputs, attributes)
+            if given and op.following is not None:
+                self._follow(op, inputs, attributes, given, called)
         except UserError as problem:
             raise UserError(problem.where, f"{op.name}: {problem.what}", problem.right) from None
         except ValueError as problem:
@@ -335,6 +353,39 @@ class Builder:
             what, *right = problem.args
             raise UserError(self.place(column), f"{use}: {what}", " ".join(map(str, right))) from None
         return result if result.id < first else self.called(result, full, column, called.symbol)
+
+    def _states(self, op: Composite, inputs: Sequence[Node]) -> dict[str, Node]:
+        """Those of a composite's states that are given: leaves, which become running states here."""
+        found = {}
+        for name, node in zip(op.input_names, inputs, strict=False):
+            if name not in op.states or node.op is not None or node.value is None:
+                continue
+            if node.role == "param":
+                raise UserError(self.place(node.column), f"'{node.name}' is trained", f"{name} is carried, not trained")
+            self._nodes[node.id] = replace(self._nodes[node.id], role="state", wants_grad=False)
+            found[name] = self._nodes[node.id]
+        return found
+
+    def _follow(
+        self, op: Composite, inputs: Sequence[Node], attributes: Attributes, given: Mapping[str, Node], called: _Called
+    ) -> None:
+        """What a composite's states become after the step: `running_mean_next`. Two uses of one state are one after the
+        other, as they run."""
+        before = {node.id: self._nodes[self._nodes[node.id].attributes.get("next", node.id)] for node in given.values()}
+        names = {before[node.id].id: node.name for node in given.values()}
+
+        def part(kind: str, x: Node, state: Node, **settings: Any) -> Node:
+            name = f"{names[state.id]}_next"
+            while name in self._names:
+                name += "_next"
+            label = name.rpartition(".")[2]
+            return self._use(kind, (x, state), settings, _Called(name, called.scope, label, called.column))
+
+        read = [before.get(node.id, node) for node in inputs]
+        assert op.following is not None
+        for name, node in op.following(part, read, attributes).items():
+            if name in given:
+                self.carry(given[name], node)
 
     def called(self, node: Node, name: str, column: Column, symbol: str = "") -> Node:
         """The node under another name: what several operations are named after is the last of them."""

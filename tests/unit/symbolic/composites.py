@@ -38,7 +38,11 @@ class Use:
             x = random.uniform(0.2, 1.8, shape)
             if name in ("mask", "drop"):
                 x = random.integers(0, 2, shape).astype(float)
-            elif name != "running_var":
+            elif name == "target" and self.op == "cosine_embedding":
+                x = random.choice([-1.0, 1.0], shape)
+            elif name == "probs":
+                x = x / 2
+            elif name not in ("running_var", "var"):
                 x = x * random.choice([-1, 1], shape)
             made.append(x)
         return made
@@ -57,6 +61,16 @@ def cell(op, lead, features=3, hidden=2, biased=True, **attributes):
         (blocks * hidden, hidden),
     ]
     return Use(op, (*shapes, *([(blocks * hidden,)] * 2 if biased else [])), attributes)
+
+
+def many_heads(lead, heads, biased=False, masks=(), end=6, kv_heads=None, **attributes):
+    """A multi_head_attention of 3 queries and 5 keys; `biased` None: 0 stands in the place of each bias."""
+    narrow = 4 // heads * (kv_heads or heads)
+    weights = ((4, 4), (narrow, 7), (narrow, 3), (end, 4))
+    biases = [(rows,) if biased else () for rows, _ in weights] if biased or masks else []
+    sources = (*lead, 3, 4), (*lead, 5, 7), (*lead, 5, 3)
+    given = {"heads": heads, **({"kv_heads": kv_heads} if kv_heads else {}), **attributes}
+    return Use("multi_head_attention", (*sources, *weights, *biases, *masks), given)
 
 
 def projected(lead, features=2, hidden=3, units=4, biased=True):
@@ -177,12 +191,45 @@ def uses():
     yield Use("conv3d", ((1, 2, 4, 3, 3), (4, 1, 2, 3, 2), (4,)), {"padding": (0, 1, 1), "groups": 2})
     yield Use("conv_transpose1d", ((2, 4, 5), (4, 2, 3), (4,)), {"stride": 3, "padding": 1, "groups": 2})
     yield Use("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 2)), {"stride": (2, 1, 1), "groups": 2})
+    for given in ({"p": 1.0}, {"p": 3.0, "keepdims": True}, {"p": float("inf"), "eps": 0.1}, {"keepdims": True}):
+        yield Use("pairwise_distance", ((3, 4), (3, 4)), given)
+    yield Use("pairwise_distance", ((4,), (4,)))
+    for given in (
+        {},
+        {"swap": True, "reduction": "none"},
+        {"p": 1.0, "margin": 0.4, "reduction": "sum"},
+        {"p": 3.0, "swap": True, "margin": 2.0},
+    ):
+        yield Use("triplet_margin", ((3, 4), (3, 4), (3, 4)), given)
+    yield Use("triplet_margin", ((4,), (4,), (4,)))
+    for given in ({}, {"margin": 0.3, "reduction": "none"}, {"margin": -0.2, "reduction": "sum"}):
+        yield Use("cosine_embedding", ((5, 4), (5, 4), (5,)), given)
+    yield Use("cosine_embedding", ((4,), (4,), ()))
+    for var in ((3, 4), (3, 1), (3,), ()):
+        yield Use("gaussian_nll", ((3, 4), (3, 4), var), {"full": True})
+    yield Use("gaussian_nll", ((3, 4), (3, 4), (3, 4)), {"eps": 0.7, "reduction": "none"})
+    yield Use("gaussian_nll", ((3,), (3,), (3,)), {"reduction": "sum"})
+    yield Use("gaussian_nll", ((3, 4), (3, 4)), {"full": True})
+    for given in ({}, {"reduction": "none"}, {"reduction": "sum"}):
+        yield Use("multilabel_soft_margin", ((3, 4), (3, 4)), given)
+        yield Use("multilabel_soft_margin", ((3, 4), (3, 4), (4,)), given)
+        yield Use("dice", ((2, 3, 4), (2, 3, 4)), given)
+    yield Use("multilabel_soft_margin", ((4,), (4,)))
+    yield Use("dice", ((4,), (4,)), {"smooth": 0.1})
     for op in CELL:
         for lead in ((3,), ()):
             yield cell(op, lead)
         yield cell(op, (3,), biased=False)
     yield cell("rnn_cell", (3,), nonlinearity="relu")
     yield cell("rnn_cell", (2, 3))
+    for q, k, *masks in (((3, 4), (5, 4)), ((2, 3, 4), (2, 5, 4), (3, 5)), ((2, 3, 4), (5, 4), (), (2, 1, 5))):
+        for causal in (False, True):
+            yield Use("attention_weights", (q, k, *masks), {"causal": causal})
+    yield Use("attention_weights", ((2, 1, 3, 4), (6, 5, 4)), {"scale": 0.3})
+    yield many_heads((2,), 2)
+    yield many_heads((), 2, True, causal=True)
+    yield many_heads((2,), 2, None, ((2, 1, 1, 5),))
+    yield many_heads((), 4, True, kv_heads=2)
     yield projected((3,))
     yield projected((), biased=False)
 

@@ -191,6 +191,13 @@ def full(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
     return out
 
 
+def affine_map(use: Callable[..., Any], x: Any, weight: Any, bias: Sequence[Any], name: str) -> Any:
+    """`linear` in a composite. The bias, of which there is one or none, may be one number for all."""
+    if bias and not bias[0].shape:
+        return use("add", use("linear", x, weight, name=f"{name}_unbiased"), bias[0], name=name)
+    return use("linear", x, weight, *bias, name=name)
+
+
 # --------------------------------------------------------------------------------------------------- definitions
 def letters(count: int, avoid: str = "", start: str = "ijklmnopqrstuvw") -> list[str]:
     """`count` index letters: i, j, k, …, then i0, i1, … for the very deep; none of `avoid` (one-letter inputs)."""
@@ -211,6 +218,12 @@ def over(indices: Sequence[str], condition: str = "") -> str:
 def total(term: str, indices: Sequence[str], condition: str = "", function: str = "sum") -> str:
     """A sum over indices, or the term itself where there are none."""
     return f"{function}({term}{over(indices, condition)})" if indices else term
+
+
+def numbered(places: Sequence[str], ranges: Sequence[str]) -> str:
+    """The number of a place, row by row: `i*J + j`."""
+    sizes = [index.upper() for index in ranges]
+    return " + ".join("*".join([index, *sizes[n + 1 :]]) for n, index in enumerate(places))
 
 
 def product(indices: Sequence[str]) -> str:

@@ -64,16 +64,22 @@ def _cdist(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
         raise ValueError(f"the batch axes of a {a.shape} and b {b.shape} do not broadcast") from None
     left = use("reshape", a, name="rows", shape=(*a.shape[:-1], 1, a.shape[-1]))
     right = use("reshape", b, name="columns", shape=(*b.shape[:-2], 1, *b.shape[-2:]))
-    away, p = use("sub", left, right, name="away"), attributes["p"]
+    return length_of(use, use("sub", left, right, name="away"), attributes["p"], "y")
+
+
+def length_of(use: Use, away: Any, p: float, name: str, keepdims: bool = False) -> Any:
+    """(Σ|away|^p)^(1/p) along the last axis; the gradient of a length of 0 is 0. The parts are named after `name`."""
+    prefix = "" if name == "y" else f"{name}_"
     if p == 2:
-        return use("norm", away, name="y", axis=-1)
-    sizes = use("abs", away, name="sizes")
+        return use("norm", away, name=name, axis=-1, keepdims=keepdims)
+    sizes = use("abs", away, name=f"{prefix}sizes")
     if p in (1, inf):
-        return use("sum" if p == 1 else "max", sizes, name="y", axis=-1)
-    total = use("sum", use("power", sizes, name="powers", exponent=p), name="total", axis=-1)
-    apart = use("greater", total, 0.0, name="apart")
-    root = use("power", use("where", apart, total, 1.0, name="safe"), name="root", exponent=1 / p)
-    return use("where", apart, root, 0.0, name="y")
+        return use("sum" if p == 1 else "max", sizes, name=name, axis=-1, keepdims=keepdims)
+    powers = use("power", sizes, name=f"{prefix}powers", exponent=p)
+    total = use("sum", powers, name=f"{prefix}total", axis=-1, keepdims=keepdims)
+    apart = use("greater", total, 0.0, name=f"{prefix}apart")
+    root = use("power", use("where", apart, total, 1.0, name=f"{prefix}positive"), name=f"{prefix}root", exponent=1 / p)
+    return use("where", apart, root, 0.0, name=name)
 
 
 def _cdist_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
@@ -103,7 +109,7 @@ def _cdist_definition(signature: Signature) -> str:
     return f"{total} = sum(abs({away})**{literal(p)} for k in K); {y} = {root} if {total} > 0 else 0"
 
 
-def _distance_order(value: Any) -> float:
+def distance_order(value: Any) -> float:
     return inf if value in (inf, "inf") else positive(value)
 
 
@@ -148,7 +154,7 @@ COMPOSITES = (
         _cdist,
         _cdist_definition,
         "The distance of each row of a from each row of b, (Σ|a - b|^p)^(1/p); inf: the largest |a - b|.",
-        {"p": Attribute(2.0, _distance_order)},
+        {"p": Attribute(2.0, distance_order)},
         convention="where two rows are equal the gradient is 0",
         stretched=_cdist_stretched,
     ),

@@ -9,8 +9,8 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import literal, optional, over, real
+from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
+from bptui.model.engine.ops.common import at, literal, optional, over, product, real
 from bptui.model.engine.ops.cross_entropy import log_softmax
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
@@ -39,10 +39,9 @@ GAMMA = Attribute(2.0, real(0), static=False)
 
 # ------------------------------------------------------------------------------------------------------- sigmoid_focal
 def _focal_text(signature: Signature, words: Texts) -> str:
-    p, t, alpha = words["p"], words["t"], signature["alpha"]
-    share = "" if alpha is None else f"({literal(alpha)}*{t} + (1 - {literal(alpha)})*(1 - {t}))*"
-    wrong = f"({t}/(1 + exp({p})) + (1 - {t})/(1 + exp(-{p})))"
-    return f"{share}{wrong}**gamma*(log(1 + exp({p})) - {t}*{p})"
+    alpha, t = signature["alpha"], words["t"]
+    share = "" if alpha is None else f"({literal(alpha)}*{t} + {literal(1 - alpha)}*(1 - {t}))*"
+    return share + "{wrong}**gamma*{ce}".format(**words)
 
 
 def _share(t: Any, alpha: float | None) -> Any:
@@ -71,8 +70,27 @@ def _focal_slope(p: Any, t: Any, alpha: float | None, gamma: float) -> Any:
 # --------------------------------------------------------------------------------------------------------------- focal
 def _classes_definition(signature: Signature) -> str:
     use = ClassIndices(signature, "logits")
-    own, every = use.at(use.label), f"sum(exp({use.at('k')}){over(['k'])})"
-    return use.reduced(use.weighed(f"(1 - exp({own})/{every})**gamma*(log({every}) - {own})"))
+    every, ce, u = (at(name, use.samples) for name in ("every", "ce", "u"))
+    left_out = f" if {use.counted} else 0" if use.counted else ""
+    term = use.reduced(use.weighed(f"{u}**gamma*{ce}"))
+    every_text = f"{every} = log(sum(exp({use.at('k')}){over(['k'])}))"
+    return f"{every_text}; {ce} = {every} - {use.at(use.label)}{left_out}; {u} = 1 - exp(-{ce}); {term}"
+
+
+def _classes_hint(signature: Signature) -> dict[str, str]:
+    """The slope by the cross-entropy, times softmax(logits) less 1 at the label."""
+    use = ClassIndices(signature, "logits")
+    other = [f"q{axis}" for axis in range(signature.ranks[0])]
+    samples = [q for axis, q in enumerate(other) if axis != use.axis]
+    if signature["reduction"] == "none" or (signature["reduction"] == "mean" and (use.weight or use.counted)):
+        return {}
+    every, ce, u, label = (at(name, samples) for name in ("every", "ce", "u", "labels"))
+    slope = f"({u}**gamma + gamma*{ce}*exp(-{ce})*{u}**(gamma - 1))"
+    weight = f"weight[{label}]*" if use.weight else ""
+    away = f"(exp({at('logits', other)} - {every}) - delta({other[use.axis]},{label}))"
+    count = f"/{product(use.samples)}" if signature["reduction"] == "mean" and use.samples else ""
+    counted = f" if {label} != {signature['ignore_index']} else 0" if use.counted else ""
+    return {"logits": f"({weight}{slope}*{away}){count}{counted}"}
 
 
 def _classes(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
@@ -116,12 +134,22 @@ OPS = (
     loss(
         "sigmoid_focal",
         ("logits", "target"),
-        Term(_focal_text, _focal, (_focal_slope,)),
+        Term(
+            _focal_text,
+            _focal,
+            (_focal_slope,),
+            helpers={
+                "prob": "1/(1 + exp(-{p}))",
+                "wrong": "{t}*(1 - {prob}) + (1 - {t})*{prob}",
+                "ce": "log(1 + exp({p})) - {t}*{p}",
+            },
+        ),
         "The binary cross-entropy of sigmoid(logits), each term times the probability of the wrong answer to the power "
         "gamma, and times alpha for targets of 1, 1 - alpha for those of 0.",
         attributes={"alpha": Attribute(0.25, optional(real(0, 1))), "gamma": GAMMA},
         analytic=False,
         convention="alpha = None weighs both alike; the mean over all elements",
+        compares=Compares("logit", "bit"),
     ),
     Op(
         "focal",
@@ -133,9 +161,11 @@ OPS = (
         "The cross-entropy of softmax(logits) with class numbers, each term times the probability of all other classes "
         "to the power gamma; with or without a weight of each class; samples labelled ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE, "gamma": GAMMA},
+        _classes_hint,
         indices=("labels",),
         fixed=("weight",),
         convention=WEIGHTED,
         bounds=label_bounds("logits"),
+        compares=Compares("scores", "class"),
     ),
 )

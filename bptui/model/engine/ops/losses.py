@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.ops.base import Attribute, Compares
 from bptui.model.engine.ops.common import positive, real
 from bptui.model.engine.ops.pointwise import Term, loss
 from bptui.model.engine.ops.special import sigmoid, softplus
@@ -102,9 +102,15 @@ OPS = (
         _SQUARE,
         "The mean squared error.",
         convention="the square, not half of it; the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
-        "half_mse", _PAIR, _HALF_SQUARE, "Half the mean squared error.", convention="half of the mean over all elements"
+        "half_mse",
+        _PAIR,
+        _HALF_SQUARE,
+        "Half the mean squared error.",
+        convention="half of the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "half_sse",
@@ -113,6 +119,7 @@ OPS = (
         "Half the sum of squared errors.",
         default="sum",
         convention="half of the sum over all elements, samples included: no mean",
+        compares=Compares("number", "number"),
     ),
     loss(
         "mae",
@@ -121,51 +128,55 @@ OPS = (
         "The mean absolute error.",
         analytic=False,
         convention="the derivative at 0 is 0; the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "huber",
         _PAIR,
         Term(
-            "{h}**2/2 if abs({h}) <= delta else delta*(abs({h}) - delta/2)",
+            "{d}**2/2 if abs({d}) <= delta else delta*(abs({d}) - delta/2)",
             _huber,
             (lambda p, t, delta: _kept(p, t, delta), lambda p, t, delta: (_kept(p, t, delta), -1.0)),
-            helper=("d", "{p} - {t}"),
+            helpers={"d": "{p} - {t}"},
         ),
         "Half the square up to delta, then a straight line.",
         analytic=False,
         attributes={"delta": Attribute(1.0, real(0), static=False)},
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "smooth_l1",
         _PAIR,
         Term(
-            "{h}**2/(2*beta) if abs({h}) <= beta else abs({h}) - beta/2",
+            "{d}**2/(2*beta) if abs({d}) <= beta else abs({d}) - beta/2",
             lambda p, t, beta: _huber(p, t, beta) / beta,
             (lambda p, t, beta: (_kept(p, t, beta), 1 / beta), lambda p, t, beta: (_kept(p, t, beta), -1 / beta)),
-            helper=("d", "{p} - {t}"),
+            helpers={"d": "{p} - {t}"},
         ),
         "The absolute error, with a square of width beta in the place of its kink: huber over beta.",
         analytic=False,
         attributes={"beta": Attribute(1.0, positive, static=False)},
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "hinge",
         ("scores", "target"),
         Term(
-            "{h} if {h} > 0 else 0",
+            "{gap} if {gap} > 0 else 0",
             _gap,
             (
                 lambda p, t: (t, -1.0),
                 lambda p, t: (p, -1.0),
             ),
-            helper=("gap", "1 - {t}*{p}"),
+            helpers={"gap": "1 - {t}*{p}"},
             counts=lambda p, t: _gap(p, t) != 0,
         ),
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,
         convention="the derivative at the margin is 0; the mean over all elements",
+        compares=Compares("score", "sign"),
     ),
     loss(
         "soft_margin",
@@ -178,6 +189,7 @@ OPS = (
         ),
         "A smooth hinge: log(1 + exp(-target*score)), the target is -1 or +1.",
         convention="the mean over all elements",
+        compares=Compares("score", "sign"),
     ),
     loss(
         "log_cosh",
@@ -189,6 +201,7 @@ OPS = (
         ),
         "The logarithm of the error's cosh: half its square near 0, its size less log(2) far out.",
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "mape",
@@ -202,33 +215,35 @@ OPS = (
         analytic=False,
         attributes={"eps": Attribute(1e-8, positive, static=False)},
         convention="a share, not per cent; a target's size counts as eps at least; the derivative at 0 is 0",
+        compares=Compares("number", "amount"),
     ),
     loss(
         "hinge_embedding",
         ("distance", "target"),
         Term(
-            "({p} if {t} != -1 else 0) + ({h} if {t} != 1 and {h} >= 0 else 0)",
+            "({p} if {t} != -1 else 0) + ({gap} if {t} != 1 and {gap} >= 0 else 0)",
             _embedded,
             (_embedded_slope,),
-            helper=("gap", "margin - {p}"),
+            helpers={"gap": "margin - {p}"},
         ),
         "The distance where the target is 1, max(0, margin - distance) where it is -1.",
         analytic=False,
         attributes={"margin": Attribute(1.0, real(), static=False)},
         convention="at the margin the derivative is that inside of it; the mean over all elements",
+        compares=Compares("distance", "sign", bounded=False),
     ),
     loss(
         "margin_ranking",
         ("x1", "x2", "target"),
         Term(
-            "{h} if {h} >= 0 else 0",
+            "{gap} if {gap} >= 0 else 0",
             lambda a, b, target, margin: np.maximum(_short_by(a, b, target, margin), 0),
             (
                 _ranked(lambda a, b, target: target, -1.0),
                 _ranked(lambda a, b, target: target),
                 _ranked(lambda a, b, target: a - b, -1.0),
             ),
-            helper=("gap", "margin - {target}*({p} - {t})"),
+            helpers={"gap": "margin - {target}*({p} - {t})"},
         ),
         "max(0, margin - target*(x1 - x2)): the target is 1 where x1 has to be the larger one, -1 where x2 has to. Of "
         "distances to what is unlike and what is alike it is the triplet loss with any distance.",

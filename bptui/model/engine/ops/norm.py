@@ -9,6 +9,7 @@ from typing import Any
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
 from bptui.model.engine.ops.common import EPS, at, flag, integer, letters, product, real, total
+from bptui.model.engine.ops.running import MOMENTUM
 
 Use = Callable[..., Any]
 
@@ -31,7 +32,7 @@ def _divide(use: Use, centered: Any, variance: Any, eps: float) -> Any:
 def _scale_shift(use: Use, x: Any, rest: Sequence[Any], trailing: int = 0) -> Any:
     """x·weight + bias, each where given; per channel where `trailing` axes follow the channels."""
     for name, parameter in zip(("scaled", "y"), rest, strict=False):
-        if trailing:
+        if trailing and parameter.shape:
             shape = (*parameter.shape, *(1,) * trailing)
             parameter = use(
                 "reshape", parameter, name=f"{'weight' if name == 'scaled' else 'bias'}_column", shape=shape
@@ -80,7 +81,9 @@ def _batch_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     if len(x.shape) < 2:
         raise ValueError(f"x has shape {x.shape}: it must have at least two axes (samples, channels)")
     trailing = len(x.shape) - 2
-    _require(x.shape, ("weight", "bias", "running_mean", "running_var"), rest, x.shape[1:2], "one number per channel")
+    names = ("weight", "bias", "running_mean", "running_var")
+    own = [(name, given) for name, given in zip(names, rest, strict=False) if given.shape or name not in names[:2]]
+    _require(x.shape, [name for name, _ in own], [given for _, given in own], x.shape[1:2], "one number per channel")
     if attributes["training"]:
         axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
         return _scale_shift(use, _normalise(use, x, axes, attributes["eps"]), rest[:2], trailing)
@@ -93,6 +96,15 @@ def _batch_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
         variance = use("reshape", variance, name="running_var_column", shape=shape)
     centered = use("sub", x, mean, name="centered")
     return _scale_shift(use, _divide(use, centered, variance, attributes["eps"]), rest[:2], trailing)
+
+
+def _following(use: Use, inputs: Sequence[Any], attributes: Attributes) -> dict[str, Any]:
+    """The running statistics after a training step."""
+    x, *rest = inputs
+    if not attributes["training"]:
+        return {}
+    given = zip(("running_mean", "running_var"), rest[2:], strict=False)
+    return {name: use(name, x, state, momentum=attributes["momentum"]) for name, state in given}
 
 
 def _instance_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -119,8 +131,9 @@ def _group_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
 
 # ---------------------------------------------------------------------------------------- definitions of the whole
 def _scaled(ranks: Sequence[int], own: Sequence[str]) -> str:
-    """`*weight[j] + bias[j]`, each where given."""
-    return (f"*{at('weight', own)}" if len(ranks) > 1 else "") + (f" + {at('bias', own)}" if len(ranks) > 2 else "")
+    """`*weight[j] + bias[j]`, each where given; one of no axes is one number for all."""
+    weight, bias = (at(name, own if len(ranks) > n and ranks[n] else []) for n, name in ((1, "weight"), (2, "bias")))
+    return (f"*{weight}" if len(ranks) > 1 else "") + (f" + {bias}" if len(ranks) > 2 else "")
 
 
 def _normal(signature: Signature, lead: Sequence[str], x: str, bound: Sequence[str], own: Sequence[str]) -> str:
@@ -215,9 +228,14 @@ COMPOSITES = (
         ("x", "weight?", "bias?", "running_mean?", "running_var?"),
         _batch_norm,
         _batch_definition,
-        "Each channel (axis 1) with mean 0 and variance 1 over the batch, then scaled and shifted.",
-        {"eps": EPS, "training": Attribute(True, flag)},
-        convention="in training the batch's own variance, divided by N, is used; eps is inside the root",
+        "Each channel (axis 1) with mean 0 and variance 1 over the batch, then scaled and shifted. In training running "
+        "statistics that are given are moved by the batch's and carried to the next training step, else they are used.",
+        {"eps": EPS, "training": Attribute(True, flag), "momentum": MOMENTUM},
+        fixed=("running_mean", "running_var"),
+        convention="in training the batch's own variance, divided by N, is used, and N - 1 for the running one; eps is "
+        "inside the root",
+        states=("running_mean", "running_var"),
+        following=_following,
     ),
     Composite(
         "instance_norm",

@@ -7,7 +7,7 @@ A row says its term for one element, as text and as NumPy, and what of it goes t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,14 @@ from bptui.model.engine.rule import Rule
 REDUCTIONS = ("mean", "sum", "none")
 
 Texts = Mapping[str, str]
-"""The elements that a term reads, as text: `p` and `t` of the two inputs, `h` of the helper, others by their name."""
+"""The elements that a term reads, as text: `p` and `t` of the first two inputs, others and helpers by their name."""
 
 
 @dataclass(frozen=True)
 class Term:
     """One element of a loss.
 
-    text    with `{p}` and `{t}` for the elements of the two inputs, `{h}` for the helper's, others by their name; or a
+    text    with `{p}` and `{t}` for the elements of the first two inputs, others and helpers by their name; or a
             function of the Signature and those
     value   (p, t, **other inputs and attributes) → the term
     slopes  for each of the first inputs that has a gradient (one, two or three of them), the same → its derivative, or
@@ -35,7 +35,7 @@ class Term:
     factor  a constant factor of the whole loss (½)
     total   (p, t) → the sum of all terms, where there is a shorter way than terms
     counts  (p, t) → where a term passes a gradient: elsewhere it is 0, whatever ∂L/∂y is
-    helper  name and text of a part that the definition names, to be short
+    helpers name → text of a part that the definition names, to be short; of a later one, also of those before it
     hint    as `text`: the derivative of one term by the first input, where there is a better form than SymPy's
     """
 
@@ -44,7 +44,7 @@ class Term:
     slopes: tuple[Callable[..., Any], ...]
     factor: float = 1.0
     total: Callable[..., Any] | None = None
-    helper: tuple[str, str] | None = None
+    helpers: Mapping[str, str] = field(default_factory=dict)
     hint: str | Callable[[Signature, Texts], str] = ""
     counts: Callable[..., Any] | None = None
 
@@ -62,9 +62,25 @@ def scale_of(reduction: str, shape: Shape) -> float:
     return 1 / count if count else float("nan")
 
 
-def _trailing(shape: Shape, first: Shape) -> bool:
-    """Is `shape` that of the last axes of `first`?"""
-    return shape == first[len(first) - len(shape) :] and len(shape) <= len(first)
+def trailing(name: str, first: Shape, other: str, shape: Shape) -> None:
+    """Raise where the shape of `other` is not that of the last axes of the first, `name`."""
+    if shape != first[len(first) - len(shape) :] or len(shape) > len(first):
+        raise ValueError(
+            f"{name} has shape {first} and {other} has shape {shape}: {other} must have the shape of its last axes"
+        )
+
+
+def reduced(term: str, indices: Sequence[str], signature: Signature) -> str:
+    """`y = …`: the term, or its sum or mean over the indices."""
+    if signature["reduction"] == "none" or not indices:
+        return f"{at('y', indices)} = {term}"
+    below = _divisor(signature, indices)
+    return f"y = {total(term, indices)}{below}"
+
+
+def finished(use: Callable[..., Any], each: Any, reduction: str) -> Any:
+    """The loss of its terms, of a graph of primitives."""
+    return each if reduction == "none" else use(reduction, each, name="y")
 
 
 class Pointwise:
@@ -79,11 +95,7 @@ class Pointwise:
         """A number, or one for each element."""
         require_equal(self.names, shapes[: self.alike])
         for other, found in zip(self.names[self.alike :], shapes[self.alike :], strict=False):
-            if not _trailing(found, shapes[0]):
-                raise ValueError(
-                    f"{self.names[0]} has shape {shapes[0]} and {other} has shape {found}: "
-                    f"{other} must have the shape of its last axes"
-                )
+            trailing(self.names[0], shapes[0], other, found)
         if attributes["reduction"] == "batchmean" and not shapes[0]:
             raise ValueError(f"{self.names[0]} has shape (): reduction 'batchmean' needs an axis of samples")
         return shapes[0] if attributes["reduction"] == "none" else ()
@@ -93,6 +105,7 @@ class Pointwise:
         rank = signature.ranks[0]
         given = zip(self.names, signature.ranks, strict=False)
         found = {key: at(key, indices[rank - axes :]) for key, axes in given}
+        found |= {name: at(name, indices) for name in self.term.helpers}
         return {**found, "p": found[self.names[0]], "t": found[self.names[1]]}
 
     def written(self, form: str | Callable[[Signature, Texts], str], signature: Signature, words: Texts) -> str:
@@ -101,12 +114,10 @@ class Pointwise:
         return f"{words['weight']}*({body})" if "weight" in words else body
 
     def definition(self, signature: Signature) -> str:
-        """The reduction of the term, after the helper that it names."""
+        """The reduction of the term, after the helpers that it names."""
         indices = letters(signature.ranks[0])
-        words, first = self.texts(signature, indices), ""
-        if self.term.helper is not None:
-            words["h"] = at(self.term.helper[0], indices)
-            first = f"{words['h']} = {self.term.helper[1].format(**words)}; "
+        words = self.texts(signature, indices)
+        first = "".join(f"{words[name]} = {text.format(**words)}; " for name, text in self.term.helpers.items())
         half = "/2" if self.term.factor == 0.5 else ""
         return first + self.reduced(self.written(self.term.text, signature, words), half, indices, signature)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, choice, letters
+from bptui.model.engine.ops.common import affine_map, at, choice, letters
 
 Use = Callable[..., Any]
 
@@ -41,13 +41,7 @@ def _check(x: Any, h: Any, weights: Sequence[Any], gates: int, state: Any = None
 def _sums(use: Use, x: Any, h: Any, weights: Sequence[Any]) -> tuple[Any, Any]:
     """The two affine maps: of the input, and of the hidden state. A bias may be one number for all."""
     w_ih, w_hh, *biases = weights
-
-    def mapped(source: Any, weight: Any, bias: Sequence[Any], name: str) -> Any:
-        if any(b.shape for b in bias) or not bias:
-            return use("linear", source, weight, *bias, name=name)
-        return use("add", use("linear", source, weight, name=f"{name}_unbiased"), *bias, name=name)
-
-    return mapped(x, w_ih, biases[:1], "from_x"), mapped(h, w_hh, biases[1:2], "from_h")
+    return affine_map(use, x, w_ih, biases[:1], "from_x"), affine_map(use, h, w_hh, biases[1:2], "from_h")
 
 
 def _part(use: Use, x: Any, n: int, hidden: int, name: str) -> Any:

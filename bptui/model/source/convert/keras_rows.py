@@ -18,7 +18,7 @@ ACTIVATIONS: Mapping[str, str] = {
     "log_sigmoid": "log_sigmoid", "tanh_shrink": "tanhshrink",
 }  # fmt: skip
 SAME = ("linear", "relu", "relu6", "sigmoid", "tanh", "softmax", "log_softmax", "elu", "selu", "silu", "softplus",
-        "softsign", "exponential", "mish", "celu")  # fmt: skip
+        "softsign", "exponential", "mish", "celu", "gelu")  # fmt: skip
 
 
 def class_of(found: Any) -> Any:
@@ -26,14 +26,16 @@ def class_of(found: Any) -> Any:
     return found.get("class_name") if isinstance(found, Mapping) else found
 
 
-def _activation(found: Any) -> str | None:
+def _activation(found: Any) -> Any:
     """An activation by its name here; None for none."""
     word = class_of(found)
     if word is None or word == "linear":
         return None
     name = ACTIVATIONS.get(str(word), str(word))
-    if name not in (*SAME, *ACTIVATIONS.values()):
+    if name not in ("leaky_relu", *SAME, *ACTIVATIONS.values()):
         raise Unknown(f"the activation {one_line(str(word), 40)} is not known")
+    if name == "leaky_relu":
+        return {"kind": name, "negative_slope": 0.2}
     return "exp" if name == "exponential" else name
 
 
@@ -81,7 +83,7 @@ def _padding(a: Mapping[str, Any], window: Any) -> Any:
 
 def _conv(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        _channels_last(a)
+        _channels_last(a, int(kind[-2]))
         a = {**a, "strides": a.get("strides", 1)}
         return layer(
             kind, channels=a["filters"], kernel_size=differs(a["kernel_size"], None), stride=differs(a["strides"], 1),
@@ -92,14 +94,16 @@ def _conv(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     return build
 
 
-def _channels_last(a: Mapping[str, Any]) -> None:
+def _channels_last(a: Mapping[str, Any], axes: int) -> None:
+    if axes == 1:  # (samples, positions, features) are sequences here, and convolutions have the channels before
+        raise Unknown("along a sequence is not converted: its channels stand last, here before the positions")
     if a.get("data_format") == "channels_first":
         raise Unknown("data_format channels_first is not converted")
 
 
 def _pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        _channels_last(a)
+        _channels_last(a, int(kind[-2]))
         if a.get("padding", "valid") != "valid":
             raise Unknown("padding same is not known")
         size = differs(a.get("pool_size", 2), None)

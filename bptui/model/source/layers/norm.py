@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
 
 import numpy as np
 
 from bptui.model.base.schema import Key
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Node
-from bptui.model.engine.ops.common import real
+from bptui.model.engine.ops.common import flag, real
 from bptui.model.source.layers.context import WEIGHTS, Kind, LayerContext, settings_of
 
 
@@ -28,6 +27,11 @@ def _norm(op: str, axis: int, bias: bool = True) -> Callable[[LayerContext, Node
 
 
 def _scale(context: LayerContext, size: int, bias: bool = True) -> list[Node]:
+    """The weight and the bias; none where the layer is not affine."""
+    if not context.settings["affine"]:
+        for part in context.given:
+            raise context.fail(part, "is given, and the layer is not affine", "leave it out, or affine = true")
+        return []
     given = [context.parameter("weight", (size,), "W", "ones")]
     if bias:
         given.append(context.parameter("bias", (size,), "b", "zeros"))
@@ -39,26 +43,16 @@ def batch_norm(context: LayerContext, x: Node) -> tuple[Node, str]:
     variance with N - 1, by `momentum`). With training = false the running statistics are used, and stay."""
     if len(x.shape) < 2:
         raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, channels, …)")
-    size, training, eps = x.shape[1], context.settings["training"], context.settings["eps"]
+    size = x.shape[1]
     given = _scale(context, size)
     mean = context.leaf("running_mean", "state", np.zeros(size))
     variance = context.leaf("running_var", "state", np.ones(size))
-    if not training:
-        return context.use(
-            "batch_norm", x, *given, mean, variance, part="a", training=False, eps=eps
-        ), "batch_norm, eval"
-    a = context.use("batch_norm", x, *given, part="a", eps=eps)
-    count = x.shape[0] * prod(x.shape[2:])
-    axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
-    now = context.use("mean", x, part="batch_mean", axis=axes)
-    spread = context.use("var", x, part="batch_var", axis=axes)
-    unbiased = count / (count - 1) if count > 1 else 1.0
-    momentum = context.settings["momentum"]
-    for state, new, factor in ((mean, now, momentum), (variance, spread, momentum * unbiased)):
-        kept = context.use("mul", state, 1 - momentum, part=f"{state.label}_kept")
-        added = context.use("mul", new, factor, part=f"{state.label}_added")
-        context.builder.carry(state, context.use("add", kept, added, part=f"{state.label}_next"))
-    return a, "batch_norm"
+    settings = {key: context.settings[key] for key in settings_of("batch_norm")}
+    a = context.use("batch_norm", x, *(given or (1.0, 0.0)), mean, variance, part="a", **settings)
+    return a, "batch_norm" if settings["training"] else "batch_norm, eval"
+
+
+AFFINE = Key(flag, True, "false: neither scaled nor shifted, there is nothing to train")
 
 
 KINDS: Mapping[str, Kind] = {
@@ -67,20 +61,29 @@ KINDS: Mapping[str, Kind] = {
         {
             **settings_of("batch_norm"),
             "momentum": Key(real(0, 1), 0.1, "how much of the running statistics is new at each training step"),
+            "affine": AFFINE,
             **WEIGHTS,
         },
         batch_norm,
     ),
     "layer_norm": Kind(
-        "each sample over its last axis", {**settings_of("layer_norm"), **WEIGHTS}, _norm("layer_norm", -1)
+        "each sample over its last axis",
+        {**settings_of("layer_norm"), "affine": AFFINE, **WEIGHTS},
+        _norm("layer_norm", -1),
     ),
     "rms_norm": Kind(
-        "each sample by its root mean square", {**settings_of("rms_norm"), **WEIGHTS}, _norm("rms_norm", -1, bias=False)
+        "each sample by its root mean square",
+        {**settings_of("rms_norm"), "affine": AFFINE, **WEIGHTS},
+        _norm("rms_norm", -1, bias=False),
     ),
     "instance_norm": Kind(
-        "each channel of each sample", {**settings_of("instance_norm"), **WEIGHTS}, _norm("instance_norm", 1)
+        "each channel of each sample",
+        {**settings_of("instance_norm"), "affine": AFFINE, **WEIGHTS},
+        _norm("instance_norm", 1),
     ),
     "group_norm": Kind(
-        "groups of channels of a sample", {**settings_of("group_norm"), **WEIGHTS}, _norm("group_norm", 1)
+        "groups of channels of a sample",
+        {**settings_of("group_norm"), "affine": AFFINE, **WEIGHTS},
+        _norm("group_norm", 1),
     ),
 }

@@ -233,3 +233,34 @@ def test_modules_of_pytorch_have_the_same_loss_here(tmp_path):
         right = nn.functional.cross_entropy(module(x), labels)
         made = from_mapping(content, "n.toml", tmp_path)
         assert made.history().recording(0).loss == pytest.approx(right.item(), rel=1e-12)
+
+
+def test_what_is_no_cell_of_keras_is_told(read):
+    layers = [{"kind": "lstm", "units": 2}, {"kind": "dense", "units": 1}]
+    tensors = {"l.lstm_cell.kernel": np.ones((3, 8)), "l.lstm_cell.recurrent_kernel": np.ones((2, 8)),
+               "l.lstm_cell.bias": np.ones(8), "d.kernel": np.ones((2, 1)), "d.bias": [0.0]}  # fmt: skip
+    data = {"inputs": [ROWS, ROWS], "targets": [[0.0], [1.0]]}
+    assert values(read(tensors, layers, "w.npz", data=data))["layer1.b_hh"].tolist() == [0.0] * 8
+    for name, odd in (("kernel", np.ones((3, 7))), ("recurrent_kernel", np.ones((2, 10))), ("bias", np.ones(3)),
+                      ("recurrent_kernel", np.ones(4)), ("recurrent_kernel", np.ones((0, 8)))):  # fmt: skip
+        with pytest.raises(UserError, match=r"is no cell|is no bias"):
+            read({**tensors, f"l.lstm_cell.{name}": odd}, layers, "w.npz", data=data)
+
+
+def test_a_norm_between_flatten_and_a_dense_layer_of_keras_is_not_taken_wrongly(read):
+    image = np.arange(24.0).reshape(2, 2, 2, 3).tolist()
+    layers = [{"kind": "conv2d", "channels": 2, "kernel_size": 1}, {"kind": "flatten"}, {"kind": "dropout"},
+              {"kind": "dense", "units": 1}]  # fmt: skip
+    tensors = {
+        "c/kernel": np.ones((1, 1, 2, 2)),
+        "c/bias": [0.0, 0.0],
+        "d/kernel": np.arange(12.0)[:, None],
+        "d/bias": [0.0],
+    }
+    data = {"inputs": image, "targets": [[0.0], [1.0]]}
+    found = values(read(tensors, layers, "w.npz", data=data))["layer4.weight"]
+    assert found.ravel().tolist() == [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]
+    layers.insert(2, {"kind": "layer_norm"})
+    norm = {"n/gamma": np.ones(12), "n/beta": np.zeros(12)}
+    with pytest.raises(UserError, match="between flatten and"):
+        read({**tensors, **norm}, layers, "w.npz", data=data)

@@ -205,6 +205,11 @@ def batch_norm(
 
 def _moved(u: Call, x: Any, running: tuple[Any, Any], over: tuple[int, ...], momentum: float) -> None:
     """The running mean and variance (divided by N - 1), by exponential average; over samples in the end."""
+    if 0 in over:
+        for old, kind in zip(running, ("running_mean", "running_var"), strict=True):
+            if old is not None and old.id in u.event.changed:
+                u.changed[old.id] = u.use(kind, x, old, momentum=momentum)
+        return
     for old, kind, settings in zip(running, ("mean", "var"), ({}, {"correction": 1}), strict=True):
         if old is not None and old.id in u.event.changed:
             now = u.use(kind, x, axis=over, **settings)

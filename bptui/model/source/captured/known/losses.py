@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Ref
+from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     alike,
-    condition,
     finished,
     finite,
     reduced,
@@ -176,10 +176,6 @@ def multi_margin(
 
 
 # -------------------------------------------------------------------------------------------- margins and distances
-def _at_least_0(u: Call, x: Node) -> Node:
-    return u.use("clip", x, min=0.0)
-
-
 @known(F + "margin_ranking_loss")
 def margin_ranking(
     u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
@@ -196,16 +192,15 @@ def triplet_margin(
     swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
 ) -> Node:  # fmt: skip
     """With swap the nearer of the two is the negative's distance."""
+    reduction = reduced(reduction, size_average, reduce)
+    if 1 <= p < inf:
+        settings = {"margin": margin, "p": p, "eps": eps, "swap": swap, "reduction": reduction}
+        return u.use("triplet_margin", *alike(u, anchor, positive, negative), **settings)
     near, far = (pairwise_distance(u, anchor, other, p, eps) for other in (positive, negative))
     if swap:
         far = u.use("minimum", far, pairwise_distance(u, positive, negative, p, eps))
     less = u.use("add", u.use("sub", near, far), margin)
-    return finished(u, _at_least_0(u, less), reduced(reduction, size_average, reduce))
-
-
-def _is(u: Call, target: Ref, number: int) -> Node:
-    """Where the target is that number."""
-    return condition(u, target.shape, lambda: values(u, target) == number)
+    return finished(u, u.use("clip", less, min=0.0), reduction)
 
 
 @known(F + "cosine_embedding_loss")
@@ -213,16 +208,11 @@ def cosine_embedding(
     u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Node:  # fmt: skip
-    """1 - cosine where the target is 1, what the cosine is above the margin where it is -1. (PyTorch adds 1e-12 to both
-    squares.)"""
-    dot, *squares = (
-        u.use("sum", u.use("mul", a, b), axis=-1) for a, b in ((input1, input2), (input1, input1), (input2, input2))
+    pair = alike(u, input1, input2)
+    reduction = reduced(reduction, size_average, reduce)
+    return u.use(
+        "cosine_embedding", *pair, stretched(u, target, pair[0].shape[:-1]), margin=margin, reduction=reduction
     )
-    sizes = [u.use("add", square, 1e-12) for square in squares]
-    cosine = u.use("div", dot, u.use("sqrt", u.use("mul", *sizes)))
-    alike_ = u.use("where", _is(u, target, 1), u.use("sub", 1.0, cosine), 0.0)
-    unlike = u.use("where", _is(u, target, -1), _at_least_0(u, u.use("sub", cosine, margin)), 0.0)
-    return finished(u, u.use("add", alike_, unlike), reduced(reduction, size_average, reduce))
 
 
 @known(F + "hinge_embedding_loss")
@@ -243,3 +233,22 @@ def poisson_nll(
         finite(u, target)
     reduction, pair = reduced(reduction, size_average, reduce), alike(u, input, target)
     return u.use("poisson_nll", *pair, reduction=reduction, log_input=log_input, full=full, eps=eps)
+
+
+@known(F + "gaussian_nll_loss")
+def gaussian_nll(
+    u: Call, input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Node:
+    pair = alike(u, input, target)
+    return u.use("gaussian_nll", *pair, var, full=full, eps=eps, reduction=reduction)
+
+
+@known(F + "multilabel_soft_margin_loss")
+def multilabel_soft_margin(
+    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Node:  # fmt: skip
+    finite(u, input, target, weight)
+    pair = alike(u, input, target)
+    reduction = reduced(reduction, size_average, reduce)
+    return u.use("multilabel_soft_margin", *pair, weight, reduction=reduction)

@@ -12,6 +12,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     Tensor,
+    alike,
     axes,
     axis,
     condition,
@@ -335,6 +336,8 @@ def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:
 
 @known("pairwise_distance")
 def pairwise_distance(u: Call, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> Node:
+    if 1 <= p < inf:
+        return u.use("pairwise_distance", *alike(u, x1, x2), p=p, eps=eps, keepdims=keepdim)
     return _distance(u, u.use("add", u.use("sub", x1, x2), eps), p, keepdim)
 
 

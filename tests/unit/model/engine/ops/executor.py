@@ -137,7 +137,12 @@ def run_composite(name, inputs, given=None, upstream=None):
     row = ops.COMPOSITES[name]
     build = Builder()
     leaves = [
-        build.leaf(k, "param", np.array(v, np.int64 if k in row.indices else float), whole=k in row.indices)
+        build.leaf(
+            k,
+            "input" if k in row.fixed else "param",
+            np.array(v, np.int64 if k in row.indices else float),
+            whole=k in row.indices,
+        )
         for k, v in inputs.items()
     ]
     y = build.use(name, *leaves, name="result", **(given or {}))

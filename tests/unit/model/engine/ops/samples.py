@@ -321,6 +321,9 @@ def uses():
     for shape, size in (((1, 2, 5), 7), ((2, 1, 3, 4), (5, 2)), ((2, 1, 4), 1), ((1, 1, 1), 3)):
         for corners in (False, True):
             yield Use("interpolate", (shape,), {"size": size, "mode": "cubic", "align_corners": corners})
+    for name in ("running_mean", "running_var"):
+        for shape in ((5, 3), (4, 3, 2), (1, 3)):
+            yield Use(name, (shape, (3,)), {"momentum": 0.25})
     yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
     yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
     yield Use("concat", ((2,), (0,)))
@@ -401,7 +404,10 @@ def uses():
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
     for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
         yield Use("focal", ((3, 4), (3,)), given)
-    for name in ("cross_entropy", "nll", "focal"):
+    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+        yield Use("focal", ((5, 4), (5,)), {**given, "ignore_index": -1})
+        yield Use("focal", ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
+    for name in ("cross_entropy", "nll"):
         for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
             left_out = {**given, "ignore_index": -1}
             yield Use(name, ((3, 4), (3,), (4,)), given)
@@ -484,3 +490,7 @@ def uses():
         yield Use("masked_softmax", shapes)
     yield Use("masked_softmax", ((2, 3, 3), (3, 1)), {"causal": True})
     yield Use("masked_softmax", ((3, 4),))
+
+    from tests.unit.model.engine.ops import index_samples  # which has its Use from here
+
+    yield from index_samples.uses()

@@ -177,41 +177,35 @@ def test_cells(cell, lead, biases):
 
 @pytest.mark.parametrize("row", ops.COMPOSITES.values(), ids=lambda row: row.name)
 def test_made_of_primitives_that_fold(row):
-    shapes = {
-        "x": (2, 4, 5, 5) if row.name in ("group_norm", "instance_norm") else (2, 4),
-        "a": (2, 4),
-        "b": (2, 4),
-        "h": (2, 3),
-        "c": (2, 3),
-        "q": (2, 3),
-        "k": (2, 3),
-        "v": (2, 3),
-        "mask": (2, 2),
-        "drop": (2, 2),
-    }
-    gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
-    shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
-    shapes |= dict.fromkeys(("running_mean", "running_var"), (4,))
-    shapes["weight"] = {"linear": (4, 4), "bilinear": (4, 4, 4)}.get(row.name, (4,))
-    shapes["bias"] = (2, 2) if "q" in row.input_names else (4,)
-    shapes["x"] = {"angle": (3, 2), "rfft2": (3, 4)}.get(row.name, (3, 4, 2) if "fft2" in row.name else shapes["x"])
-    if row.name.startswith("conv"):
-        axes = int(row.name[-2])
-        shapes |= {"x": (2, 4, *(5,) * axes), "weight": (4, 4, *(2,) * axes)}
-    given = {"groups": 2} if row.name == "group_norm" else {}
-    if not set(row.input_names) <= set(shapes) or row.fixed or any(a.required for a in row.attributes.values()):
-        use = next(use for use in uses() if use.op == row.name)
-        shapes, given = dict(zip(row.input_names, use.shapes, strict=True)), use.attributes
+    use = max((use for use in uses() if use.op == row.name), key=lambda use: len(use.shapes))
     build = Builder()
-    leaves = [build.leaf(name, "param", np.ones(shapes[name])) for name in row.input_names]
+    leaves = [
+        build.leaf(name, "input" if name in row.fixed else "param", np.ones(shape))
+        for name, shape in zip(row.input_names, use.shapes, strict=False)
+    ]
+    given = use.attributes
     loss = build.use("sum", build.use(row.name, *leaves, name="out", **given), name="loss")
-    parts = [node for node in build.finish(loss).ops if node.name != "loss"]
+    parts = [node for node in build.finish(loss).ops if node.name != "loss" and node.op.name not in row.states]
     assert all(node.op.name in ops.OPS for node in parts)
     assert {node.composite for node in parts} == {f"{row.name} as out"}
     assert parts[-1].name == "out"
 
 
+HEADS = {**dict.fromkeys(("q", "k", "v"), (5, 4)), **dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), (4, 4))}
+CELL = {
+    "x": (2, 4), "h": (2, 2), "c": (2, 3), "w_ih": (12, 4), "w_hh": (12, 2), "b_ih": (12,), "b_hh": (12,),
+    "w_hr": (2, 3),
+}  # fmt: skip
 WRONG = [
+    ("pairwise_distance", {"a": (3, 4), "b": (3, 5)}, {}),
+    ("pairwise_distance", {"a": (), "b": ()}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (2, 4)}, {}),
+    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (3, 4)}, {"p": 0}),
+    ("cosine_embedding", {"x1": (3, 4), "x2": (3, 4), "target": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (4,)}, {}),
+    ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (3, 2)}, {}),
+    ("multilabel_soft_margin", {"logits": (3, 4), "target": (3, 4), "weight": (3,)}, {}),
+    ("dice", {"probs": (3, 4), "target": (3, 5)}, {}),
     ("linear", {"x": (3, 4), "weight": (4, 5)}, {}),
     ("layer_norm", {"x": (3, 4), "weight": (3,)}, {}),
     ("layer_norm", {"x": ()}, {}),
@@ -220,6 +214,17 @@ WRONG = [
     ("batch_norm", {"x": (4,)}, {}),
     ("batch_norm", {"x": (3, 4)}, {"training": False}),
     ("group_norm", {"x": (2, 4, 3)}, {"groups": 3}),
+    ("multi_head_attention", HEADS, {"heads": 3}),
+    ("multi_head_attention", HEADS, {"heads": 2, "kv_heads": 3}),
+    ("multi_head_attention", HEADS | {"k": (2, 5, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"v": (4, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_k": (2, 4)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"w_o": (4, 2)}, {"heads": 2}),
+    ("multi_head_attention", HEADS | {"b_q": (4,)}, {"heads": 2}),
+    ("attention_weights", {"q": (3, 4), "k": (5, 3)}, {}),
+    ("attention_weights", {"q": (4,), "k": (5, 4)}, {}),
+    ("lstm_cell", CELL | {"w_hr": (3, 2)}, {}),
+    ("lstm_cell", CELL | {"b_ih": (3,)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 2, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 5, 5), "weight": (4, 3, 3)}, {}),
     ("conv2d", {"x": (2, 3, 2, 5), "weight": (4, 3, 3, 3)}, {}),

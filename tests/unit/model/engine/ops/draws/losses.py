@@ -128,6 +128,52 @@ def terms(op: str, names: tuple[str, str], one: Callable[..., Any], draw: Any = 
     return make
 
 
+def embeddings(op: str, call: str, names: tuple[str, ...], **more: Any) -> Callable[[Random], Case]:
+    """A loss of embeddings, which are the last axis; with a target of -1 or 1 for each where it has one."""
+
+    def make(random: Random) -> Case:
+        shape = shape_of(random, 1, 2, empty=False)
+        inputs = {name: random.uniform(-2, 2, shape[:-1] if name == "target" else shape) for name in names}
+        if "target" in inputs:
+            inputs["target"] = random.choice([-1.0, 1.0], shape[:-1])
+        given = {name: value(random) for name, value in more.items() if chance(random)}
+        if "loss" in call:
+            given["reduction"] = pick(random, "mean", "sum", "none")
+
+        def run(torch: Any, *x: Any) -> Any:
+            named = {{"keepdims": "keepdim"}.get(name, name): value for name, value in given.items()}
+            return getattr(torch.nn.functional, call)(*x, **named)
+
+        return Case(op, inputs, run, given)
+
+    return make
+
+
+def gaussian_nll(random: Random) -> Case:
+    shape = shape_of(random, 1, 3, empty=False)
+    inputs = {"prediction": numbers(random, shape), "target": numbers(random, shape)}
+    inputs["var"] = positive(random, pick(random, shape, shape[:-1], (*shape[:-1], 1), ()))
+    given = {"full": chance(random), "eps": pick(random, 1e-6, 0.5), "reduction": pick(random, "mean", "sum", "none")}
+
+    def run(torch: Any, p: Any, t: Any, var: Any) -> Any:
+        return torch.nn.functional.gaussian_nll_loss(p, t, var if var.ndim else var.expand(p.shape), **given)
+
+    return Case("gaussian_nll", inputs, run, given)
+
+
+def multilabel_soft_margin(random: Random) -> Case:
+    shape = shape_of(random, 1, 3, empty=False)
+    inputs = {"logits": numbers(random, shape) * 5, "target": random.uniform(0, 1, shape)}
+    if chance(random):
+        inputs["weight"] = positive(random, shape[-1])
+    given = {"reduction": pick(random, "mean", "sum", "none")}
+
+    def run(torch: Any, x: Any, t: Any, *weight: Any) -> Any:
+        return torch.nn.functional.multilabel_soft_margin_loss(x, t, *(w.detach() for w in weight), **given)
+
+    return Case("multilabel_soft_margin", inputs, run, given)
+
+
 def poisson_nll(random: Random) -> Case:
     made = compared("poisson_nll", "poisson_nll_loss", ("rate", "target"), positive, log_input=chance, full=chance)
     return made(random)
@@ -171,6 +217,10 @@ def cross_entropy(random: Random) -> Case:
         x, t, None if w is None else w.detach(), **given), given)  # fmt: skip
 
 
+def _order(random: Random) -> float:
+    return pick(random, 1.0, 2.0, 3.5)
+
+
 _PAIR = ("prediction", "target")
 
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
@@ -199,4 +249,11 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "sigmoid_focal": terms("sigmoid_focal", ("logits", "target"), _sigmoid_focal, lambda r, s: r.uniform(0, 1, s),
                            alpha=lambda r: pick(r, None, 0.25, 0.7), gamma=lambda r: pick(r, 0.0, 0.5, 2.0)),
     "focal": focal,
+    "pairwise_distance": embeddings("pairwise_distance", "pairwise_distance", ("a", "b"), p=_order, keepdims=chance),
+    "triplet_margin": embeddings("triplet_margin", "triplet_margin_loss", ("anchor", "positive", "negative"), p=_order,
+                                 swap=chance, margin=lambda r: pick(r, 0.5, 2.0)),
+    "cosine_embedding": embeddings("cosine_embedding", "cosine_embedding_loss", ("x1", "x2", "target"),
+                                   margin=lambda r: pick(r, -0.5, 0.0, 0.3)),
+    "gaussian_nll": gaussian_nll,
+    "multilabel_soft_margin": multilabel_soft_margin,
 }  # fmt: skip

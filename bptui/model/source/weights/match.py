@@ -1,11 +1,4 @@
-"""Trained numbers in files: a PyTorch state_dict as safetensors, NPZ or JSON, read into the layers of a network and
-written from them.
-
-Names are PyTorch's (`0.weight`, `fc1.bias`, `lstm.weight_hh_l0`, `attn.in_proj_weight`), and so is how dense weights
-lie, (out, in): https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html and the pages of LSTM and
-MultiheadAttention beside it. Of Keras its `kernel`, (in, out), `gamma`, `beta` and `moving_mean` are known. Nothing in
-a file is executed; a pickle is refused by its suffix.
-"""
+"""Whose numbers are whose: the modules of a file and the layers of a network, by name or in order."""
 
 from __future__ import annotations
 
@@ -13,50 +6,23 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base import safetensors
-from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array, Shape
-from bptui.model.base.unsupported import WEIGHTS
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.source.datasets import MAX_FILE, read_bounded, read_npz, read_text
 from bptui.model.source.layers.context import LAYOUTS, layout_words
+from bptui.model.source.weights import keras
+from bptui.model.source.weights.files import tensors
+from bptui.model.source.weights.given import Module
+from bptui.model.source.weights.names import modules_of, written
 
-FORMS = (".safetensors", ".npz", ".json")
-MAX_TEXT = 2**24
-"""Characters of a JSON file."""
-MAX_TENSORS = 10_000
 TOLD = 6
 """Layers that a note tells one by one."""
-IGNORED = ("num_batches_tracked",)
-"""What a state_dict has and a training step does not need."""
-ELSEWHERE: Mapping[str, str] = {
-    "gamma": "weight", "scale": "weight", "embeddings": "weight", "embedding": "weight", "beta": "bias",
-    "moving_mean": "running_mean", "moving_variance": "running_var",
-}  # fmt: skip
-"""What Keras and Flax call a part."""
-_CELL = re.compile(r"(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
-_OWN_CELL = re.compile(r"([wb])_(ih|hh|hr)(?:_(\d+))?(_reverse)?")
 _START = re.compile(r"learned_[hc]0.*")
-_HEADS = ("query", "key", "value")
-
-
-class Given(NamedTuple):
-    """A tensor of a file: its name there, its numbers, how it lies where its name says that ("" where not)."""
-
-    name: str
-    numbers: Array
-    layout: str = ""
-
-
-Module = Mapping[str, Given]
-"""What a file has under one name, by the parts of a layer here: weight, bias, w_ih …"""
 
 
 @dataclass(frozen=True)
@@ -131,7 +97,6 @@ def _readers(graph: Graph, leaf: Node) -> set[tuple[str, int]]:
     }
 
 
-# ---------------------------------------------------------------------------------------------------------- reading
 def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tuple[str, ...]]:
     """The graph with the numbers of a file in its layers, and what is to be said of how they were taken.
 
@@ -157,6 +122,8 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
             value = array(given.numbers, f"{where}: {given.name}", dtype=node.value.dtype)
             if layer.turned(node.label, module, layout):
                 value, turned = np.ascontiguousarray(value.T), True
+            elif given.layout == "keras" and node.label in layer.turns:
+                value = np.ascontiguousarray(keras.channels_first(graph, node, value, where))
             value.setflags(write=False)
             nodes[node.id] = replace(node, value=value)
     told = [f"{layer} is {module or 'all of it'}" for layer, module in pairs.items()]
@@ -166,83 +133,6 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
         now = layout_words("out_in" if turned else "in_out")
         notes.append(f"{path.name}: dense weights are read as {now}, and shown as (in, out)")
     return replace(graph, nodes=tuple(nodes)), tuple(notes)
-
-
-def tensors(path: Path, where: str) -> dict[str, Array]:
-    """The arrays of a file by name: in its order, or where it keeps none (safetensors), by name, numbers as numbers."""
-    suffix = path.suffix.lower()
-    if suffix == ".safetensors":
-        found = safetensors.arrays(read_bounded(path, where, MAX_FILE), where)
-        found = {name: found[name] for name in sorted(found, key=_natural)}
-    elif suffix == ".npz":
-        found = read_npz(path, where)
-    elif suffix == ".json":
-        content = from_json(read_text(path, where, MAX_TEXT, "an .npz file may have more"), where)
-        found = {name: array(value, f"{where}: {name[:60]}") for name, value in _flat(content, "", where)}
-    else:
-        raise UserError(where, f"a {suffix or 'nameless'} file holds no weights that can be read",
-                        WEIGHTS.get(suffix, ", ".join(FORMS)))  # fmt: skip
-    if not found or len(found) > MAX_TENSORS:
-        raise UserError(where, f"'{path.name}' holds {len(found):,} tensors", f"1 to {MAX_TENSORS:,}")
-    if odd := next((name for name, numbers in found.items() if numbers.dtype.kind not in "biuf"), None):
-        raise UserError(f"{where}: {odd[:60]}", "expected numbers, found something else")
-    return found
-
-
-def _flat(content: Any, prefix: str, where: str) -> Iterator[tuple[str, Any]]:
-    """Tables in tables as names with dots. How deep they may lie, `from_json` has bounded."""
-    if not isinstance(content, Mapping):
-        raise UserError(where, "is not a table of names", '{"0.weight": [[0.1, 0.2]], "0.bias": [0]}')
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.", where)
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """2.weight before 10.weight."""
-    parts = re.split(r"(\d{1,9})", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
-
-
-def modules_of(tensors: Mapping[str, Array], where: str) -> dict[str, Module]:
-    """The tensors of a file by module, each part as it is called here."""
-    names = [name.replace("/", ".").removesuffix(":0") for name in tensors]
-    found: dict[str, dict[str, Given]] = {}
-    for name, (said, numbers) in zip(names, tensors.items(), strict=True):
-        module, _, part = name.rpartition(".")
-        if part in IGNORED:
-            continue
-        parent, _, last = module.rpartition(".")
-        if last == "out_proj" and f"{parent}.in_proj_weight".lstrip(".") in names:
-            module, part = parent, "output_weight" if part == "weight" else f"{part}_output"
-        for own, given in _parts(part, Given(said, numbers), where):
-            if found.setdefault(module, {}).setdefault(own, given) is not given:
-                raise UserError(where, f"{one_line(said, 60)} and {found[module][own].name} are the same")
-    return dict(found)
-
-
-def _parts(part: str, given: Given, where: str) -> Iterator[tuple[str, Given]]:
-    """A part of a module by its name here; in_proj is three."""
-    numbers = given.numbers
-    if cell := _CELL.fullmatch(part):
-        level = int(cell[3]) + 1
-        yield f"{cell[1][0]}_{cell[2]}{f'_{level}' if level > 1 else ''}{cell[4] or ''}", given
-    elif part in ("in_proj_weight", "in_proj_bias") and numbers.ndim and len(numbers) % 3 == 0:
-        for head, rows in zip(_HEADS, np.split(numbers, 3), strict=True):
-            own = f"{head}_weight" if part == "in_proj_weight" else f"bias_{head}"
-            yield own, given._replace(numbers=rows, layout="out_in")
-    elif part == "kernel":
-        if numbers.ndim != 2:
-            raise UserError(
-                f"{where}: {one_line(given.name, 60)}",
-                "a convolution of Keras has its channels last",
-                "as (out, in, height, width), called weight; a dense layer behind flatten counts otherwise",
-            )
-        yield "weight", given._replace(layout="in_out")
-    else:
-        yield ELSEWHERE.get(part, part), given
 
 
 def _paired(layers: Sequence[Wanted], modules: Mapping[str, Module], layout: str) -> dict[str, str]:
@@ -301,7 +191,6 @@ def _right(layer: Wanted, module: Module) -> str:
     return "units and channels as in the file, layers in its order or by its names"
 
 
-# ---------------------------------------------------------------------------------------------------------- writing
 def state_dict(graph: Graph, value: Callable[[Node], Array | None]) -> dict[str, Array]:
     """The numbers of all layers as PyTorch's modules have them: names, (out, in)."""
     found: dict[str, Array] = {}
@@ -311,40 +200,7 @@ def state_dict(graph: Graph, value: Callable[[Node], Array | None]) -> dict[str,
             if (numbers := value(node)) is None:
                 raise UserError("write", f"{node.name} was not kept", "weights of a network that bptui trains")
             parts[node.label] = numbers.T if node.label in layer.turns else numbers
-        found |= {f"{layer.layer}.{part}": np.ascontiguousarray(numbers) for part, numbers in _written(parts)}
+        found |= {f"{layer.layer}.{part}": np.ascontiguousarray(numbers) for part, numbers in written(parts)}
     if not found:
         raise UserError("write", "no layer has weights", "write the selected tensor: a name that ends in .npy")
     return found
-
-
-def _written(parts: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
-    """Parts of a layer as PyTorch calls them."""
-    attention = f"{_HEADS[0]}_weight" in parts
-    for part, numbers in parts.items():
-        if cell := _OWN_CELL.fullmatch(part):
-            word = "weight" if cell[1] == "w" else "bias"
-            yield f"{word}_{cell[2]}_l{int(cell[3] or 1) - 1}{cell[4] or ''}", numbers
-        elif not attention:
-            yield part, numbers
-    if attention:
-        yield "in_proj_weight", np.concatenate([parts[f"{head}_weight"] for head in _HEADS])
-        if "bias_query" in parts:
-            yield "in_proj_bias", np.concatenate([parts[f"bias_{head}"] for head in _HEADS])
-        yield "out_proj.weight", parts["output_weight"]
-        if "bias_output" in parts:
-            yield "out_proj.bias", parts["bias_output"]
-
-
-def fill(tensors: Mapping[str, Array], form: str) -> Callable[[IO[bytes]], None]:
-    """What writes tensors into a file of that form."""
-
-    def safe(file: IO[bytes]) -> None:
-        kinds = {"float64": "F64", "float32": "F32"}
-        rows = ((name, kinds[numbers.dtype.name], numbers.data, numbers.shape) for name, numbers in tensors.items())
-        for piece in safetensors.file(rows):
-            file.write(piece)
-
-    def npz(file: IO[bytes]) -> None:
-        np.savez(file, **tensors)  # type: ignore[arg-type]  # its names are none of savez
-
-    return npz if form == ".npz" else safe
