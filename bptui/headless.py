@@ -102,17 +102,18 @@ def traced(name: str, network: Network, history: History, recording: Recording, 
 
 
 def _updated(recording: Recording, node: Node) -> dict[str, Any]:
-    """A parameter before and after its update, and each state of the optimizer's, where its rule is known."""
+    """A parameter before and after its update, the rate of it and each state, where its rule is known."""
     told = {"before": jsonable(recording.before(node)), "after": jsonable(recording.after(node))}
     try:
-        states = recording.update_rule(node).states
+        rule = recording.update_rule(node)
     except NotRecorded:
         return told
     kept = {
         name: {when: jsonable(recording.state(node, name, when == "after")) for when in ("before", "after")}
-        for name in states
+        for name in rule.states
     }
-    return {**told, "states": kept} if kept else told
+    rate = {} if rule.kind == "frozen" else {"lr": rule.learning_rate}
+    return {**told, **rate, "states": kept} if kept else {**told, **rate}
 
 
 def report(name: str, network: Network, history: History, recording: Recording, steps: int) -> list[Line]:

@@ -2,8 +2,8 @@
 
 The large corpora (`@pytest.mark.corpus`: a test for each use of each operation, network or fault) are sampled unless
 `--full` is given: of each row of the registry, which is the first word of a test's id (numbers are of one row), at
-least one use, and one in `every` (default 8). Which ones depends on the test's name, so that tests of the same uses
-take different ones.
+least one use, and one in `every` (default 8); where a use takes long, of one row in `rows`. Which ones depends on the
+test's name, so that tests of the same uses take different ones.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The one marker; and ctrl+c as at a terminal, which a shell takes from what it runs in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.addinivalue_line("markers", "corpus(every=8): a large corpus, of which `--full` runs all")
+    config.addinivalue_line("markers", "corpus(every=8, rows=1): a large corpus, of which `--full` runs all")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -65,8 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = members[0].get_closest_marker("corpus")
         assert marker is not None
         every = min(marker.kwargs.get("every", 8), len(members))
-        start = zlib.crc32(f"{test} {row}".encode()) % every
-        left_out.update(item for at, item in enumerate(members) if at % every != start)
+        drawn = zlib.crc32(f"{test} {row}".encode())
+        chosen = drawn // every % marker.kwargs.get("rows", 1) == 0
+        left_out.update(item for at, item in enumerate(members) if not chosen or at % every != drawn % every)
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]

@@ -10,6 +10,8 @@ from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
+from bptui.model.engine.own_rule import FUNCTIONS
+from bptui.model.engine.schedules import REQUIRED, SCHEDULES
 from bptui.model.source import assemble, csv_table, custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
 from bptui.model.source.layers import KINDS, activations, loss_kinds, penalty
@@ -107,10 +109,52 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
     bptui convert train.py [MODEL]                          # a program, or a notebook, that defines a model
 
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
-`F.relu` and `x.view(…)`; where it does more (branches, sums), `bptui capture` takes a step of the program as it is.
+`F.relu` and `x.view(…)`, and sums `x + f(x)`, which are residual blocks; where it does more, `bptui capture` takes a
+step of the program as it is.
 Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
 as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has images with the channels last, bptui
 first: (samples, channels, height, width).
+"""
+
+SCHEDULES_SAID = """\
+**Schedules**, by PyTorch's numbers: `schedule = {kind = "step", step_size = 30}`, or a table `[optimizer.schedule]`; a
+word alone where every setting has a default. PyTorch's class names are taken, too (`kind = "StepLR"`). The schedule is
+stepped once after each training step, a plateau with the loss of that step. The card of an update says how its rate
+came about; `lr` in expressions is this step's rate. `set lr = 0.05` holds that rate from there on, without the
+schedule; `set learning_rate = 0.05` sets what the schedule starts from.
+"""
+
+GROUPS = """\
+**Groups**: parameters with settings of their own, by name or pattern. What is not said in a group is as in
+`[optimizer]`; `kind` gives them another rule. A frozen group stays as it is, and its gradients do not count in
+`clip_norm`. Each parameter is in one group at most.
+
+    [[optimizer.groups]]
+    parameters = ["layer1.*"]
+    learning_rate = 0.001
+    [[optimizer.groups]]
+    parameters = ["layer2.bias", "layer3.bias"]
+    weight_decay = 0
+    [[optimizer.groups]]
+    parameters = ["layer9.weight"]
+    frozen = true
+
+**A rule of your own** in the place of a kind: what each name becomes, one after the other as they are written, `update`
+(the parameter) last; a name means what it became last, so that `m` in `update` is the new one.
+
+    [optimizer]
+    learning_rate = 0.1
+    update = "p - lr*m"
+    states = ["m"]                # carried from step to step, 0 at first
+    d = "grad + 0.01*p"           # a name of your own, before what reads it
+    m = "beta*m + d"
+    beta = 0.9                    # a number: set optimizer.beta = 0.5 changes it
+
+"""
+OWN = """\
+Names: `p`, `grad` (clipped where the optimizer clips), `lr`, `t` (the number of the update, from 1), states, numbers,
+names before. Signs and functions: `+ - * / **`, `a if x > 0 else b`, {functions}. A formula is read, never executed;
+`check` evaluates it by itself. Schedules, groups and clipping go with it.
 """
 
 FORMULA = """\
@@ -165,6 +209,11 @@ what SymPy does not derive in its time. `bptui run oscillator` is an example.
 """
 
 
+def _brief(value: Any) -> str:
+    """A default of a schedule: 1/3 as such."""
+    return "1/3" if value == 1 / 3 else shown(value)
+
+
 def shown(value: Any) -> str:
     """A default as TOML has it."""
     if value is None or value == "" or value in ((), {}):
@@ -194,7 +243,12 @@ def with_settings(name: str, settings: Mapping[str, Key | Attribute]) -> str:
 def page() -> str:
     """docs/network-file.md."""
     lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), "", CSV]
-    lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
+    lines += [
+        "## [[layers]]",
+        "",
+        "Each has a `kind`, a `name` where it is given one, and an `input` where it does not read",
+    ]
+    lines += ["the layer before it: the name of an earlier layer, or `x`. Kinds and their keys:", ""]
     lines += [
         "Where some numbers of a layer are given, the others are not drawn: a bias that is not given is 0, a weight is",
         "refused by name, unless `init` (of biases `bias_init`) says how it is drawn.",
@@ -220,7 +274,15 @@ def page() -> str:
     for name, rule in OPTIMIZERS.items():
         options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", CONVERT, WEIGHTS, FORMULA, "## Limits", ""]
+    lines += ["", SCHEDULES_SAID]
+    for name, schedule in SCHEDULES.items():
+        settings = ", ".join(
+            option if value is REQUIRED else f"{option} = {_brief(value)}"
+            for option, value in schedule.settings.items()
+        )
+        lines.append(f"- `{name}` ({settings}): {schedule.doc}")
+    lines += ["", GROUPS, OWN.format(functions=", ".join(f"`{name}`" for name in FUNCTIONS))]
+    lines += [CONVERT, WEIGHTS, FORMULA, "## Limits", ""]
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"

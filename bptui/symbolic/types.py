@@ -12,7 +12,7 @@ from bptui.symbolic.formula.tree import Range, Tree
 
 RowName = Literal[
     "forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts", "finite",
-    "opaque", "against", "claim", "paths", "value", "gradient",
+    "opaque", "against", "claim", "paths", "value", "gradient", "derivative",
 ]  # fmt: skip
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "rounding", "opaque", "n/a", "skipped"]

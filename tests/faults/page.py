@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from . import backward, composites, definitions, plans, plant, steps
 from .plant import Backward, Fault, said
@@ -87,42 +88,59 @@ def looked(fault: Fault) -> set[str]:
     return {r.row for r in rows if r.node == "made" and (wrt is None or r.input in ("", wrt))}
 
 
+def line(fault: Fault, heads: Sequence[str], columns: Sequence[str]) -> tuple[str, set[str]]:
+    """A fault as a line of its table, and the columns that caught it."""
+    found, seen = caught(fault), looked(fault)
+    if isinstance(fault, Backward):
+        answer = differs(plant.backward(fault))
+        found |= {"torch"} if answer else set()
+        seen |= {"torch"} if answer is not None else set()
+    front = [str(getattr(fault, {"operation": "op", "mistake": "told", "in": "kind"}.get(h, h))) for h in heads]
+    cells = ["x" if c in found else "·" if c in seen else " " for c in columns]
+    return "| " + " | ".join([*front, *cells]) + " |", found
+
+
 def table(faults: Sequence[Fault], heads: Sequence[str], columns: Sequence[str]) -> Iterable[str]:
     """One line each; `heads` are the names of the fields in front."""
     yield "| " + " | ".join([*heads, *columns]) + " |"
     yield "|---" * len(heads) + "|:-:" * len(columns) + "|"
     total = dict.fromkeys(columns, 0)
     for fault in faults:
-        found, seen = caught(fault), looked(fault)
-        if isinstance(fault, Backward):
-            answer = differs(plant.backward(fault))
-            found |= {"torch"} if answer else set()
-            seen |= {"torch"} if answer is not None else set()
-        front = [str(getattr(fault, {"operation": "op", "mistake": "told", "in": "kind"}.get(h, h))) for h in heads]
-        cells = ["x" if c in found else "·" if c in seen else " " for c in columns]
+        text, found = line(fault, heads, columns)
         for column in found & set(columns):
             total[column] += 1
-        yield "| " + " | ".join([*front, *cells]) + " |"
+        yield text
     front = [f"{len(faults)} planted", f"{sum(bool(caught(f)) for f in faults)} caught", ""][: len(heads)]
     yield "| " + " | ".join([f"**{f}**" if f else "" for f in front] + [str(n) for n in total.values()]) + " |"
+
+
+class Table(NamedTuple):
+    """What stands in a table of the page: faults, the fields in front, the rows of the check."""
+
+    faults: Sequence[Fault]
+    heads: Sequence[str]
+    columns: Sequence[str]
+
+
+BACKWARD = Table(backward.FAULTS, ("operation", "mistake", "input"), [*ROWS[1:5], "torch"])
+DEFINITIONS = Table(definitions.FAULTS, ("operation", "mistake"), ROWS[:5])
+PLANNED = Table(plans.FAULTS, ("operation", "mistake"), ROWS[:2])
+STEPS = Table([*steps.RULES, *steps.PATCHES], ("in", "mistake"), ("symbolic", "sum", "update"))
+COMPOSITES = Table(composites.FAULTS, ("operation", "mistake"), WHOLE)
+TABLES = (BACKWARD, DEFINITIONS, PLANNED, STEPS, COMPOSITES)
 
 
 def page(clean: str = "a quarter of an hour") -> str:
     """docs/faults.md."""
     lines = [HEAD.format(clean=clean)]
     ops = len({f.op for f in backward.FAULTS})
-    lines += [f"## Wrong backward rules: {len(backward.FAULTS)}, over {ops} operations\n"]
-    lines += table(backward.FAULTS, ("operation", "mistake", "input"), [*ROWS[1:5], "torch"])
-    lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n"]
-    lines += table(definitions.FAULTS, ("operation", "mistake"), ROWS[:5])
-    lines += [f"\n## Wrong plans: {len(plans.FAULTS)}\n", PLANS]
-    lines += table(plans.FAULTS, ("operation", "mistake"), ROWS[:2])
-    both = [*steps.RULES, *steps.PATCHES]
-    lines += [f"\n## Wrong training-step rules: {len(both)}\n"]
-    lines += table(both, ("in", "mistake"), ("symbolic", "sum", "update"))
+    lines += [f"## Wrong backward rules: {len(backward.FAULTS)}, over {ops} operations\n", *table(*BACKWARD)]
+    lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n", *table(*DEFINITIONS)]
+    lines += [f"\n## Wrong plans: {len(plans.FAULTS)}\n", PLANS, *table(*PLANNED)]
+    lines += [f"\n## Wrong training-step rules: {len(STEPS.faults)}\n", *table(*STEPS)]
     kinds = len({f.op for f in composites.FAULTS})
     lines += [f"\n## Wrong composites: {len(composites.FAULTS)}, over {kinds} composites\n", WHOLES]
-    lines += table(composites.FAULTS, ("operation", "mistake"), WHOLE)
+    lines += table(*COMPOSITES)
     lines += ["", MUTANTS.rstrip()]
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.engine import plan
-from bptui.model.engine.optimizers import OPTIMIZERS, emit_clip
+from bptui.model.engine.optimizers import OPTIMIZERS, Group, emit_clip
+from bptui.model.engine.schedules import read
 
 from .plant import Patch, Rule
 
@@ -171,10 +172,51 @@ def _seeded(self: Any) -> None:
     self._arena.view(self._grads[self.graph.loss])[...] = 3
 
 
+def _rate(change: Any) -> Any:
+    """A rate that `change(right, the base, step)` makes of the right one."""
+    right = plan.Plan._rate
+
+    def wrong(self: Any, rule: Any) -> Any:
+        lr = right(self, rule)
+        self._emit(lambda: lr.__setitem__((), change(float(lr), rule.learning_rate, self._clock.step)))
+        return lr
+
+    return wrong
+
+
+def _mixed(optimizer: Any, params: Any) -> Any:
+    """The rules of two groups exchanged, where the engine runs them."""
+    found = _blocks(optimizer, params)
+    rules = [block.rule for block in found]
+    return [block._replace(rule=_Exchanged(block.rule, rule)) for block, rule in zip(found, rules[::-1], strict=True)]
+
+
+class _Exchanged:
+    """A rule that says one thing and does another."""
+
+    def __init__(self, told: Any, done: Any) -> None:
+        self._told, self._done = told, done
+
+    def emit(self, emit: Any, flat: Any) -> None:
+        self._done.emit(emit, flat)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._told, name)
+
+
+_blocks = plan.blocks
+RATE, BLOCKS = "bptui.model.engine.plan.Plan._rate", "bptui.model.engine.plan.blocks"
+STEP = {"schedule": read({"kind": "step", "step_size": 1, "gamma": 0.5})}
+GROUPS = {"groups": (Group(("b",), (("learning_rate", 0.02),)),)}
+COLD = {"groups": (Group(("b",), (("frozen", True),)),)}
 CLIP = "bptui.model.engine.plan.emit_clip"
 NORM, VALUE = {"clip_norm": 0.5}, {"clip_value": 0.2}
 
 PATCHES = [
+    Patch("schedule", "the rate of the step after", RATE, _rate(lambda lr, base, n: lr * 0.5), STEP),
+    Patch("schedule", "the rate of the step before", RATE, _rate(lambda lr, base, n: lr * 2), STEP),
+    Patch("groups", "the rules of two groups exchanged", BLOCKS, _mixed, GROUPS),
+    Patch("groups", "what is frozen is trained, and the other way round", BLOCKS, _mixed, COLD),
     Patch("sgd", "the gradient of the step before", "emit", _stale),
     Patch("sgd", "only the first half of the parameters moves", "emit", _first_only),
     Patch("clip_norm", "mean for sum", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / (n / g.size**0.5))), NORM),

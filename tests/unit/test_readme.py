@@ -22,6 +22,7 @@ LINES.remove("bptui serve")  # it has no end of its own: tests/browser
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_of_the_readme_runs(line: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "bptui" / "networks" / "xor.toml", tmp_path / "network.toml")
+    (tmp_path / "train.py").write_text("from torch import nn\nnet = nn.Sequential(nn.Linear(2, 3), nn.ReLU())\n")
     command = [sys.executable, "-m", "bptui", *shlex.split(line)[1:]]
     done = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     found = line.startswith("bptui diagnose")  # exit 1: there is something to be warned of

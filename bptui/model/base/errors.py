@@ -54,6 +54,15 @@ ELSEWHERE = {
     "binary_crossentropy": "bce", "sparse_categorical_crossentropy": "cross_entropy", "mseloss": "mse", "l1loss": "mae",
     "bceloss": "bce", "bcewithlogitsloss": "bce_with_logits", "crossentropyloss": "cross_entropy", "nllloss": "nll",
     "huberloss": "huber", "smoothl1loss": "smooth_l1", "kldivloss": "kl_div", "mean_squared_error": "mse",
+    "bce_loss": "bce", "nll_loss": "nll", "mse_loss": "mse", "l1_loss": "mae", "mean_absolute_error": "mae",
+    "meansquarederror": "mse", "meanabsoluteerror": "mae", "log_loss": "bce", "huber_loss": "huber",
+    "leakyrelu": "leaky_relu", "swish": "silu", "exponential": "exp", "simplernn": "rnn",
+    "batchnormalization": "batch_norm", "layernormalization": "layer_norm", "transformerencoderlayer": "transformer",
+    "globalaveragepooling2d": "global_avg_pool", "globalmaxpooling2d": "global_max_pool", "relu": "activation",
+    "softmax": "activation", "maxpooling1d": "max_pool1d", "maxpooling2d": "max_pool2d", "maxpooling3d": "max_pool3d",
+    "averagepooling1d": "avg_pool1d", "averagepooling2d": "avg_pool2d", "averagepooling3d": "avg_pool3d",
+    "conv1dtranspose": "conv_transpose1d", "conv2dtranspose": "conv_transpose2d",
+    "conv3dtranspose": "conv_transpose3d",
 }  # fmt: skip
 """What PyTorch, Keras or a textbook call it → what it is called here, where the letters do not tell."""
 
@@ -66,7 +75,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean 'sigmoid'?` where a known word is near, or means the same elsewhere, else `otherwise`."""
     words = [word for _, word in zip(range(MAX_WORDS), known, strict=False)]
     word = word[:MAX_WORD]
-    same = ELSEWHERE.get(word.casefold(), word.casefold())
-    near = [same] if same in words else [known for known in words if sorted(known) == sorted(word)]  # adma: adam
+    near = [each for each in (word.casefold(), ELSEWHERE.get(word.casefold())) if each in words][:1]
+    near = near or [known for known in words if sorted(known) == sorted(word)]  # adma: adam
     near = near or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else otherwise

@@ -19,6 +19,12 @@ LAYERS: Mapping[str, str] = {
     "MSELoss": "mse(a, y)", "L1Loss": "mae(a, y)", "HuberLoss": "huber(a, y)", "SmoothL1Loss": "huber(a, y)",
     "CrossEntropyLoss": "cross_entropy(z, labels)", "NLLLoss": "nll(z, labels)", "BCELoss": "bce(p, y)",
     "BCEWithLogitsLoss": "bce_with_logits(z, y)", "KLDivLoss": "kl_div(p, q)",
+    "GaussianNLLLoss": "gaussian_nll(a, y, var)", "PoissonNLLLoss": "poisson_nll(a, y)",
+    "TripletMarginLoss": "triplet_margin(anchor, positive, negative)",
+    "TripletMarginWithDistanceLoss": "margin_ranking(far, near, 1, margin=1)",
+    "MarginRankingLoss": "margin_ranking(x1, x2, y)", "CosineEmbeddingLoss": "cosine_embedding(x1, x2, y)",
+    "HingeEmbeddingLoss": "hinge_embedding(x, y)", "MultiLabelSoftMarginLoss": "multilabel_soft_margin(z, y)",
+    "PairwiseDistance": "pairwise_distance(a, b)",
     "MultiheadAttention": "multi_head_attention(q, k, v, w_q, w_k, w_v, w_o, heads=2)",
     "Sequential": "one line for each layer", "ModuleList": "one line for each layer",
 }  # fmt: skip

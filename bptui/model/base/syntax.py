@@ -2,6 +2,7 @@
 tree is data, of which each reader takes the parts that it knows.
 
     syntax = parse(text)          # formulas, definitions of operations, expressions of the debugger
+    tree = program(text)          # a program that defines a model
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Limits:
 LIMITS = Limits()
 EXPRESSION = Limits(characters=2_000, parts=400, digits=300)
 """Of an expression of the debugger, or of a lesson."""
+PROGRAM = Limits(characters=2**22, brackets=200, parts=200_000, digits=300)
+"""Of somebody's program, of which a model is read."""
 MAX_DEPTH = LIMITS.brackets
 """Parts in parts, for readers that walk a tree by recursion."""
 
@@ -45,9 +48,19 @@ def parse(text: str, limits: Limits = LIMITS) -> ast.Module:
 
     Columns of the tree count the bytes of a line without its indent.
     """
+    return _parsed(text, lines(text), limits, [row.lstrip() for row in lines(text)])
+
+
+def program(text: str, limits: Limits = PROGRAM) -> ast.Module:
+    """The statements of a program, whose indents count; Unreadable where there are none to be had."""
+    return _parsed(text, lines(text), limits, lines(text))
+
+
+def _parsed(text: str, rows: list[str], limits: Limits, read: list[str]) -> ast.Module:
+    """The tree of the lines `read`, which are `rows` with or without their indents."""
     if len(text) > limits.characters:
         raise Unreadable(f"{len(text):,} characters", f"at most {limits.characters:,}")
-    depth, rows = 0, lines(text)
+    depth = 0
     for character in text:
         depth += (character in "([{") - (character in ")]}")
         if depth > limits.brackets:
@@ -58,10 +71,10 @@ def parse(text: str, limits: Limits = LIMITS) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse("\n".join(row.lstrip() for row in rows))
+            tree = ast.parse("\n".join(read))
     except SyntaxError as problem:
         line = min(problem.lineno or 1, len(rows))
-        column = max(problem.offset or 1, 1) + indent(rows[line - 1])
+        column = max(problem.offset or 1, 1) + len(rows[line - 1]) - len(read[line - 1])
         raise Unreadable(*misspelt(rows[line - 1], column, problem.msg), line, column) from None
     except (ValueError, MemoryError, RecursionError):
         raise Unreadable("too deep, or signs that no text has", "", 1, 1) from None

@@ -86,7 +86,7 @@ NAMES: Mapping[str, str] = {
     "upstream": "the same, once all of it is in",
     "shape": "the length of each axis of that node",
     "step": "the training step, from 0",
-    "lr": "the learning rate",
+    "lr": "the learning rate of this training step",
     "loss": "the loss of this training step",
 }
 """The names that stand for something at every Moment."""

@@ -64,7 +64,7 @@ def _followed(network: Network, node: Node) -> str:
         return ""
     ends = beyond(network.graph, (node.id,))
     said = "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
-    rule = "" if network.recording.one_rule else "; all parameters are updated by the first one's rule"
+    rule = "" if network.recording.every_rule else "; what has no rule that is known is updated by the first one's"
     if network.recording.no_rule:
         rule = "; no rule of its optimizer is known, and no parameter is updated"
     return said + rule

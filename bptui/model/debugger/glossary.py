@@ -137,6 +137,8 @@ WORDS: Mapping[str, str] = {
     "complex step": "the same by a step into the imaginary: exact to rounding, for smooth operations",
     "direction": "the same along a random direction through the whole input",
     "torch": "the row that holds the engine against PyTorch (check --torch)",
+    "derivative": "the row that holds d(u, x), which is operations of the graph, against the engine's own backward "
+    "pass of u; and else the slope of one number by another",
     "sum": "the row that holds a gradient against the sum of its contributions",
     "path": "a way from a number to the loss, element by element; its product is that of the local derivatives on it",
     "share": "how much of all that the terms of a number add or take away one of them is (why); of a "

@@ -29,6 +29,10 @@ def operation(asked: Asked, node: Node) -> Edit:
     if name == node.op.name:
         raise same(asked.said)
     step, network = asked.moment.step, asked.network(asked.moment.step)
+    derived = next((i for i, call in network.graph.derivatives.items() if node.id in call.between), None)
+    if derived is not None:
+        what = f"{network.graph.nodes[derived].name} is its derivative, as operations"
+        raise UserError(where, f"{node.name} is derived: {what}", "capture the step with the other operation in it")
     row = ops.OPS[name]
     kept = {key: value for key, value in node.attributes.items() if key in row.attributes}
     made = replace(network.graph.nodes[node.id], op=row, attributes=settle(row, kept, where))

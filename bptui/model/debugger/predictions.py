@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
 
-THRESHOLDS = {"bce": (0.5, 0.5), "bce_with_logits": (0.0, 0.5), "hinge": (0.0, 0.0), "soft_margin": (0.0, 0.0)}
-"""What an output, and what its target, must reach to be of the upper of two classes."""
+THRESHOLDS = {"probability": 0.5, "logit": 0.0, "score": 0.0}
+LEVELS = {"bit": 0.5, "sign": 0.0}
+"""What an output, and what its target, must reach to be of the upper of two classes: by what its loss compares."""
 NOT_YET = "the loss is not computed yet"
 
 
@@ -216,15 +217,16 @@ def _compared(graph: Graph, samples: int) -> Compared | str:
 def decision_of(network: Network, found: Compared, state: State) -> Decision | None:
     """How right and wrong are told; None where there is none: a regression."""
     loss, shape = found.loss, found.prediction.shape
-    if loss.kind in LABELS:
+    said, meant = loss.compares.prediction, loss.compares.target
+    if meant == "class":
         ignored = loss.node.attributes.get("ignore_index")
         axis = class_axis(loss.node.attributes, shape) % len(shape)
         return Decision(axis - 1, ignored=ignored) if axis else None
-    if loss.kind == "soft_cross_entropy" and len(shape) > 1:
+    if (said, meant) == ("scores", "distribution") and len(shape) > 1:
         axis = class_axis(loss.node.attributes, shape) % len(shape)
         return Decision(axis - 1, one_hot=True) if axis else None
-    if loss.kind in THRESHOLDS:
-        return Decision(None, *THRESHOLDS[loss.kind])
+    if said in THRESHOLDS:
+        return Decision(None, THRESHOLDS[said], LEVELS[meant])
     batches = network.batches
     arrays = batches.arrays if batches is not None else {}
     targets = arrays.get(found.target.name, state.recording.value(found.target.id))

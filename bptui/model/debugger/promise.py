@@ -98,11 +98,11 @@ def _of_numbers(name: str, before: Recording, after: Recording) -> Promise | Non
 def _descent(recording: Recording) -> tuple[float, float] | None:
     """(-lr, Σ g²) where the step is the gradient times that."""
     o = recording.optimizer
-    if o.kind != "sgd" or o.momentum or o.weight_decay or o.clips:
+    if o.kind != "sgd" or o.momentum or o.weight_decay or o.l1 or o.maximize or o.clips or o.groups:
         return None
     with np.errstate(all="ignore"):
         squares = sum(_square(recording.grad(node)) for node in recording.graph.params)
-    return -o.learning_rate, squares
+    return -recording.rate, squares
 
 
 def _square(gradient: Array | None) -> float:

@@ -15,14 +15,15 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, Kind, computed, same
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.optimizers import OPTIONS, Optimizer
+from bptui.model.engine.optimizers import OPTIONS
 from bptui.model.source.document import DRAWN, Document
-from bptui.model.source.network import Network, from_mapping, read_optimizer
+from bptui.model.source.network import Network, from_mapping
+from bptui.model.source.optimizer_table import CLIPS, counted, read_optimizer, table_of
 
 WORD = re.compile(r"[^\W\d][\w-]*", re.ASCII)
 _SAID: Mapping[str, Any] = {"true": True, "false": False, "default": None, "none": None}
-CLIPS = ("clip_norm", "clip_value")
-OPTIMIZER: tuple[str, ...] = ("learning_rate", *OPTIONS, *CLIPS, "betas")
+SHARED = ("learning_rate", *CLIPS)
+OPTIMIZER: tuple[str, ...] = ("learning_rate", *OPTIONS, *CLIPS, "betas", "schedule", "groups")
 """Settings of an optimizer, which need not be called `optimizer.momentum`."""
 
 
@@ -45,7 +46,7 @@ def now(name: str, branch: Branch) -> str:
     table, _, key = _key(name).partition(".")
     if table == "optimizer" and branch.graph.params:
         optimizer = branch.network.optimizer
-        known = {"kind": optimizer.kind, "learning_rate": optimizer.learning_rate, **_options(optimizer)}
+        known = {"kind": optimizer.kind, "learning_rate": optimizer.learning_rate, **table_of(optimizer)}
         known |= {option: getattr(optimizer, option) for option in CLIPS}
         shown = known if not key else {key: known[key]} if key in known else {}
     else:
@@ -77,7 +78,8 @@ def given(branch: Branch) -> tuple[str, ...]:
 def names(branch: Branch) -> tuple[str, ...]:
     """What can be set: given numbers, the settings of the optimizer, the keys of the network file."""
     network = branch.network
-    options = ("learning_rate", *network.optimizer.rule.options) if branch.graph.params else ()
+    told = table_of(network.optimizer)
+    options = ("learning_rate", *(name for name in told if name in OPTIONS)) if branch.graph.params else ()
     keys = tuple(network.document.names) if network.document is not None else ()
     return (*given(branch), *(("lr", "optimizer") if options else ()), *options, *keys)
 
@@ -110,27 +112,29 @@ def _optimizer(asked: Asked, option: str) -> Edit:
     if not branch.graph.params:
         raise UserError("set", "nothing is trained, so that there is no optimizer", "bptui eval … --train NAMES")
     value = _value_or_number(asked)
-    kept: dict[str, Any] = {"kind": old.kind, "learning_rate": old.learning_rate}
-    kept |= {name: clip for name in CLIPS if (clip := getattr(old, name)) is not None}
+    kept = table_of(old)
     if not option:
         content = value
     elif option == "kind":
-        content = {**kept, "kind": value}
+        content = {name: kept[name] for name in (*SHARED, "schedule", "groups") if name in kept} | {"kind": value}
     elif option == "betas":
         if not isinstance(value, list) or len(value) != 2:
             raise UserError("set betas", f"found {asked.value[:40]}", "two numbers: [0.9, 0.999]")
-        content = {**kept, **_options(old), "beta1": value[0], "beta2": value[1]}
+        content = {**kept, "beta1": value[0], "beta2": value[1]}
     else:
-        content = {**kept, **_options(old), option: value}
+        content = {**kept, option: value}
     if isinstance(content, dict):
         content = {name: item for name, item in content.items() if item is not None}
-    made = read_optimizer(Table(content, "set", "optimizer"))
-    made = replace(made, first=old.first if made.kind == old.kind else step)
+        if asked.name == "lr":
+            content.pop("schedule", None)  # this rate from here on
+    made = read_optimizer(Table(content, "set", "optimizer"), [node.name for node in branch.graph.params])
+    made = counted(made, old, step)
     if made == old:
         raise same(asked.said)
     document = branch.network.document
     file = document.changed(("optimizer",), content) if document is not None else None
-    was = written({"kind": old.kind, "": old.kind}.get(option, getattr(old, option, None)))
+    rate = asked.state.recording.rate if old.schedule is not None else old.learning_rate
+    was = written({"": old.kind}.get(option, rate if asked.name == "lr" else kept.get(option)))
     network = replace(branch.network, optimizer=made, document=file)
     brief = f"{asked.name} = {written(value)}" if isinstance(value, float) else ""
     return Edit(step, asked.said, network, kind="optimizer", was=was, brief=brief, made=step)
@@ -147,10 +151,6 @@ def _value_or_number(asked: Asked) -> Any:
     if found.ndim:
         raise UserError(asked.where, f"found shape {shape_text(found.shape)}", "expected one number")
     return found.item()
-
-
-def _options(optimizer: Optimizer) -> dict[str, Any]:
-    return {name: getattr(optimizer, name) for name in optimizer.rule.options}
 
 
 def redefined(asked: Asked, node: Node) -> Edit:

@@ -14,6 +14,7 @@ from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, Recording
+from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
 from bptui.model.engine.timeline import Timeline
 
 
@@ -31,6 +32,8 @@ class ArenaLayout:
     moments        (parameter id, name of an optimizer state) → slot
     clipped        per parameter id: the gradient that the update uses, where it is clipped
     norm           the length of the whole gradient, where it is clipped by it
+    rules          per parameter id: its rule, with its schedule
+    seen           what a schedule had seen of the losses before the step, where it looks at them
     """
 
     graph: Graph
@@ -44,6 +47,8 @@ class ArenaLayout:
     moments: Mapping[tuple[int, str], Slot]
     clipped: Mapping[int, Slot]
     norm: Slot | None
+    rules: Mapping[int, Optimizer]
+    seen: Slot | None
 
     @cached_property
     def stretches(self) -> Mapping[str, tuple[tuple[int, int], ...] | None]:
@@ -146,6 +151,24 @@ class ArenaRecording(Recording):
         slot = self._layout.clipped.get(i, self._layout.gradients[i])
         assert slot is not None, "parameters have gradients"
         return self._view(slot)
+
+    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
+        rule: Optimizer = self._layout.rules.get(self.id(node), self._layout.optimizer)
+        return rule.at(self.step, self.seen)
+
+    def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
+        rule = self._layout.rules[self.id(node)]
+        return None if rule.schedule is None else (rule.schedule, When(rule.learning_rate, self.step, self.seen))
+
+    @property
+    def rate(self) -> float:
+        return float(self.optimizer.at(self.step, self.seen).learning_rate)
+
+    @property
+    def seen(self) -> Seen:
+        """What the schedule had seen of the losses before this step."""
+        slot = self._layout.seen
+        return NOTHING if slot is None else Seen(*self._view(slot).tolist())
 
     @property
     def grad_norm(self) -> float | None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib import import_module
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -29,7 +30,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Shape
 from bptui.model.engine.calls import Backward
-from bptui.model.engine.graph import Column, Layer, Node
+from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
 
 MAKER = "bptui.symbolic.custom"
@@ -85,8 +86,8 @@ class Derivatives:
         """What was made, by operation and inputs: the second derivative reads what the first one made."""
         self.rules: dict[Any, Any] = {}
         """Backward rules that are operations, by the use of an operation."""
-        self._made_of: dict[int, int] = {}
-        """By the result of one, the value whose derivative it is."""
+        self.results: dict[int, DerivativeCall] = {}
+        """By the result of one, what it is the derivative of."""
 
     def of(self, u: Node, x: Node, called: Called, seed: Node | None = None, alone: Alone | None = None) -> Node:
         """∂ sum(u)/∂x, in the shape of x; all elements of u count, as in PyTorch's `autograd.grad(u.sum(), x,
@@ -100,13 +101,15 @@ class Derivatives:
         if not self.depends(u, x):
             raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
         first = builder.count
-        found = _Pass(self, u, x, called, alone).run(seed).settled()
+        passed = _Pass(self, u, x, called, alone)
+        found = passed.run(seed).settled()
         if found.id >= first:
             found = builder.called(found, called.name, called.column)
             if called.scope == called.name:
                 about = f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"
                 self.layers.append(Layer(called.name, about))
-        self._made_of[found.id] = u.id
+        between = tuple(node.id for node in passed.between)
+        self.results[found.id] = DerivativeCall(u.id, x.id, between, None if seed is None else seed.id)
         return found
 
     def depends(self, u: Node, x: Node) -> bool:
@@ -119,8 +122,8 @@ class Derivatives:
             if at not in seen:
                 seen.add(at)
                 waiting += self.builder.node(at).inputs
-                if at in self._made_of:
-                    waiting.append(self._made_of[at])
+                if at in self.results:
+                    waiting.append(self.results[at].u)
         return False
 
 
@@ -137,14 +140,14 @@ class _Pass:
 
     def run(self, seed: Node | None) -> Lifted:
         """From u, with the seed, or 1 for each of its elements, back to x."""
-        nodes, reached = self._between(), {self.x.id}
+        nodes, reached = self.between, {self.x.id}
         start = Lifted(self.use, self.known, 1.0, self.u.shape) if seed is None else self.lifted(seed)
         arrived: dict[int, list[Lifted]] = {self.u.id: [start]}
         reached |= {node.id for node in nodes}
         for node in reversed(nodes):
             if node.id not in arrived:
                 continue
-            g = self._named(_sum(arrived.pop(node.id)), node)
+            g = self._named(_rounded(_sum(arrived.pop(node.id)), node), node)
             for position, source in enumerate(node.inputs):
                 assert node.op is not None
                 if source in reached and node.op.differentiable(position):
@@ -162,8 +165,9 @@ class _Pass:
             self.builder.called(own, name, self.called.column)
         return g
 
-    def _between(self) -> list[Node]:
-        """The nodes on a way from x to u, in execution order."""
+    @cached_property
+    def between(self) -> list[Node]:
+        """The nodes through which a gradient may come from u to x, in execution order."""
         found, reached = [], {self.x.id}
         for i in range(self.x.id + 1, self.u.id + 1):
             node = self.builder.node(i)
@@ -221,6 +225,13 @@ def _sum(parts: Sequence[Lifted]) -> Lifted:
     for part in parts[1:]:
         total = total + part
     return total
+
+
+def _rounded(g: Lifted, node: Node) -> Lifted:
+    """A gradient is of the kind of numbers that its value is."""
+    if not node.kind or not isinstance(g.what, Node) or g.what.kind == node.kind:
+        return g
+    return g.made("cast", g, dtype=node.kind)
 
 
 # ------------------------------------------------------------------------------------------------------------ the ways

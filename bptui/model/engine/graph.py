@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Composite, Op
@@ -73,6 +73,16 @@ class CompositeCall:
     reads: Mapping[tuple[int, int], int]
 
 
+class DerivativeCall(NamedTuple):
+    """One d(u, x): ids of u and x, of the nodes on the ways from one to the other, and of what each element of u counts
+    (None: 1)."""
+
+    u: int
+    x: int
+    between: tuple[int, ...]
+    seed: int | None = None
+
+
 @dataclass(frozen=True)
 class Layer:
     """A scope with what to say about it: `layer1  dense 8, relu`."""
@@ -84,13 +94,15 @@ class Layer:
 @dataclass(frozen=True)
 class Graph:
     """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from.
-    `composite_calls`: the uses of composites as they were asked for, by the `composite` of their parts."""
+    `composite_calls`: the uses of composites as they were asked for, by the `composite` of their parts.
+    `derivatives`: by the id of its result, each d(u, x) that is operations of it."""
 
     nodes: tuple[Node, ...]
     loss: int
     layers: tuple[Layer, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     composite_calls: Mapping[str, CompositeCall] = field(default_factory=lambda: MappingProxyType({}))
+    derivatives: Mapping[int, DerivativeCall] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def _answers(self) -> dict[Hashable, tuple[Any]]:

@@ -14,7 +14,9 @@ import numpy as np
 
 from bptui.model.base.numbers import CONCEALED, PAYLOAD, PAYLOAD_AT
 from bptui.model.base.types import Array
+from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, Recording
+from bptui.model.engine.schedules import Schedule, When
 
 Kind = Literal["value", "gradient", "update"]
 """Of a node its value (of a parameter before its update), its gradient, a parameter after its update."""
@@ -82,6 +84,16 @@ class Masked(Recording):
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         i = self.id(node)
         return self._without(("update_grad", i, turn), i, "gradient", lambda: self.of.update_grad(i, turn))
+
+    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
+        return self.of.update_rule(node, turn)
+
+    def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
+        return self.of.scheduled(node)
+
+    @property
+    def rate(self) -> float:
+        return self.of.rate
 
     def dtype(self, node: Key) -> str:
         return self.of.dtype(node)

@@ -1,19 +1,25 @@
-"""Optimizers: a rule of `bptui.model.engine.updates` with its settings, and what clips the gradient before it."""
+"""Optimizers: a rule of `bptui.model.engine.updates` with its settings, groups of parameters that have settings of
+their own, a schedule for the rate, and what clips the gradient before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
 from bptui.model.engine.calls import Emit
-from bptui.model.engine.updates import FLAGS, RULES, Flat, Rule, Settings
+from bptui.model.engine.own_rule import Own
+from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
+from bptui.model.engine.updates import FLAGS, FROZEN, RULES, Flat, Rule, Settings
 
-__all__ = ["FLAGS", "OPTIMIZERS", "OPTIONS", "Flat", "Optimizer", "Rule", "emit_clip"]
+__all__ = ["FLAGS", "OPTIMIZERS", "OPTIONS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped"]
 
 CLIP_EPS = 1e-6
 """torch.nn.utils.clip_grad_norm_ divides by the norm plus this."""
@@ -32,13 +38,20 @@ class Optimizer(Settings):
     Defaults are PyTorch's, except `learning_rate`, which has none there that suits every kind.
     clip_norm   scale all gradients by min(1, clip_norm/(norm + 1e-6)), norm over all parameters
     clip_value  keep each element within ±clip_value; where both are given, this comes first
+    schedule    what the learning rate becomes from training step to training step
+    groups      parameters that have settings of their own
+    own         the rule, where the kind is "own"
+    Two kinds are in no list: "own", and "frozen", whose parameters stay as they are.
     """
 
     clip_norm: float | None = None
     clip_value: float | None = None
+    schedule: Schedule | None = None
+    groups: tuple[Group, ...] = ()
+    own: Own | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in OPTIMIZERS:
+        if self.kind not in OPTIMIZERS and self.kind != "frozen" and (self.kind != "own" or self.own is None):
             known = ", ".join(OPTIMIZERS)
             raise UserError("optimizer", f"unknown kind '{self.kind}'", did_you_mean(self.kind, OPTIMIZERS, known))
         options = self.rule.options
@@ -59,11 +72,38 @@ class Optimizer(Settings):
             raise UserError("optimizer.nesterov", "needs momentum, and no dampening", "momentum = 0.9, for example")
         if self.eta_plus is not None and self.eta_plus <= 1:
             raise UserError("optimizer.eta_plus", f"{self.eta_plus} does not make sense", "more than 1")
+        for group in self.groups:
+            group.of(self)
 
     @property
     def rule(self) -> Rule:
         """The row of its kind."""
-        return OPTIMIZERS[self.kind]
+        if self.own is not None:
+            return self.own.rule
+        return FROZEN if self.kind == "frozen" else OPTIMIZERS[self.kind]
+
+    def assigned(self, names: Sequence[str]) -> dict[str, Optimizer]:
+        """The rule of each parameter: that of its group, or this one without its groups. UserError where a group has no
+        parameter, or one that another has."""
+        alone = replace(self, groups=()) if self.groups else self
+        found: dict[str, Optimizer] = {}
+        for group in self.groups:
+            rule = group.of(self)
+            for name in group.members(names):
+                if name in found:
+                    raise UserError("optimizer.groups", f"{name} is in two of them", "each parameter in one")
+                found[name] = rule
+        return {name: found.get(name, alone) for name in names}
+
+    def at(self, step: int, seen: Seen = NOTHING) -> Optimizer:
+        """The optimizer as it is in a training step: its learning rate is that of its schedule."""
+        if self.schedule is None:
+            return self
+        made = copy(self)
+        rate = self.schedule.rate(When(self.learning_rate, step, seen))
+        for name, value in {"learning_rate": rate, "schedule": None}.items():
+            object.__setattr__(made, name, value)
+        return made
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -88,11 +128,70 @@ class Optimizer(Settings):
     def symbols(self, step: int) -> dict[str, float]:
         """The numbers of the definition's parameters at a training step (from 0): `lr`, `t`, options."""
         named = {name: float(getattr(self, name)) for name in self.rule.options if name not in FLAGS}
-        return {"lr": float(self.learning_rate), "t": float(step + 1 - self.first), **named}
+        own = dict(self.own.numbers) if self.own is not None else {}
+        return {"lr": float(self.learning_rate), "t": float(step + 1 - self.first), **named, **own}
 
     def emit(self, emit: Emit, flat: Flat) -> None:
         """The calls of the update."""
         self.rule.emit(emit, self, flat)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters with settings of their own, by name or pattern (`layer1.*`). settings: those that are not the
+    optimizer's; `frozen` keeps the parameters as they are, and `kind` gives them a rule of another kind."""
+
+    parameters: tuple[str, ...]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def of(self, optimizer: Optimizer) -> Optimizer:
+        """The rule of its parameters: what is not said is as in the optimizer that it is a group of."""
+        given = dict(self.settings)
+        if given.pop("frozen", False):
+            return Optimizer("frozen")
+        if "kind" in given:
+            kept = ("learning_rate", "schedule", "clip_norm", "clip_value")
+            return Optimizer(**{name: getattr(optimizer, name) for name in kept} | given)
+        own = optimizer.own
+        if own is not None:
+            numbers = {name: given.pop(name, value) for name, value in own.numbers}
+            own = replace(own, numbers=tuple(numbers.items()))
+        return replace(optimizer, groups=(), own=own, **given)
+
+    def has(self, name: str) -> bool:
+        """Is a parameter in it?"""
+        return any(name == pattern or fnmatchcase(name, pattern) for pattern in self.parameters)
+
+    def members(self, names: Sequence[str]) -> list[str]:
+        """Which of the parameters are in it; UserError where there are none of a name."""
+        found: dict[str, None] = {}
+        known = set(names)
+        for pattern in self.parameters:
+            matched = [pattern] if pattern in known else [name for name in names if fnmatchcase(name, pattern)]
+            if not matched:
+                right = did_you_mean(pattern, names, "one of " + ", ".join(names[:8]))
+                raise UserError("optimizer.groups", f"no parameter is called '{pattern[:60]}'", right)
+            found |= dict.fromkeys(matched)
+        return list(found)
+
+
+def grouped(rules: Mapping[str, Optimizer]) -> Optimizer:
+    """One optimizer for parameters that have each a rule, by name: that of the first one, and a group for each other
+    rule with what is not the same in it."""
+    members: dict[Optimizer, list[str]] = {}
+    for name, rule in rules.items():
+        members.setdefault(rule, []).append(name)
+    first, *others = members
+    return replace(first, groups=tuple(Group(tuple(members[rule]), _apart(first, rule)) for rule in others))
+
+
+def _apart(first: Optimizer, rule: Optimizer) -> tuple[tuple[str, Any], ...]:
+    if rule.kind == "frozen":
+        return (("frozen", True),)
+    names = ("learning_rate", *rule.rule.options, "first")
+    if rule.kind != first.kind:
+        return tuple((name, getattr(rule, name)) for name in ("kind", *names))
+    return tuple((name, getattr(rule, name)) for name in names if getattr(rule, name) != getattr(first, name))
 
 
 def emit_clip(emit: Emit, optimizer: Optimizer, g: Array, clipped: Array, norm: Array | None) -> None:

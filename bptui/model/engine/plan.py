@@ -13,7 +13,7 @@ contributions of several consumers, in the order of their arrival, and rounding 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.discrete import fill_cast
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
+from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
 from bptui.model.engine.timeline import Timeline
 
 
@@ -38,6 +39,28 @@ class Arrival(NamedTuple):
     consumer: int
     position: int
     slot: Slot
+
+
+class Block(NamedTuple):
+    """Parameters that follow one rule: they lie one after the other."""
+
+    rule: Optimizer
+    nodes: list[Node]
+
+    @property
+    def size(self) -> int:
+        """How many numbers they are."""
+        return sum(prod(node.shape) for node in self.nodes)
+
+
+def blocks(optimizer: Optimizer, params: Sequence[Node]) -> list[Block]:
+    """The parameters by rule, in the order of the graph within each; what is frozen comes last."""
+    rules = optimizer.assigned([node.name for node in params])
+    found: dict[Optimizer, Block] = {}
+    for node in params:
+        rule = rules[node.name]
+        found.setdefault(rule, Block(rule, [])).nodes.append(node)
+    return sorted(found.values(), key=lambda block: block.rule.kind == "frozen")
 
 
 class Plan:
@@ -58,6 +81,7 @@ class Plan:
         clock: Clock,
     ) -> None:
         self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline.of(graph)
+        self._blocks = blocks(optimizer, graph.params)
         self._emit = Calls(dtype)
         self._seed, self._batches, self._clock = seed, batches, clock
         self._arena = Arena(self._capacity(dtype.itemsize), dtype)
@@ -96,33 +120,40 @@ class Plan:
             MappingProxyType(self._moments),
             MappingProxyType(self._clipped),
             self._norm,
+            MappingProxyType({node.id: block.rule for block in self._blocks for node in block.nodes}),
+            self._seen,
         )
 
     # ------------------------------------------------------------------------------------------------ memory
     def _capacity(self, itemsize: int) -> int:
         """An upper bound of the arena in elements, checked before anything is allocated."""
-        graph, total = self.graph, 0
+        graph, total = self.graph, 2 * padded(len(NOTHING))
+        states = max((len(block.rule.states) for block in self._blocks), default=0)
         for node in graph.nodes:
             size = padded(prod(node.shape))
             total += size * (2 + len(graph.consumers[node.id]))
             if node.role in ("param", "state"):
-                total += size * (3 + 2 * len(self.optimizer.states))
+                total += size * (3 + 2 * states)
         bounded(total, itemsize, "network")
         return total + 64
 
     def _state(self) -> None:
-        """Parameters, optimizer state, running state; the same after the step; the parameters' gradients."""
+        """Parameters, optimizer state (what a schedule has seen last), running state; the same after the step; the
+        parameters' gradients."""
         arena, graph = self._arena, self.graph
-        params, running = graph.params, [node for node in graph.nodes if node.role == "state"]
+        running = [node for node in graph.nodes if node.role == "state"]
+        params = [node for block in self._blocks for node in block.nodes]
         for node in params:
             self._take_leaf(node, packed=True)
-        size = sum(prod(node.shape) for node in params)
-        states = self.optimizer.states if size else ()
+        size = sum(block.size for block in self._blocks)
         self._moments: dict[tuple[int, str], Slot] = {}
-        for name in states:
-            for node in params:
-                place = self._moments[node.id, name] = arena.take(node.shape, packed=True)
-                arena.view(place)[...] = self.optimizer.starts[name]
+        for rule, nodes in self._blocks if size else ():
+            for name, start in rule.at(rule.first).starts.items():
+                for node in nodes:
+                    place = self._moments[node.id, name] = arena.take(node.shape, packed=True)
+                    arena.view(place)[...] = start
+        looks = self.optimizer.schedule is not None and self.optimizer.schedule.looks
+        self._seen = arena.take((len(NOTHING),), packed=True) if looks else None
         for node in running:
             self._take_leaf(node, packed=True)
         self._params = size
@@ -318,18 +349,56 @@ class Plan:
             return
         grad = self._arena.view(self._flat_grad)
         if self.optimizer.clips:
-            clipped = self._arena.take((size,))
-            shift = clipped.offset - self._flat_grad.offset
-            for node in graph.params:
-                own = self._grads[node.id]
-                assert own is not None
-                self._clipped[node.id] = own.moved(shift)
-            if self.optimizer.clip_norm is not None:
-                self._norm = self._arena.take(())
-            norm = None if self._norm is None else self._arena.view(self._norm)
-            emit_clip(self._emit, self.optimizer, grad, self._arena.view(clipped), norm)
-            grad = self._arena.view(clipped)
-        count = len(self.optimizer.states)
-        states, new = (memory[o + size : o + size * (1 + count)].reshape(count, size) for o in (0, after))
-        flat = Flat(memory[:size], grad, states, memory[after : after + size], new, self._clock)
-        self.optimizer.emit(self._emit, flat)
+            grad = self._clip(grad)
+        at, kept = 0, size
+        for block in self._blocks:
+            size, count = block.size, len(block.rule.states)
+            states, new = (memory[o + kept : o + kept + size * count].reshape(count, size) for o in (0, after))
+            p, p_new = memory[at : at + size], memory[after + at : after + at + size]
+            flat = Flat(p, grad[at : at + size], states, p_new, new, self._clock, self._rate(block.rule))
+            block.rule.emit(self._emit, flat)
+            at, kept = at + size, kept + size * count
+        if self._seen is not None and self.optimizer.schedule is not None:
+            self._look(self.optimizer.schedule, self._seen)
+
+    def _clip(self, grad: Array) -> Array:
+        """The gradient that the update uses; what is frozen has no part in its length."""
+        live = sum(block.size for block in self._blocks if block.rule.kind != "frozen")
+        clipped = self._arena.take((grad.size,))
+        shift = clipped.offset - self._flat_grad.offset
+        for node in self.graph.params:
+            own = self._grads[node.id]
+            assert own is not None
+            self._clipped[node.id] = own.moved(shift)
+        if self.optimizer.clip_norm is not None:
+            self._norm = self._arena.take(())
+        norm, used = None if self._norm is None else self._arena.view(self._norm), self._arena.view(clipped)
+        emit_clip(self._emit, self.optimizer, grad[:live], used[:live], norm)
+        if live < grad.size:
+            self._emit(np.copyto, used[live:], grad[live:])
+        return used
+
+    def _rate(self, rule: Optimizer) -> Array | None:
+        """Where the rate of a scheduled rule stands when its update runs."""
+        schedule = rule.schedule
+        if schedule is None:
+            return None
+        lr, clock, base = self._emit.temp(()), self._clock, rule.learning_rate
+        seen = None if self._seen is None else self._arena.view(self._seen)
+
+        def set_rate() -> None:
+            known = NOTHING if seen is None else Seen(*seen.tolist())
+            lr[()] = schedule.rate(When(base, clock.step, known))
+
+        self._emit(set_rate)
+        return lr
+
+    def _look(self, schedule: Schedule, place: Slot) -> None:
+        """What a schedule has seen after this step's loss."""
+        seen, after = self._arena.view(place), self._arena.view(place.moved(self._length))
+        loss = self._arrays[self.graph.loss].reshape(-1)
+
+        def look() -> None:
+            after[:] = schedule.after(Seen(*seen.tolist()), float(loss[0]))
+
+        self._emit(look)

@@ -163,17 +163,22 @@ class Program:
 
         A parameter or running state is what it is there under its name, or in `changed` (in its shape); what `other`
         does not have in that shape is as at first. What an optimizer carries is kept within a kind of optimizer:
-        another kind begins with 0.
+        another kind begins anew.
         """
         mine, theirs = self.save(), other.save()
-        kept, carried = {node.name: node for node in other.graph.kept}, self.optimizer.kind == other.optimizer.kind
-        places: list[tuple[Slot | Array | None, Slot | Array | None]] = []
+        kept, rules = {node.name: node for node in other.graph.kept}, (self.layout.rules, other.layout.rules)
+        same = self.optimizer.schedule == other.optimizer.schedule
+        places: list[tuple[Slot | Array | None, Slot | Array | None]] = (
+            [(self.layout.seen, other.layout.seen)] if same else []
+        )
         for node in self.graph.kept:
             source = kept.get(node.name)
             if source is None or source.shape != node.shape:
                 continue
             places.append((self.layout.values[node.id], other.layout.values[source.id]))
-            for name in self.optimizer.states if carried else ():
+            rule, before = (found.get(at.id) for found, at in zip(rules, (node, source), strict=True))
+            carried = rule is not None and before is not None and rule.kind == before.kind
+            for name in rule.states if carried and rule is not None else ():
                 moments = self.layout.moments.get((node.id, name)), other.layout.moments.get((source.id, name))
                 places.append(moments)
         for place, found in places:

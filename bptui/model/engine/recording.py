@@ -15,6 +15,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.schedules import Schedule, When
 from bptui.model.engine.timeline import Timeline
 
 Key = Node | int | str
@@ -85,6 +86,10 @@ class Recording(ABC):
         """The rule that an update of a parameter followed, with its settings: parameters may have their own.
         NotRecorded where nobody knows it: an optimizer of somebody's own."""
         return self.optimizer
+
+    def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
+        """How the rate of a parameter's update came about; None where it is always the same, or nobody knows."""
+        return None
 
     @property
     def rate(self) -> float:

@@ -486,3 +486,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         ),
     }
 )  # fmt: skip
+
+FROZEN = Rule(
+    "the parameters stay as they are (requires_grad_(False))",
+    {},
+    _states(),
+    lambda o: "p_new = p",
+    lambda emit, o, flat: emit(np.copyto, flat.p_new, flat.p),
+)
+"""The rule of what is not trained."""

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
+from bptui.model.base.schema import Key, Table, any_value, kind_of, names, text
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.history import History, Training
-from bptui.model.engine.ops.common import choice, flag, integer, optional, real
-from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.ops.common import choice, integer, optional
+from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source import assemble, convert, custom_ops, formula
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.layers.context import LAYOUTS
+from bptui.model.source.optimizer_table import read_optimizer
 
 if TYPE_CHECKING:
     from bptui.model.source.captured.modules import Modules
@@ -162,7 +163,7 @@ def from_formula(
         "formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed,
         "optimizer": table,
     }  # fmt: skip
-    made = read_optimizer(Table(table, name, "optimizer"))
+    made = read_optimizer(Table(table, name, "optimizer"), [node.name for node in graph.params])
     return Network(name, graph, made, dtype, seed, document=Document(content, name))
 
 
@@ -208,19 +209,9 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     make = assemble.from_formula if found["formula"] is not None else assemble.from_layers
     made = make(top, found, folder)
     name = found["name"] or Path(where).stem
-    optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
+    trained = [node.name for node in made.graph.params]
+    optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"), trained)
     return Network(
         name, made.graph, optimizer, found["dtype"], found["seed"], made.batches, found["steps"], found["about"],
         found["source"], made.samples, Document(content, where, folder), made.notes, made.classes,
     )  # fmt: skip
-
-
-def read_optimizer(table: Table) -> Optimizer:
-    """The optimizer of an [optimizer] table."""
-    keys = {name: Key(flag if name in FLAGS else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
-    kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
-    found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
-    try:
-        return Optimizer(**found)
-    except UserError as problem:
-        raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None

@@ -12,6 +12,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import MAX_NAMES, Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
+from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
 from bptui.model.source.csv_table import Column, Read, Wanted, plain
@@ -113,7 +114,7 @@ DATA: Mapping[str, Key] = {
 
 INPUTS = 2**20
 """Where the numbers of drawn inputs begin, far from those of weights."""
-SIGNED = ("hinge", "soft_margin")
+SIGNED = ops.comparing(target=("sign",))
 """Losses whose classes are -1 and 1."""
 CSV = ("input_columns", "skip_columns", "skip_rows", "separator", "decimal", "missing", "classes")
 """What is said of a CSV file alone."""

@@ -240,7 +240,7 @@ def said(factor: float) -> str:
 
 def _meanings(recording: Recording) -> Iterator[tuple[float, str]]:
     """Numbers of this network that gradients are wrong by."""
-    graph, rate = recording.graph, float(recording.optimizer.learning_rate)
+    graph, rate = recording.graph, float(recording.rate)
     yield -1.0, "the sign: target - prediction for prediction - target, or the direction of the step"
     yield 2.0, "a 2 too much: the ½ before the square is forgotten, or a path counts twice"
     yield 0.5, "a 2 is missing: the derivative of the square, or a ½ too much"

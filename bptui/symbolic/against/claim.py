@@ -294,7 +294,7 @@ class _Names(ast.NodeTransformer):
         if node.id in self.graph.by_name:
             return self.name(Source(self.graph.by_name[node.id].id))
         if node.id in ("lr", "eta"):
-            return self.name(Source(number=float(self.recording.optimizer.learning_rate)))
+            return self.name(Source(number=float(self.recording.rate)))
         if node.id == "pi" or (SIZE.match(node.id) and node.id.lower() in self.bound):
             return node
         if node.id in SAMPLES and (count := self._samples()):

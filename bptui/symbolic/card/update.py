@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
+from bptui.model.source.optimizer_table import told
 from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.names import gradient, symbol, title
+from bptui.symbolic.card.rate import rate
 from bptui.symbolic.card.written import with_numbers, with_numbers_in
 from bptui.symbolic.facts import Card, Fact, Formula, sentence
 from bptui.symbolic.formula import tree as t
@@ -93,6 +95,11 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     rules: list[Fact] = []
     formulas: list[Formula] = []
     facts: list[Fact] = []
+    scheduled = rate(recording, node, names, unicode)
+    if scheduled is not None:
+        rules.append(scheduled.rule)
+        formulas.append(scheduled.formula)
+        facts.append(scheduled.numbers)
     for s in rule:
         assert isinstance(s.target, t.Name)
         target, last = names.symbol(s.target.name), s is rule[-1]
@@ -107,13 +114,17 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
             made = worked(s.value, filled, float(known[s.target.name]), eps=eps)
             told = Fact("update", target.text, (target,), result=(Span(made.result, style),))
             facts.append(with_numbers_in(told, made, unicode))
-    facts.append(_symbols(names, optimizer, recording.step, rule))
+    if optimizer.kind != "frozen":
+        facts.append(_symbols(names, optimizer, recording.step, rule))
+    if scheduled is not None:
+        facts.append(scheduled.symbols)
+    facts += _group(recording, node)
     if optimizer.clips:
         facts.append(_clipped(recording, node, element, unicode))
     if not done:
         facts.append(sentence("absent", "update", ("not yet", "dim")))
     return Card(
-        title=merge([*title(recording.graph, node), Span("  update by ", "dim"), Span(optimizer.kind, "bold")]),
+        title=merge([*title(recording.graph, node), *_called(optimizer)]),
         shape=numbers.shape(node.shape),
         element=numbers.index(element),
         rules=(rules[-1], *rules[:-1]),
@@ -122,6 +133,22 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         phase="update",
         node=node.name,
     )
+
+
+def _called(optimizer: Optimizer) -> tuple[Span, ...]:
+    """`update by adam`, `update by a rule of one's own`, `frozen`."""
+    if optimizer.kind == "frozen":
+        return (Span("  frozen", "bold"),)
+    return Span("  update by ", "dim"), Span("a rule of your own" if optimizer.own else optimizer.kind, "bold")
+
+
+def _group(recording: Recording, node: Node) -> Iterator[Fact]:
+    """The group that a parameter is in, and what is its own there."""
+    for group in recording.optimizer.groups:
+        if group.has(node.name):
+            own = [f"{name} {told(value)}" for name, value in group.settings if name != "first"]
+            names, more = ", ".join(group.parameters[:3]), " …" * (len(group.parameters) > 3)
+            yield sentence("symbols", "group", Span(f"{names}{more}"), Span(f"  {', '.join(own)}", "dim"))
 
 
 def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:

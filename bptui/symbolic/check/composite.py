@@ -180,7 +180,7 @@ class Parts:
         return run[0] if position is None else run[1][position]
 
     def _run(self, upstream: Array, draw: int | None) -> tuple[Array, Mapping[int, Array]]:
-        made = _Copy(None if draw is None else np.random.default_rng(draw))
+        made = Copy(None if draw is None else np.random.default_rng(draw))
         asked, graph = self.composite.call, self.recording.graph
         row, own = self.composite.node.op, {part.id: part for part in self.composite.parts}
         assert row is not None
@@ -213,7 +213,7 @@ class Parts:
         return recording.required(result), MappingProxyType(passed)
 
 
-class _Copy:
+class Copy:
     """A graph that is being made, with an error in each value where there is a `random` to draw it from."""
 
     def __init__(self, random: np.random.Generator | None) -> None:

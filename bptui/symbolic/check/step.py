@@ -8,6 +8,7 @@ direction     the same along a random direction through the whole input
 complex step  the same by a step into the imaginary, where the operation is analytic: exact to rounding
 sum           a gradient against the sum of its contributions, where the last of them arrives; ∂L/∂L = 1
 value, gradient   of a captured step: what was recorded against this engine (`bptui.symbolic.check.captured`)
+derivative    d(u, x), which is operations, against the engine's own backward pass of u
 paths         the gradient of one element of each parameter against the sum over all its paths, where they are few
 finite        where NaN or inf arises, and what it reaches
 update        the optimizer's definition against what the engine made of a parameter
@@ -28,6 +29,7 @@ from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 from bptui.symbolic.check.captured import check_captured, rows_of
 from bptui.symbolic.check.composite import check_whole
+from bptui.symbolic.check.derivative import check_derivative
 from bptui.symbolic.check.finite import check_finite
 from bptui.symbolic.check.flow import check_flow
 from bptui.symbolic.check.node import Index, NodeCheck
@@ -91,6 +93,8 @@ def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | No
             return (CheckRow(node.name, node.op.name, "", "forward", "n/a", note=note), *kept)
     else:
         kept = check_flow(recording, node, wrt)
+    if wrt is None and not isinstance(recording, CapturedRecording):
+        kept = (*kept, *check_derivative(recording, node))
     rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *kept)
     composite = made_by(recording.graph, node) if wrt is None else None
     return rows if composite is None else (*rows, *check_whole(recording, composite, seed=seed))

@@ -25,6 +25,7 @@ from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.model.source.captured.recording import CapturedRecording
+from bptui.symbolic.card.rate import expected as expected_rate
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.captured import rows_of
 from bptui.symbolic.check.causes import likely
@@ -62,6 +63,9 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
         given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))
         expected = follow(statements(optimizer), given, made)
     rows: list[CheckRow] = []
+    if (scheduled := recording.scheduled(node)) is not None:
+        base, made_rate = scheduled[1].base, np.asarray(optimizer.learning_rate)
+        rows += _rows(node, optimizer.kind, "lr", Compared(base, made_rate, expected_rate(*scheduled)))
     if optimizer.clips:
         used = before["g"]
         rows += _rows(node, optimizer.kind, "g", Compared(np.zeros_like(used), used, clipped(recording, node), kind))
@@ -111,7 +115,8 @@ def _asked(rows: Iterator[CheckRow]) -> CheckRow:
 def clipped(recording: Recording, node: Node) -> Array:
     """The gradient that the update has to use: each element within ±clip_value, then all parameters' gradients together
     no longer than clip_norm: g·min(1, clip_norm/(√Σg² + 1e-6))."""
-    gradients = {param.id: recording.grad(param) for param in recording.graph.params}
+    trained = [param for param in recording.graph.params if recording.update_rule(param).kind != "frozen"]
+    gradients = {param.id: recording.grad(param) for param in trained}
     every = [wide(required(gradient, "a gradient")) for gradient in gradients.values()]
     own = required(gradients[node.id], "its gradient")
     return clip(recording.optimizer, wide(own), every)

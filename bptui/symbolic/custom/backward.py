@@ -61,7 +61,11 @@ def backward_rule(
     shape = None if bound else shapes[position]
     made = make(f"{op.name}_by_{wrt}", text, where, settings, inputs, shape)
     doc = f"The backward rule of {op.name} by {wrt}, as SymPy derives it: from {upstream} = ∂L/∂y."
-    return replace(made, doc=doc), [None if name == upstream else op.input_names.index(name) for name in inputs]
+    allowed = {} if op.bounds is None else {n: b for n, b in op.bounds(shapes, attributes).items() if n in inputs}
+    bounds = None if made.bounds is None else lambda *_: allowed
+    return replace(made, doc=doc, bounds=bounds), [
+        None if name == upstream else op.input_names.index(name) for name in inputs
+    ]
 
 
 def _derived(op: Op, shapes: Sequence[Shape], attributes: Attributes, wrt: str) -> tuple[Rule, str]:

@@ -350,8 +350,7 @@ class Evaluator(Values):
         with self.within({s: r for s, r in self.frame.items() if s != q}):
             inner = [s for s in symbols if s not in here]
             values, at = self._total(function, inner) if inner else self.of(function), self.of(place)
-            if computed:
-                at = self.apply(np.maximum, self.apply(np.minimum, at, Value(last)), Value(0))
+            at = self.apply(np.maximum, self.apply(np.minimum, at, Value(last)), Value(0))
             around = [s for s in self.frame if s in (*values.axes, *at.axes) and s not in here]
             inputs = self.spread(at, [*around, *here], np.intp), self.spread(values, [*around, *here])
         axes = tuple(s for s in self.frame if s == q or s in around)

@@ -39,7 +39,15 @@ class Slice:
     def plain(self) -> bool:
         """Does the network train by plain gradient descent, too?"""
         optimizer = self.network.optimizer
-        return optimizer.kind == "sgd" and not (optimizer.momentum or optimizer.weight_decay or optimizer.clips)
+        return optimizer.kind == "sgd" and not (
+            optimizer.momentum
+            or optimizer.weight_decay
+            or optimizer.l1
+            or optimizer.maximize
+            or optimizer.clips
+            or optimizer.groups
+            or optimizer.schedule
+        )
 
     @property
     def choices(self) -> tuple[Number | None, ...]:

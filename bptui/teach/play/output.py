@@ -8,16 +8,21 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine import ops
 from bptui.model.source.plane import SURFACES
 
-LOSSES: Mapping[str, tuple[int, str]] = {
-    "bce": (1, "sigmoid"), "bce_with_logits": (1, "linear"), "hinge": (1, "linear"), "soft_margin": (1, "linear"),
-    "cross_entropy": (2, "linear"), "multi_margin": (2, "linear"), "nll": (2, "log_softmax"),
+_LAST: Mapping[str, tuple[int, str]] = {
+    "probability": (1, "sigmoid"), "logit": (1, "linear"), "score": (1, "linear"), "scores": (2, "linear"),
+    "margins": (2, "linear"), "logs": (2, "log_softmax"),
 }  # fmt: skip
+"""What a loss takes → (units, activation) of the last layer."""
+LOSSES: Mapping[str, tuple[int, str]] = {
+    name: _LAST[said] for said in _LAST for name in ops.comparing((said,), ("bit", "sign", "class"))
+}
 """Losses that tell classes apart → (units, activation) of the last layer."""
-DISTANCES = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1")
+DISTANCES = ops.comparing(("number",), ("number",))
 """Losses that compare two numbers: for both kinds of problems."""
-DISTRIBUTIONS = ("kl_div", "soft_cross_entropy")
+DISTRIBUTIONS = ops.comparing(target=("distribution",))
 """Losses whose targets are distributions, which the points do not have."""
 
 
@@ -69,5 +74,5 @@ def answer_of(loss: str, labels: bool, targets: Array, dataset: str | None) -> A
     if dataset in SURFACES or len(known) > 2 or not (known <= {0.0, 1.0} or known <= {-1.0, 1.0}):
         low, high = float(targets.min()), float(targets.max())
         return Answer("number", 0.0, low, high if high > low else low + 1)
-    signed = -1.0 in known or loss in ("bce_with_logits", "hinge", "soft_margin")
+    signed = -1.0 in known or loss in ops.comparing(prediction=("logit", "score"))
     return Answer("class", 0.0) if signed else Answer("class", 0.5, 0.0, 1.0)

@@ -67,3 +67,30 @@ def test_what_no_rule_is_known_for_stays_opaque(kind: str, options: dict[str, An
     made = network_of(recorded(step, [layer]), "step")
     with pytest.raises(NotRecorded, match="a rule that bptui does not have"):
         made.recording.update_rule(made.graph.params[0])
+
+
+@pytest.mark.parametrize("kind", ["AdamW", "NAdam", "Rprop", "SGD"])
+def test_training_goes_on_as_it_would_have(kind: str) -> None:
+    """Two groups, and a parameter that is in none: PyTorch trains on beside this engine."""
+    torch.manual_seed(2)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
+    own = {"SGD": {"momentum": 0.5}, "Rprop": {"lr": 0.02}}.get(kind, {"weight_decay": 0.3})
+    groups = [{"params": [model[0].weight, model[0].bias]}, {"params": [model[2].weight], **own}]
+    optimizer = getattr(torch.optim, kind)(groups, lr=0.05)
+    x, losses = torch.randn(5, 3).double(), []
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = (model(x) ** 2).sum()
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+
+    for _ in range(2):
+        step()
+    made = network_of(recorded(step, [model]), "step")
+    for _ in range(4):
+        step()
+    history = made.training()
+    history.advance(5)
+    assert list(history.losses[:5]) == pytest.approx(losses[2:], rel=1e-6)

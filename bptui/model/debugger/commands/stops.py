@@ -187,9 +187,11 @@ USUAL = (1e-4, 1.0)
 def _network(session: Session) -> list[Line]:
     from math import prod
 
+    from bptui.model.source.optimizer_table import lines
+
     network, graph = session.network, session.graph
     count = sum(prod(node.shape) for node in graph.params)
-    rate = session.recorded.rate
+    rate, optimized = session.recorded.rate, lines(network.optimizer, [node.name for node in graph.params])
     unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params or rate != rate else [
         f"the learning rate {rate:g} is outside of the usual {USUAL[0]:g} to {USUAL[1]:g}: is it meant?"
     ]  # fmt: skip
@@ -201,6 +203,7 @@ def _network(session: Session) -> list[Line]:
         *(line((text, "kink")) for text in unusual),
         line(f"{len(graph.ops)} operations, {len(graph.params)} parameters with {count} numbers, {network.dtype}, "
              f"seed {network.seed}, {session.planned} training steps planned"),
+        *(line(text) for text in optimized if graph.params),
     ]  # fmt: skip
     return [*rows, *(line((layer.name, "bold"), f"  {layer.summary}") for layer in graph.layers)]
 

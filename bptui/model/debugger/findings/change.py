@@ -13,7 +13,8 @@ from bptui.model.base.schema import Table
 from bptui.model.debugger.findings.finding import Remedy
 from bptui.model.source import formula
 from bptui.model.source.document import Document
-from bptui.model.source.network import Network, from_mapping, read_optimizer
+from bptui.model.source.network import Network, from_mapping
+from bptui.model.source.optimizer_table import read_optimizer, table_of
 
 DEFAULT = None
 """The value of a key that is taken out of the file."""
@@ -123,9 +124,7 @@ def together(remedies: Sequence[Remedy]) -> Remedy | None:
 
 def _optimized(network: Network, changes: Sequence[Change | Redefined]) -> Network:
     """Of a network that has no file the optimizer can be changed."""
-    old = network.optimizer
-    names = ("kind", "learning_rate", *old.rule.options, "clip_norm", "clip_value")
-    settings = {name: value for name in names if (value := getattr(old, name)) is not None}
+    settings = table_of(network.optimizer)
     for change in changes:
         if isinstance(change, Redefined) or not change.place.startswith(f"{OPTIMIZER}."):
             raise UserError("network", "it has no file", "only its optimizer can be changed")

@@ -104,20 +104,21 @@ _Found = tuple[Severity, str, list[str], list[Remedy]]
 def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, units: int) -> _Found | None:
     """(severity, text, evidence, remedies) of what does not go together, None where all does."""
     kind, last = loss.kind, output.activation
+    said, meant = loss.compares.prediction, loss.compares.target
     soft = last in ("softmax", "masked_softmax", "log_softmax")
     if soft and _alone(output.made):
         constant = "1" if last != "log_softmax" else "0"
         return "error", f"{last} over one unit is {constant} for every sample: it learns nothing", [], _single(subject)
-    if kind in ("cross_entropy", "soft_cross_entropy", "nll") and units == 1 and len(output.node.shape) == 2:
+    if (said == "scores" or (said, meant) == ("logs", "class")) and units == 1 and len(output.node.shape) == 2:
         text = f"{kind} over one column is 0, whatever it holds: it learns nothing"
         return "error", text, [], _single(subject)
-    if kind in ("cross_entropy", "soft_cross_entropy"):
-        return _scores(subject, output, kind, units)
-    if kind == "bce_with_logits" and last in RANGES and last not in ("exp",):
-        return _logits(subject, output)
-    if kind == "bce":
+    if said == "scores":
+        return _scores(subject, output, loss, units)
+    if said == "logit" and last in RANGES and last not in ("exp",):
+        return _logits(subject, output, kind)
+    if said == "probability":
         return _probabilities(subject, output, loss, targets)
-    if kind == "nll" and last != "log_softmax":
+    if (said, meant) == ("logs", "class") and last != "log_softmax":
         text = f"nll takes logarithms of probabilities, and {_named(last)} gives none: it falls without end"
         end = _ends(subject, "linear", "cross_entropy makes its own logarithms", "cross_entropy")
         return "error", text, ["L = -mean(p[n, y[n]]), without a lower end"], end
@@ -131,14 +132,14 @@ def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, u
     if kind in REGRESSION and last in ("sigmoid", "hardsigmoid") and binary(targets):
         text = f"{kind} on a {last}: ∂L/∂z = (p-y)·p(1-p) fades where it is most wrong"
         return "note", text, [], _ends(subject, last, "bce has ∂L/∂z = p-y", "bce")
-    if kind in ("hinge", "soft_margin") and targets is not None and binary(targets) and (targets == 0).any():
+    if meant == "sign" and targets is not None and binary(targets) and (targets == 0).any():
         return "warning", f"{kind} takes targets -1 and 1, found 0 and 1: at y = 0 it has no gradient", [], []
-    if kind in ("hinge", "soft_margin") and last in ("sigmoid", "softmax", "relu"):
+    if said == "score" and last in ("sigmoid", "softmax", "relu"):
         return "warning", f"{kind} takes scores of both signs, and {last} gives none below 0", [], _linear(subject)
-    if kind == "kl_div" and last in PROBABILITIES:
+    if (said, meant) == ("logs", "distribution") and last in PROBABILITIES:
         return (
             "warning",
-            f"kl_div takes logarithms of probabilities, and {last} gives the probabilities",
+            f"{kind} takes logarithms of probabilities, and {last} gives the probabilities",
             [],
             _ends(subject, "log_softmax", "log_softmax gives the logarithms"),
         )
@@ -168,8 +169,8 @@ def _named(last: str) -> str:
     return "a linear output" if last == "linear" else last
 
 
-def _scores(subject: Subject, output: Output, kind: str, units: int) -> _Found | None:
-    last = output.activation
+def _scores(subject: Subject, output: Output, loss: Loss, units: int) -> _Found | None:
+    kind, last = loss.kind, output.activation
     if last == "log_softmax":  # of its own result it is that result again
         return None
     plain = _ends(subject, "linear", f"plain outputs: {kind} has a softmax of its own")
@@ -177,6 +178,7 @@ def _scores(subject: Subject, output: Output, kind: str, units: int) -> _Found |
         return "warning", f"{kind} on {last}: scores cannot be negative, so no class can be ruled out", [], plain
     low, high = RANGES.get(last, (-inf, inf))
     floor = log(1 + (units - 1) * np.exp(low - high)) if np.isfinite(high - low) else 0.0
+    floor *= (1 - np.exp(-floor)) ** loss.node.attributes.get("gamma", 0.0)
     if floor < FLOOR * log(max(units, 2)):
         return None
     twice = f"the softmax twice: {kind} has one" if "softmax" in last else f"{kind} on {last}: a softmax is its own"
@@ -184,22 +186,22 @@ def _scores(subject: Subject, output: Output, kind: str, units: int) -> _Found |
     return "warning", f"{twice}; the loss cannot fall below {floor:.3g}", evidence, plain
 
 
-def _logits(subject: Subject, output: Output) -> _Found | None:
+def _logits(subject: Subject, output: Output, kind: str) -> _Found | None:
     last = output.activation
     if last in PROBABILITIES:
-        text = f"the sigmoid twice: bce_with_logits has one, and {last} gives 0 to 1, that is 0.5 to 0.73"
+        text = f"the sigmoid twice: {kind} has one, and {last} gives 0 to 1, that is 0.5 to 0.73"
     elif RANGES[last][0] == 0:
-        text = f"bce_with_logits on {last}: what is not negative is never under a probability of ½"
+        text = f"{kind} on {last}: what is not negative is never under a probability of ½"
     else:
         return None
-    return "warning", text, [], _ends(subject, "linear", "plain outputs: bce_with_logits has a sigmoid of its own")
+    return "warning", text, [], _ends(subject, "linear", f"plain outputs: {kind} has a sigmoid of its own")
 
 
 def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array | None) -> _Found | None:
     last = output.activation
     if last in PROBABILITIES:
         several = one_hot(targets) or targets is None or targets.ndim < 2 or not (targets.sum(-1) > 1).any()
-        if "softmax" not in last or several:
+        if "softmax" not in last or several or loss.kind != "bce":
             return None
         return (
             "warning",
@@ -213,8 +215,15 @@ def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array 
     if not out and not (weighted or last in RANGES):
         return None
     evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at {subject.when(0)}"]
-    text = f"bce takes probabilities, and {_named(last)} leaves 0 to 1: the logarithm has no value there"
-    return "error", text, evidence, _ends(subject, "sigmoid", "a sigmoid gives probabilities")
+    text = f"{loss.kind} takes probabilities, and {_named(last)} leaves 0 to 1"
+    if loss.kind == "bce":
+        text += ": the logarithm has no value there"
+    return (
+        "error" if loss.kind == "bce" else "warning",
+        text,
+        evidence,
+        _ends(subject, "sigmoid", "a sigmoid gives probabilities"),
+    )
 
 
 # ------------------------------------------------------------------------------------------------ reach (3)
@@ -223,7 +232,7 @@ def reach(subject: Subject) -> Iterator[Finding]:
     output, loss, targets = subject.structure.output, subject.structure.loss, subject.targets
     if output is None or loss is None or targets is None or targets.node.whole or not targets.values.size:
         return
-    if loss.kind == "bce" or loss.kind == "bce_with_logits":
+    if loss.compares.target == "bit":
         low, high, whose = 0.0, 1.0, loss.kind
     elif loss.kind in REGRESSION and output.activation in RANGES:
         (low, high), whose = RANGES[output.activation], output.activation
@@ -237,7 +246,7 @@ def reach(subject: Subject) -> Iterator[Finding]:
     if share <= MANY:
         return
     first = tuple(int(i) for i in np.argwhere(outside)[0])
-    labels = loss.kind in ("bce", "bce_with_logits")
+    labels = loss.compares.target == "bit"
     remedies = _classes(subject, values) if labels else _linear(subject)
     yield Finding(
         "reach",

@@ -11,7 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from bptui.model.base.types import Array
+from bptui.model.engine import ops
+from bptui.model.engine.composites import made_by
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.ops.base import Compares
 
 WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
 """Operations that multiply by a weight."""
@@ -30,12 +33,9 @@ SCORED = ("mul", "div", "add", "sub", "where", "neg", "dropout", "cast", *MOVES)
 """Operations between the scores of an attention and their softmax."""
 RECURRENT = ("rnn_cell", "lstm_cell", "gru_cell")
 NORMS = ("batch_norm", "layer_norm", "rms_norm", "instance_norm", "group_norm")
-LOSSES = (
-    "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "hinge", "soft_margin", "bce", "bce_with_logits",
-    "kl_div", "cross_entropy", "soft_cross_entropy", "nll", "multi_margin",
-)  # fmt: skip
-REGRESSION = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1")
-LABELS = ("cross_entropy", "nll", "multi_margin")
+LOSSES = ops.comparing()
+REGRESSION = ops.comparing(prediction=("number",))
+LABELS = ops.comparing(target=("class",))
 """Losses that take class numbers."""
 
 
@@ -106,6 +106,13 @@ class Loss:
     target: Node | None
     reduction: str
     by_hand: bool = False
+
+    @property
+    def compares(self) -> Compares:
+        """What it compares."""
+        found = ops.get(self.kind).compares
+        assert found is not None
+        return found
 
 
 class Structure:
@@ -251,6 +258,8 @@ class Structure:
         """What is compared with what, where the graph says so."""
         last = self.graph.nodes[self.graph.loss]
         for node in self.before(last):
+            use = made_by(self.graph, node)
+            node = node if use is None else use.node
             if node.op is not None and node.op.name in LOSSES and len(node.inputs) > 1:
                 prediction, target = self.inputs(node)[:2]
                 return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))

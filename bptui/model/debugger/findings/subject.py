@@ -17,7 +17,9 @@ from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, Recording
+from bptui.model.engine.schedules import Schedule, When
 from bptui.model.source.captured.network import CapturedNetwork
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
@@ -239,6 +241,16 @@ class Noted(Recording):
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         return self._of.update_grad(node, turn)
+
+    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
+        return self._of.update_rule(node, turn)
+
+    def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
+        return self._of.scheduled(node)
+
+    @property
+    def rate(self) -> float:
+        return self._of.rate
 
     @property
     def grad_norm(self) -> float | None:

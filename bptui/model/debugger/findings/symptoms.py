@@ -10,15 +10,12 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.finding import Finding
-from bptui.model.debugger.findings.structure import LABELS
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 
 GUESS, MORE = 4.0, 2.0
 """A first loss above 4 times that of guessing and 2 more is far from guessing."""
 STILL, SOLVED = 0.98, 0.02
 """Last tenth over first tenth of the losses from which on it did not fall; over the loss of a constant answer."""
-NEVER_NEGATIVE = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "cross_entropy",
-                  "soft_cross_entropy", "hinge", "soft_margin")  # fmt: skip
 
 
 def guessing(subject: Subject) -> float | None:
@@ -26,9 +23,11 @@ def guessing(subject: Subject) -> float | None:
     loss = subject.structure.loss
     if loss is None or loss.prediction is None or loss.reduction != "mean" or loss.by_hand:
         return None
-    if loss.kind in ("cross_entropy", "soft_cross_entropy", "nll") and len(loss.prediction.shape) > 1:
-        return log(max(loss.prediction.shape[1], 2))
-    return log(2) if loss.kind in ("bce", "bce_with_logits") else None
+    if not loss.compares.entropy:
+        return None
+    if loss.compares.target == "bit":
+        return log(2)
+    return log(max(loss.prediction.shape[1], 2)) if len(loss.prediction.shape) > 1 else None
 
 
 def first_loss(subject: Subject) -> Iterator[Finding]:
@@ -51,7 +50,7 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
             "first loss", "initial-loss", "note", place, text, node=loss.node.name, number=0.0, source="exact"
         )
     below = np.flatnonzero(subject.losses < 0)
-    if loss.kind in NEVER_NEGATIVE and not loss.by_hand and len(below):
+    if loss.compares.bounded and not loss.by_hand and len(below):
         yield Finding(
             "first loss", "unbounded-loss", "error", place,
             f"{loss.kind} is {numbers.significant(float(subject.losses[below[0]]), 3)}: it cannot be below 0",
@@ -68,10 +67,10 @@ def constant_answer(subject: Subject) -> float | None:
     values = np.asarray(targets.values, np.float64)
     if loss.kind in ("mse", "half_mse"):
         return float(np.mean(np.var(values, axis=0))) * (1.0 if loss.kind == "mse" else 0.5)
-    if loss.kind in LABELS[:2]:
+    if loss.compares.entropy and loss.compares.target == "class":
         shares = np.unique(targets.values, return_counts=True)[1] / targets.values.size
         return float(-(shares * np.log(shares)).sum())
-    if loss.kind in ("bce", "bce_with_logits") and (values.min() >= 0 and values.max() <= 1):
+    if loss.compares.entropy and loss.compares.target == "bit" and (values.min() >= 0 and values.max() <= 1):
         mean = np.clip(values.mean(0), 1e-12, 1 - 1e-12)
         return float(np.mean(-mean * np.log(mean) - (1 - mean) * np.log(1 - mean)))
     if loss.kind == "mae":

@@ -14,6 +14,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Diagnosis, Remedy
 from bptui.model.debugger.findings.structure import REGRESSION, Structure
 from bptui.model.debugger.progress import Progress
+from bptui.model.engine import ops
 from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording
 from bptui.model.source.network import Network, from_formula
@@ -22,8 +23,7 @@ LAST = 5
 """The loss that a training reached is the mean of so many last ones, or of the last tenth where that is fewer."""
 SECONDS = 20.0
 """How long one trial may take."""
-PROBABLE = {"cross_entropy": "softmax(z, axis=1)", "soft_cross_entropy": "softmax(z, axis=1)",
-            "bce_with_logits": "sigmoid(z)"}  # fmt: skip
+PROBABLE = {"scores": "softmax(z, axis=1)", "logit": "sigmoid(z)"}
 """What makes probabilities of what a loss takes."""
 
 
@@ -92,6 +92,12 @@ class Asked:
         values = arrays.get(loss.target.name, loss.target.value)
         return None if values is None else cls(loss.kind, loss.prediction.id, loss.target.id, np.asarray(values))
 
+    @property
+    def takes(self) -> str:
+        """What its loss takes a prediction to be."""
+        compares = ops.get(self.kind).compares
+        return "" if compares is None else compares.prediction
+
     def same(self, other: Asked) -> bool:
         """Are the losses of both in the same terms?"""
         return self.kind == other.kind and np.array_equal(self.targets, other.targets)
@@ -110,7 +116,7 @@ def _restated(asked: Asked, given: Asked, history: History, steps: int) -> float
         z, y = pair
         if not np.isfinite(z).all():
             return float("nan")
-        prediction = PROBABLE.get(given.kind, "z") if given.kind != asked.kind else "z"
+        prediction = PROBABLE.get(given.takes, "z") if given.kind != asked.kind else "z"
         losses.append(from_formula(f"L = {asked.kind}({prediction}, y)", {"z": z, "y": y}, []).program().record().loss)
     return reached(tuple(losses))
 
@@ -119,7 +125,7 @@ def _compared(asked: Asked, given: Asked, recording: Recording) -> tuple[Array, 
     """(what the changed network predicts, the targets of the first one), of a training step of the changed one."""
     z, y = recording.value(given.prediction), recording.value(given.target)
     regression = asked.kind in REGRESSION and given.kind in REGRESSION
-    if z is None or y is None or z.shape != y.shape or not (regression or given.kind in (*PROBABLE, "bce")):
+    if z is None or y is None or z.shape != y.shape or not (regression or given.takes in (*PROBABLE, "probability")):
         return None
     if np.array_equal(asked.targets, given.targets):
         return z, y

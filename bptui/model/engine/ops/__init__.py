@@ -6,7 +6,7 @@ family's file; nothing else has to know it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -16,10 +16,11 @@ from bptui.model.engine.ops.spelling import nearest
 
 FAMILIES = (
     "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "gates", "dropped", "linear", "einsum",
-    "reduce", "extremes", "lengths", "shape", "slices", "rearrange", "join", "index", "bags", "scatter", "scan",
-    "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes", "focal", "conv",
-    "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled", "similarity", "distances",
-    "attention", "multi_head", "recurrent", "matrices", "embeddings", "composed_losses", "complex", "spectral",
+    "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "bags",
+    "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes",
+    "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled", "similarity",
+    "distances", "attention", "multi_head", "recurrent", "matrices", "embeddings", "composed_losses", "complex",
+    "spectral",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 
@@ -35,6 +36,17 @@ def _collect(kind: str) -> Mapping[str, Op | Composite]:
 
 OPS: Mapping[str, Op] = MappingProxyType(_collect("OPS"))  # type: ignore[arg-type]
 COMPOSITES: Mapping[str, Composite] = MappingProxyType(_collect("COMPOSITES"))  # type: ignore[arg-type]
+
+
+def comparing(prediction: Collection[str] = (), target: Collection[str] = ()) -> tuple[str, ...]:
+    """The losses that compare such a prediction with such a target (`Compares`); of nothing said all of them."""
+    return tuple(
+        name
+        for name, row in {**OPS, **COMPOSITES}.items()
+        if row.compares is not None
+        and (not prediction or row.compares.prediction in prediction)
+        and (not target or row.compares.target in target)
+    )
 
 
 def get(name: str) -> Op | Composite:

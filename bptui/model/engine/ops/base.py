@@ -67,12 +67,32 @@ Definition = str | Callable[[Signature], str]
 Hint = str | Mapping[str, str] | Callable[[Signature], str | Mapping[str, str]]
 
 
+@dataclass(frozen=True)
+class Compares:
+    """What a loss compares, for whoever reads a network by its loss: findings, the list of predictions, the playground.
+
+    prediction  what its first input is: "number"; "probability", "logit" (of one); "score" (its sign is the class);
+                "scores" (of classes, of which the loss takes the softmax), "margins" (of classes, as they are), "logs"
+                (of probabilities of classes); "rate" (of counts); "distance"
+    target      what its second one is: "number", "amount" (that is not 0), "bit" (0 to 1), "sign" (-1 or 1), "class"
+                (its number), "classes" (several), "distribution", "count"
+    bounded     it is never below 0
+    entropy     it is a cross-entropy: guessing costs the logarithm of the number of classes
+    """
+
+    prediction: str
+    target: str
+    bounded: bool = True
+    entropy: bool = False
+
+
 class Inputs:
     """What is asked of the inputs of an operation and of a composite alike."""
 
     inputs: tuple[str, ...]
     indices: tuple[str, ...]
     fixed: tuple[str, ...]
+    compares: Compares | None
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
@@ -116,6 +136,9 @@ class Op(Inputs):
     dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
+    results     (input shapes, attributes) → how many it has, of which one node is the one that its attribute `part`
+                says: `a, b = split(x, 2)` is two nodes; None for one that has one result
+    compares    of a loss: what it compares
     """
 
     name: str
@@ -140,6 +163,8 @@ class Op(Inputs):
     complex: tuple[str, ...] = ()
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
+    results: Callable[[Sequence[Shape], Attributes], int] | None = None
+    compares: Compares | None = None
 
     def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
         """The shape that the vjp fills for an input, before broadcasting is undone."""
@@ -201,6 +226,7 @@ class Composite(Inputs):
     states      inputs that are running states where they are given: no gradient reaches them
     following   `(use, inputs, attributes)` → what some of `states` become after the training step, by the input's name;
                 `use` as in `build`. The Builder carries them (`Builder.carry`)
+    compares    as `Op.compares`
     """
 
     name: str
@@ -218,3 +244,4 @@ class Composite(Inputs):
     states: tuple[str, ...] = ()
     following: Callable[..., Mapping[str, Any]] | None = None
     complex: tuple[str, ...] = ()
+    compares: Compares | None = None

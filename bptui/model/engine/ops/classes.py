@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
 from bptui.model.engine.ops.common import at, integer, over, real
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
@@ -129,6 +129,7 @@ OPS = (
         fixed=("weight",),
         convention=WEIGHTED,
         bounds=label_bounds("log_probs"),
+        compares=Compares("logs", "class", bounded=False, entropy=True),
     ),
     Op(
         "multi_margin",
@@ -145,5 +146,6 @@ OPS = (
         analytic=False,
         convention=f"the sum over the other classes is divided by the number of classes; {CONVENTION}",
         bounds=label_bounds("scores"),
+        compares=Compares("margins", "class"),
     ),
 )

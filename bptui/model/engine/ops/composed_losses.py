@@ -7,7 +7,7 @@ from math import log, pi
 from typing import Any
 
 from bptui.model.base.types import Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Composite, Signature
 from bptui.model.engine.ops.common import at, flag, letters, real, require_equal, total
 from bptui.model.engine.ops.pointwise import finished, reduced, reduction, trailing
 
@@ -127,6 +127,7 @@ COMPOSITES = (
         convention="a variance counts as eps at least, and its gradient passes there as if it did not; the mean over "
         "all elements",
         stretched=_var_axes,
+        compares=Compares("number", "number", bounded=False),
     ),
     Composite(
         "multilabel_soft_margin",
@@ -138,6 +139,7 @@ COMPOSITES = (
         _REDUCTION,
         fixed=("weight",),
         convention="the mean over the classes counts them, not their weights; the mean over samples",
+        compares=Compares("logit", "bit", entropy=True),
     ),
     Composite(
         "dice",
@@ -148,5 +150,6 @@ COMPOSITES = (
         "is one).",
         {"smooth": Attribute(1.0, real(0), static=False), **_REDUCTION},
         convention="smooth is added above and below the line; the mean over samples",
+        compares=Compares("probability", "bit"),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.ops.base import Attribute, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Signature
 from bptui.model.engine.ops.common import flag, real
 from bptui.model.engine.ops.pointwise import Term, Texts, loss
 
@@ -59,6 +59,7 @@ OPS = (
         },
         analytic=False,
         convention="eps is added to a rate before its logarithm is taken; the mean over all elements",
+        compares=Compares("rate", "count", bounded=False),
     ),
     loss(
         "tweedie",
@@ -75,5 +76,6 @@ OPS = (
         "between a count's (power 1) and that of what is never 0 (power 2).",
         attributes={"power": Attribute(1.5, _power, static=False)},
         convention="half of the deviance, without the terms of the target alone; the mean over all elements",
+        compares=Compares("rate", "count", bounded=False),
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
 from bptui.model.engine.ops.common import largest_of, literal, over, real, require_equal
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
@@ -243,6 +243,7 @@ OPS = (
         convention=WEIGHTED,
         dispatch=_cross_entropy_dispatch,
         bounds=label_bounds("logits"),
+        compares=Compares("scores", "class", entropy=True),
     ),
     Op(
         "soft_cross_entropy",
@@ -255,5 +256,6 @@ OPS = (
         {**ATTRIBUTES, "label_smoothing": _SMOOTHING},
         fixed=("weight",),
         convention=CONVENTION,
+        compares=Compares("scores", "distribution", entropy=True),
     ),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
 from bptui.model.engine.ops.common import at, literal, optional, over, product, real
 from bptui.model.engine.ops.cross_entropy import log_softmax
 from bptui.model.engine.ops.labels import (
@@ -149,6 +149,7 @@ OPS = (
         attributes={"alpha": Attribute(0.25, optional(real(0, 1))), "gamma": GAMMA},
         analytic=False,
         convention="alpha = None weighs both alike; the mean over all elements",
+        compares=Compares("logit", "bit"),
     ),
     Op(
         "focal",
@@ -165,5 +166,6 @@ OPS = (
         fixed=("weight",),
         convention=WEIGHTED,
         bounds=label_bounds("logits"),
+        compares=Compares("scores", "class"),
     ),
 )

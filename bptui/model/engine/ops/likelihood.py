@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.ops.base import Attribute, Signature
+from bptui.model.engine.ops.base import Attribute, Compares, Signature
 from bptui.model.engine.ops.common import flag
 from bptui.model.engine.ops.pointwise import Term, Texts, loss
 from bptui.model.engine.ops.special import log_sum, sigmoid, softplus
@@ -101,6 +101,7 @@ OPS = (
         "The binary cross-entropy of probabilities; a weight multiplies each term.",
         analytic=False,
         convention="logarithms below -100 count as -100; the mean over all elements",
+        compares=Compares("probability", "bit", entropy=True),
     ),
     loss(
         "bce_with_logits",
@@ -109,6 +110,7 @@ OPS = (
         "The binary cross-entropy of sigmoid(logits); pos_weight multiplies what targets of 1 add, weight all.",
         analytic=False,
         convention="the mean over all elements",
+        compares=Compares("logit", "bit", entropy=True),
     ),
     loss(
         "kl_div",
@@ -121,5 +123,6 @@ OPS = (
             "'mean' is over all elements, 'batchmean' over samples (axis 0) alone; "
             "a target of 0 adds 0 and has no gradient"
         ),
+        compares=Compares("logs", "distribution", bounded=False),
     ),
 )

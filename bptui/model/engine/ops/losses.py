@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.ops.base import Attribute, Compares
 from bptui.model.engine.ops.common import positive, real
 from bptui.model.engine.ops.pointwise import Term, loss
 from bptui.model.engine.ops.special import sigmoid, softplus
@@ -102,9 +102,15 @@ OPS = (
         _SQUARE,
         "The mean squared error.",
         convention="the square, not half of it; the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
-        "half_mse", _PAIR, _HALF_SQUARE, "Half the mean squared error.", convention="half of the mean over all elements"
+        "half_mse",
+        _PAIR,
+        _HALF_SQUARE,
+        "Half the mean squared error.",
+        convention="half of the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "half_sse",
@@ -113,6 +119,7 @@ OPS = (
         "Half the sum of squared errors.",
         default="sum",
         convention="half of the sum over all elements, samples included: no mean",
+        compares=Compares("number", "number"),
     ),
     loss(
         "mae",
@@ -121,6 +128,7 @@ OPS = (
         "The mean absolute error.",
         analytic=False,
         convention="the derivative at 0 is 0; the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "huber",
@@ -135,6 +143,7 @@ OPS = (
         analytic=False,
         attributes={"delta": Attribute(1.0, real(0), static=False)},
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "smooth_l1",
@@ -149,6 +158,7 @@ OPS = (
         analytic=False,
         attributes={"beta": Attribute(1.0, positive, static=False)},
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "hinge",
@@ -166,6 +176,7 @@ OPS = (
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,
         convention="the derivative at the margin is 0; the mean over all elements",
+        compares=Compares("score", "sign"),
     ),
     loss(
         "soft_margin",
@@ -178,6 +189,7 @@ OPS = (
         ),
         "A smooth hinge: log(1 + exp(-target*score)), the target is -1 or +1.",
         convention="the mean over all elements",
+        compares=Compares("score", "sign"),
     ),
     loss(
         "log_cosh",
@@ -189,6 +201,7 @@ OPS = (
         ),
         "The logarithm of the error's cosh: half its square near 0, its size less log(2) far out.",
         convention="the mean over all elements",
+        compares=Compares("number", "number"),
     ),
     loss(
         "mape",
@@ -202,6 +215,7 @@ OPS = (
         analytic=False,
         attributes={"eps": Attribute(1e-8, positive, static=False)},
         convention="a share, not per cent; a target's size counts as eps at least; the derivative at 0 is 0",
+        compares=Compares("number", "amount"),
     ),
     loss(
         "hinge_embedding",
@@ -216,6 +230,7 @@ OPS = (
         analytic=False,
         attributes={"margin": Attribute(1.0, real(), static=False)},
         convention="at the margin the derivative is that inside of it; the mean over all elements",
+        compares=Compares("distance", "sign", bounded=False),
     ),
     loss(
         "margin_ranking",

@@ -38,6 +38,11 @@ OPERATIONS: Mapping[str, str] = {
     "sparse_categorical_crossentropy": "cross_entropy", "squeeze": "reshape", "stop_gradient": "detach",
     "subtract": "sub", "swish": "silu", "take_along_axis": "gather", "take_along_dim": "gather", "tile": "repeat",
     "unsqueeze": "reshape", "vdot": "matmul", "view": "reshape",
+    "cosine_embedding_loss": "cosine_embedding", "focal_loss": "focal", "gaussian_nll_loss": "gaussian_nll",
+    "hinge_embedding_loss": "hinge_embedding", "logcosh": "log_cosh", "margin_ranking_loss": "margin_ranking",
+    "mean_absolute_percentage_error": "mape", "multilabel_soft_margin_loss": "multilabel_soft_margin",
+    "poisson_nll_loss": "poisson_nll", "sigmoid_focal_loss": "sigmoid_focal", "triplet_margin_loss": "triplet_margin",
+    "triplet_margin_with_distance_loss": "margin_ranking",
 }  # fmt: skip
 """Other libraries' names of operations → the names here."""
 

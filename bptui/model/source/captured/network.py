@@ -69,11 +69,11 @@ class CapturedNetwork(Network):
                        about=self.about, source=self.source, samples=self.samples)  # fmt: skip
 
     def training(self) -> History:
-        """The step recomputed, and training on from it with the same batch. UserError where not all parameters follow
-        one rule."""
-        if not self.recording.one_rule:
+        """The step recomputed, and training on from it with the same batch, each parameter by its own rule. UserError
+        where one is not known, or a parameter was updated more than once."""
+        if not self.recording.every_rule:
             right = "steps after an edit (set lr = 0.1) train all of them by the first one's"
-            raise UserError(self.name, "its parameters do not all follow one rule that bptui knows", right)
+            raise UserError(self.name, "its parameters do not all follow a rule that bptui knows, once", right)
         return trained(self.program(), self.recording, {})
 
     def program(self) -> Program:

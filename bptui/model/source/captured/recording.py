@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import TooLarge
 from bptui.model.engine.nonfinite import FINITE, INFINITE, NAN
-from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.optimizers import Optimizer, grouped
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
@@ -244,9 +244,12 @@ class CapturedRecording(Recording):
         return found[turn] if turn < len(found) else None
 
     def _known_rule(self) -> Optimizer:
-        """The rule of the first update that bptui knows; plain SGD with a rate of 0 where it knows none."""
-        rules = (rule_of(*turn) for turns in self._turns.values() for turn in turns)
-        return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
+        """What its parameters were updated by, in their first updates, each by its own rule. Where one is not known,
+        the first one that is takes its place; plain SGD with a rate of 0 where none is."""
+        turns = {node.name: self._turns[node.id] for node in self.graph.params if node.id in self._turns}
+        rules = {name: rule_of(*updates[0]) for name, updates in turns.items()}
+        known = {name: rule for name, rule in rules.items() if isinstance(rule, Optimizer)}
+        return grouped(known) if known else Optimizer("sgd", 0.0)
 
     @property
     def rate(self) -> float:
@@ -260,11 +263,11 @@ class CapturedRecording(Recording):
         return not any(isinstance(rule_of(*turn), Optimizer) for turns in self._turns.values() for turn in turns)
 
     @property
-    def one_rule(self) -> bool:
-        """Do all parameters follow the same rule, with the same settings?"""
-        return len({rule_of(*turn) for turns in self._turns.values() for turn in turns}) == 1 and not any(
-            isinstance(rule_of(*turns[0]), str) for turns in self._turns.values()
-        )
+    def every_rule(self) -> bool:
+        """Is the rule of each parameter known, and was none updated twice? Then more steps can be trained like it."""
+        return all(
+            len(turns) == 1 and isinstance(rule_of(*turns[0]), Optimizer) for turns in self._turns.values()
+        ) and any(self._turns.values())
 
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
         found = self.turn(node, turn)

@@ -85,7 +85,8 @@ def trained(program: Program, recording: CapturedRecording, changed: Mapping[str
     state = program.save()
     layout = program.layout
     for node in program.graph.kept:
-        for name in program.optimizer.states:
+        rule = layout.rules.get(node.id)
+        for name in rule.states if rule is not None else ():
             _put(state, layout.moments.get((node.id, name)), recording.state(node.id, name))
         if node.name in changed:
             _put(state, layout.values[node.id], changed[node.name])

@@ -12,18 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bptui.model.base import syntax
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
 from bptui.model.source.convert import keras, torch_text
-from bptui.model.source.convert.piece import BROKEN, Foreign, parsed
+from bptui.model.source.convert.piece import Foreign
 from bptui.model.source.convert.toml import written
 from bptui.model.source.datasets import read_text
 
 MAX_FILE = 2**22
 """Bytes of a file that is converted."""
-MAX_SYNTAX = 200_000
-"""Nodes of a program's syntax tree."""
-
 
 WEIGHTS = "a table of weights, as of a PyTorch state_dict"
 
@@ -72,12 +70,10 @@ def read(content: str, suffix: str, where: str, model: str = "") -> Foreign:
 def program(content: str, where: str, model: str) -> Foreign:
     """The model that a program defines."""
     try:
-        tree = parsed(content)
-    except BROKEN as problem:
-        line = f" line {problem.lineno}" if isinstance(problem, SyntaxError) and problem.lineno else ""
-        raise UserError(f"{where}{line}", "is no Python program that can be read") from None
-    if sum(1 for _ in ast.walk(tree)) > MAX_SYNTAX:
-        raise UserError(where, "is too long a program", f"at most {MAX_SYNTAX:,} parts: the model in a file of its own")
+        tree = syntax.program(content)
+    except syntax.Unreadable as problem:
+        line = f" line {problem.line}" if problem.line else ""
+        raise UserError(f"{where}{line}", f"is no Python program that can be read: {problem.what}") from None
     imported = {
         name.partition(".")[0]
         for node in ast.walk(tree)

@@ -23,6 +23,7 @@ LOSSES: Mapping[str, str] = {
     "mse": "mse", "mean_squared_error": "mse", "mae": "mae", "mean_absolute_error": "mae", "huber": "huber",
     "huber_loss": "huber", "binary_crossentropy": "bce", "categorical_crossentropy": "cross_entropy",
     "sparse_categorical_crossentropy": "cross_entropy", "hinge": "hinge", "kl_divergence": "kl_div",
+    "log_cosh": "log_cosh", "dice": "dice",
 }  # fmt: skip
 OPTIMIZERS: Mapping[str, tuple[str, float, Mapping[str, Any]]] = {
     "sgd": ("sgd", 0.01, {}), "adam": ("adam", 1e-3, {"eps": 1e-7}), "rmsprop": ("rmsprop", 1e-3, {"alpha": 0.9,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import operator
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,17 +93,6 @@ def differs(value: Any, default: Any) -> Any:
 
 
 # ------------------------------------------------------------------------------------------------- values in programs
-BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What `parsed` raises for what is no Python."""
-
-
-def parsed(content: str) -> ast.Module:
-    """The syntax tree of a program; Python's own warnings about it are not ours to print."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(content)
-
-
 _SIGNS: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
     ast.Div: operator.truediv,

@@ -9,6 +9,7 @@ from math import ceil, prod
 from typing import Any
 
 from bptui.model.base.printable import one_line
+from bptui.model.engine import ops
 from bptui.model.source.convert.piece import Foreign, Piece
 from bptui.model.source.layers import KINDS, RESERVED
 
@@ -17,7 +18,7 @@ POSITIONS = 6
 """Of a sequence whose length no one says."""
 SIDES = (28, 32, 64, 96, 128, 224, 256, 299, *range(1, 300))
 """Sides of an image that are tried where no one says one, the usual ones first."""
-LABELS = ("cross_entropy", "nll", "multi_margin")
+LABELS = ops.comparing(target=("class",))
 ASSUMED = "the model does not say its loss: mse is put in its place"
 
 
@@ -143,7 +144,7 @@ def _shape(pieces: Sequence[Piece]) -> tuple[int, ...] | None:
     kind = first.layers[0]["kind"]
     if kind == "embedding":
         return (POSITIONS,)
-    if kind in ("rnn", "lstm", "gru"):
+    if kind in ("rnn", "lstm", "gru", "attention", "transformer"):
         return (POSITIONS, first.reads)
     if kind.startswith("conv"):
         axes = int(kind[-2])

@@ -126,6 +126,28 @@ def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     return build
 
 
+def _attention(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not a.get("batch_first", False):
+        raise Unknown("only batch_first=True, samples first, is known")
+    odd = ("add_bias_kv", "add_zero_attn", "kdim", "vdim", "attn_mask", "key_padding_mask", "is_causal")
+    if given := next((key for key in odd if a.get(key)), None):
+        raise Unknown(f"{given} is not known")
+    return layer("attention", heads=a["num_heads"], dropout=differs(a.get("dropout", 0.0), 0.0),
+                 use_bias=differs(a.get("bias", True), True))  # fmt: skip
+
+
+def _transformer(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    """PyTorch's TransformerEncoderLayer; here the norms stand before attention and dense layers."""
+    if not (a.get("norm_first", False) and a.get("batch_first", False)):
+        raise Unknown("only norm_first=True and batch_first=True is known")
+    if a.get("layer_norm_eps", 1e-5) != 1e-5 or not a.get("bias", True) or a.get("activation", "relu") not in (
+        "relu", "gelu"
+    ):  # fmt: skip
+        raise Unknown("layer_norm_eps, bias or activation is not known")
+    return layer("transformer", heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
+                 activation=a.get("activation", "relu"))  # fmt: skip
+
+
 def _activation(kind: str, **defaults: Any) -> Row:
     """An activation and its settings, which are called the same here."""
 
@@ -192,6 +214,10 @@ MODULES: Mapping[str, Row] = {
     "Flatten": Row(("start_dim", "end_dim"), _flatten),
     "Identity": Row((), lambda a: ()),
     "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx"), _embedding),
+    "MultiheadAttention": Row(("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim",
+                               "vdim", "batch_first"), _attention, "embed_dim"),
+    "TransformerEncoderLayer": Row(("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps",
+                                    "batch_first", "norm_first", "bias"), _transformer, "d_model"),
     "RNN": Row((*_CELL[:3], "nonlinearity", *_CELL[3:7]), _recurrent("rnn"), "input_size"),
     "LSTM": Row(_CELL, _recurrent("lstm"), "input_size"),
     "GRU": Row(_CELL[:7], _recurrent("gru"), "input_size"),
@@ -222,6 +248,8 @@ LOSSES: Mapping[str, str] = {
     "CrossEntropyLoss": "cross_entropy", "MSELoss": "mse", "L1Loss": "mae", "HuberLoss": "huber",
     "SmoothL1Loss": "smooth_l1", "BCELoss": "bce", "BCEWithLogitsLoss": "bce_with_logits", "NLLLoss": "nll",
     "KLDivLoss": "kl_div", "SoftMarginLoss": "soft_margin", "MultiMarginLoss": "multi_margin",
+    "PoissonNLLLoss": "poisson_nll", "HingeEmbeddingLoss": "hinge_embedding",
+    "MultiLabelSoftMarginLoss": "multilabel_soft_margin", "sigmoid_focal_loss": "sigmoid_focal",
     "cross_entropy": "cross_entropy", "mse_loss": "mse", "l1_loss": "mae", "huber_loss": "huber",
     "smooth_l1_loss": "smooth_l1", "binary_cross_entropy": "bce", "binary_cross_entropy_with_logits": "bce_with_logits",
     "nll_loss": "nll",

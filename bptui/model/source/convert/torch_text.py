@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
-from bptui.model.source.convert.piece import BROKEN, Foreign, Piece, Unknown, dotted, parsed, text, value
+from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
 from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, optimizer
 
 MAX_LINES = 100_000
@@ -76,8 +77,8 @@ def _leaf(kind: str, arguments: str, name: str) -> Piece:
     """One module, `Linear` with `in_features=3, out_features=4`."""
     said = one_line(f"{kind}({arguments})", 80)
     try:
-        lines = parsed(f"f({arguments})").body
-    except BROKEN:
+        lines = syntax.parse(f"f({arguments})", syntax.EXPRESSION).body
+    except syntax.Unreadable:
         return Piece(said, why="is not read", name=name)
     call = lines[0].value if len(lines) == 1 and isinstance(lines[0], ast.Expr) else None
     if not isinstance(call, ast.Call) or kind not in MODULES:
@@ -176,6 +177,12 @@ def _module(node: ast.expr, known: Mapping[str, Any], where: str, name: str = ""
     return [_piece(kind, text(node), name, node, known)]
 
 
+def named(piece: Piece) -> dict[str, str]:
+    """The name of a layer inside of another, where it has one."""
+    plain = len(piece.layers) == 1 and piece.name.isidentifier() and len(piece.name) <= 30
+    return {"name": piece.name} if plain else {}
+
+
 class _Class:
     """A class with modules and a forward that goes through them one after the other."""
 
@@ -215,10 +222,13 @@ class _Class:
             return chains[node.id]
         if isinstance(node, ast.Subscript):
             return self.last(node, self.chain(node.value, chains))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self.residual(node, self.chain(node.left, chains), self.chain(node.right, chains))
         if isinstance(node, ast.Call):
             function = dotted(node.func)
             root, _, word = function.rpartition(".")
-            if root == "self" and word in self.members and len(node.args) == 1:
+            # attention of a sequence to itself takes it three times
+            if root == "self" and word in self.members and len({ast.unparse(item) for item in node.args}) == 1:
                 return [*self.chain(node.args[0], chains), *self.members[word]]
             if isinstance(node.func, ast.Call) and len(node.args) == 1:  # nn.ReLU()(x)
                 return [*self.chain(node.args[0], chains), *_module(node.func, self.known, self.where)]
@@ -227,6 +237,17 @@ class _Class:
             if word in FUNCTIONS and node.args:
                 return [*self.chain(node.args[0], chains), _piece(FUNCTIONS[word], text(node), "", node, self.known, 1)]
         raise self.fail(node, f"'{text(node)}' is more than one layer after another")
+
+    def residual(self, node: ast.BinOp, left: list[Piece], right: list[Piece]) -> list[Piece]:
+        """`x + f(x)`: what f adds to x are the layers of a residual block."""
+        short, long = sorted((left, right), key=len)
+        added = long[len(short) :]
+        if not added or any(a is not b for a, b in zip(short, long, strict=False)):
+            raise self.fail(node, f"'{text(node)}' is no sum of x and what layers make of it")
+        if missing := next((piece for piece in added if piece.why), None):
+            return [*short, missing]
+        tables = [{**table, **named(piece)} for piece in added for table in piece.layers]
+        return [*short, Piece(text(node), ({"kind": "residual", "layers": tables},))]
 
     def method(self, node: ast.Call, word: str) -> Piece:
         """`x.relu()`, and `x.view(x.size(0), -1)`, which makes one axis of all but the first."""
@@ -241,7 +262,8 @@ class _Class:
         index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         words = [text(item) for item in index]
         recurrent = bool(before) and bool(before[-1].layers) and before[-1].layers[-1].get("sequence") is True
-        if recurrent and words == ["0"]:
+        pair = recurrent or (bool(before) and bool(before[-1].layers) and before[-1].layers[-1]["kind"] == "attention")
+        if pair and words == ["0"]:
             return before
         if recurrent and words in ([":", "-1"], [":", "-1", ":"]):
             *rest, end = before

@@ -15,8 +15,8 @@ from bptui.model.base.schema import Key, Table, one_of, text
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
-from bptui.model.engine.ops.base import Op
-from bptui.model.source.layers import convolution, dense, norm, plain, recurrent, sequence
+from bptui.model.engine.ops.base import Composite, Op
+from bptui.model.source.layers import convolution, dense, norm, plain, recurrent, sequence, transformers
 from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
 from bptui.model.source.layers.penalty import LAYER, Penalized
 
@@ -25,7 +25,10 @@ __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 RESERVED = ("x", "y", "loss", "prediction")
 
 
-_KINDS = {**dense.KINDS, **plain.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **recurrent.KINDS}
+_KINDS = {
+    **dense.KINDS, **plain.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **transformers.KINDS,
+    **recurrent.KINDS,
+}  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     name: replace(row, keys={**row.keys, **LAYER}) if "train" in row.keys else row for name, row in _KINDS.items()
 }
@@ -47,7 +50,8 @@ def build(
 ) -> Built:
     """All layers, one after the other. layout: one of LAYOUTS, that of given weights; lengths: how many positions each
     sample of x has, None: all."""
-    making = Making(builder, seed, stack, layout, lengths=lengths, positions=x.shape[1] if len(x.shape) > 1 else 0)
+    positions = x.shape[1] if len(x.shape) > 1 else 0
+    making = Making(builder, seed, stack, layout, results={"x": x}, lengths=lengths, positions=positions)
     prediction = stack(making, tables, x, "")
     return Built(prediction, making.layers, making.notes, making.weights)
 
@@ -57,16 +61,19 @@ def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node
     for number, table in enumerate(tables, 1):
         row = kind_of_layer(table)
         name = prefix + table.get("name", Key(_name, f"layer{number}"))
-        settings = table.read(row.keys, also=("kind", "name"))
+        settings = table.read(row.keys, also=("kind", "name", "input"))
         if any(layer.name == name for layer in making.layers) or name in RESERVED:
             raise UserError(table.at("name"), f"'{name}' is taken", "every layer has a name of its own")
         making.number += 1
         given = [part for part, key in row.keys.items() if key is GIVEN and settings[part] is not None]
         context = LayerContext(making, table, name, making.number, settings, given)
         context.check_activation()
+        if "input" in table:
+            x = context.earlier("input", table.get("input", Key(text)))
         at = len(making.layers)
         x, summary = row.build(context, x)
         context.check_trained()
+        making.results[name] = x
         making.layers.insert(at, Layer(name, summary))
     return x
 
@@ -84,8 +91,6 @@ def _name(value: Any) -> str:
     return word
 
 
-def loss_kinds() -> Mapping[str, Op]:
-    """Every operation that compares a prediction with a target, perhaps weighted: two inputs that it needs, and a
-    `reduction`."""
-    needed = {row.name: [name for name in row.inputs if not name.endswith("?")] for row in ops.OPS.values()}
-    return {row.name: row for row in ops.OPS.values() if "reduction" in row.attributes and len(needed[row.name]) == 2}
+def loss_kinds() -> Mapping[str, Op | Composite]:
+    """Every operation that compares a prediction with a target, perhaps weighted."""
+    return {name: ops.get(name) for name in ops.comparing()}

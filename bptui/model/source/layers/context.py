@@ -38,6 +38,7 @@ class Making:
     is that of given weights, `notes` what is to be said of them; `weights` those that are trained.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
+    results   what each layer made, by its name; x is the input
     lengths   how many of the inputs' `positions` each sample has, where the data say so
     ends      by the name of a recurrent layer, the states in which it ended
     """
@@ -50,6 +51,7 @@ class Making:
     notes: list[str] = field(default_factory=list)
     weights: list[Penalized] = field(default_factory=list)
     number: int = 0
+    results: dict[str, Node] = field(default_factory=dict)
     lengths: Node | None = None
     positions: int = 0
     ends: dict[str, Any] = field(default_factory=dict)
@@ -195,6 +197,14 @@ class LayerContext:
             if word not in self.parameters:
                 known = "known: " + (", ".join(self.parameters) or "none")
                 raise self.fail("train", f"'{word}' is no parameter", did_you_mean(word, self.parameters, known))
+
+    def earlier(self, key: str, name: str) -> Node:
+        """What an earlier layer made, by its name; `x` is the input of the network."""
+        known = self.making.results
+        if name not in known:
+            told = did_you_mean(name, known, "known: " + ", ".join(known))
+            raise self.fail(key, f"'{name[:40]}' is no layer before it", told)
+        return known[name]
 
     def rank(self, x: Node, axes: str) -> None:
         """A UserError where the input has not these axes, such as "samples, channels, height, width"."""

@@ -39,7 +39,7 @@ def _concat(context: LayerContext, parts: Sequence[Node], part: str, axis: int) 
 
 
 def there(context: LayerContext, x: Node) -> Node | None:
-    """(samples, positions): 1 where a sample has a position, 0 after its end; None where the layer does not ask."""
+    """(samples, positions) of x: 1 where a sample has a position, 0 after its end; None where nobody asks."""
     if not context.settings["lengths"]:
         return None
     making = context.making
@@ -51,7 +51,7 @@ def there(context: LayerContext, x: Node) -> Node | None:
     if positions != making.positions:
         raise context.fail(
             "lengths",
-            f"its input has {positions} positions",
+            f"there are {positions} positions",
             f"{making.positions}, as data.inputs: lengths are those of the inputs",
         )
     column = context.use("reshape", making.lengths, part="lengths", symbol="n", shape=(samples, 1))

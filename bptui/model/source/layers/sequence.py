@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
 
-from bptui.model.base.schema import Key, Table, any_value, one_of
+from bptui.model.base.schema import Key, any_value, one_of
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
-from bptui.model.engine.ops.common import flag, integer, optional, real
-from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext, activation, settings_of
+from bptui.model.engine.ops.common import integer, optional
+from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext, settings_of
+from bptui.model.source.layers.inner import inner
 from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, there
-
-HEADS = Key(integer(1), 1, "how many, each with its share of the features")
-DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each training step")
-CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
-
-MAX_DEPTH = 8
-"""Layers in layers."""
 
 
 def embedding(context: LayerContext, x: Node) -> tuple[Node, str]:
@@ -56,49 +50,6 @@ def positional(context: LayerContext, x: Node) -> tuple[Node, str]:
     return context.use("add", x, added, part="a"), f"positional, {context.settings['encoding']}"
 
 
-def attention(context: LayerContext, x: Node) -> tuple[Node, str]:
-    """Multi-head self-attention: every position looks at the others (only at earlier ones where causal)."""
-    context.rank(x, AXES)
-    samples, positions, features = x.shape
-    heads = context.settings["heads"]
-    if features % heads:
-        raise context.fail("heads", f"{heads} heads do not divide {features} features")
-    split = (samples, positions, heads, features // heads)
-
-    def project(source: Node, part: str) -> Node:
-        weight = context.parameter(f"{part}_weight", (features, features), "W", "xavier_uniform")
-        if not context.settings["use_bias"]:
-            return context.use("matmul", source, weight, part=part)
-        bias = context.parameter(f"bias_{part}", (features,), "b", "zeros")
-        return context.use("affine", source, weight, bias, part=part)
-
-    def head(part: str) -> Node:
-        parts = context.use("reshape", project(x, part), part=f"{part}_parts", shape=split)
-        return context.use("transpose", parts, part=f"{part}_heads", axes=(0, 2, 1, 3))
-
-    query, key, value = (head(part) for part in ("query", "key", "value"))
-    causal, p = context.settings["causal"], context.settings["dropout"]
-    drop: list[Node | float] = []
-    if p:
-        seen = (samples, heads, positions, positions)
-        drop = [1.0, context.leaf("mask", "random", shape=seen, symbol="m", attributes={"p": p})]
-    mixed = context.use(
-        "scaled_dot_product_attention", query, key, value, *drop, part="attention", causal=causal, dropout=p
-    )
-    back = context.use("transpose", mixed, part="mixed", axes=(0, 2, 1, 3))
-    joined = context.use("reshape", back, part="joined", shape=x.shape)
-    return project(joined, "output"), f"attention, {heads} heads" + (", causal" if causal else "")
-
-
-def inner(context: LayerContext, tables: Sequence[Mapping[str, object]], x: Node, prefix: str = "") -> Node:
-    """Layers inside this one."""
-    if context.name.count(".") >= MAX_DEPTH:
-        raise context.fail("layers", f"layers are nested deeper than {MAX_DEPTH}")
-    path = f"{context.table.path}.{prefix}"
-    made = [Table(table, context.table.where, f"{path}layer{n}") for n, table in enumerate(tables, 1)]
-    return context.making.stack(context.making, made, x, f"{context.name}.{prefix}")
-
-
 def residual(context: LayerContext, x: Node) -> tuple[Node, str]:
     """x plus what the inner layers make of it, then the activation."""
     tables = context.settings["layers"]
@@ -111,26 +62,14 @@ def residual(context: LayerContext, x: Node) -> tuple[Node, str]:
     return context.activate(total), "residual"
 
 
-def transformer(context: LayerContext, x: Node) -> tuple[Node, str]:
-    """A transformer block: attention, then two dense layers, each after a layer_norm and inside a residual."""
+def positions(context: LayerContext, x: Node) -> tuple[Node, str]:
+    """Some of the positions, as a sequence of their own."""
     context.rank(x, AXES)
-    features = x.shape[2]
-    hidden = context.settings["hidden"] or 4 * features
-    p = context.settings["dropout"]
-    look = {"kind": "attention", **{key: context.settings[key] for key in ("heads", "causal", "dropout")}}
-    word, attributes = context.settings["activation"]
-    first = {"kind": "dense", "units": hidden, "activation": {"kind": word, **attributes}}
-    second = {"kind": "dense", "units": features}
-    norm, drop = {"kind": "layer_norm"}, [{"kind": "dropout", "p": p}] if p else []
-    made = inner(
-        context,
-        [
-            {"kind": "residual", "name": "attend", "layers": [norm, look, *drop]},
-            {"kind": "residual", "name": "think", "layers": [norm, first, *drop, second, *drop]},
-        ],
-        x,
-    )
-    return made, f"transformer {features}, {context.settings['heads']} heads"
+    count, start = x.shape[1], context.settings["from"]
+    end = count if context.settings["to"] is None else context.settings["to"]
+    if not start < end <= count:
+        raise context.fail("to", f"positions {start} to {end} of {count}", f"from < to, at most {count}")
+    return context.use("slice", x, part="a", index=f"[:, {start}:{end}]"), f"positions {start} to {end}"
 
 
 def pooled(context: LayerContext, x: Node) -> tuple[Node, str]:
@@ -181,33 +120,18 @@ KINDS: Mapping[str, Kind] = {
         },
         positional,
     ),
-    "attention": Kind(
-        "multi-head self-attention",
+    "positions": Kind(
+        "some of the positions",
         {
-            "heads": HEADS,
-            "causal": CAUSAL,
-            "dropout": DROPOUT,
-            "use_bias": Key(flag, True, "false leaves the biases out"),
-            "init": INIT,
-            "train": TRAIN,
+            "from": Key(integer(0), 0, "the first of them, counted from 0"),
+            "to": Key(optional(integer(1)), None, "the one behind the last of them (default: all that follow)"),
         },
-        attention,
+        positions,
     ),
     "residual": Kind(
         "x plus what inner layers make of it",
         {"layers": Key(any_value, None, "the inner layers", required=True), "activation": ACTIVATION},
         residual,
-    ),
-    "transformer": Kind(
-        "a transformer block: attention and two dense layers, each after a layer_norm and inside a residual",
-        {
-            "heads": HEADS,
-            "causal": CAUSAL,
-            "dropout": DROPOUT,
-            "hidden": Key(integer(1), None, "units between the dense layers (default: four times the features)"),
-            "activation": Key(activation, ("gelu", {}), "between the dense layers"),
-        },
-        transformer,
     ),
     "mean_positions": Kind("the mean over all positions", {"lengths": LENGTHS}, pooled),
 }

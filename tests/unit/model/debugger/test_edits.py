@@ -46,6 +46,9 @@ EDITS = [
     'optimizer = {kind = "rmsprop", alpha = 0.5}', "layer1.activation = tanh", "layer2.p = 0.2", "loss = mae",
     'layer1.activation = {kind = "leaky_relu", negative_slope = 0.2}', "layer1.units = 5", "seed = 3",
     "layer1.init = zeros", "layer3.activation = sigmoid", "data.batch_size = 1", "dtype = float32",
+    'schedule = {kind = "step", step_size = 2}', "schedule = plateau", "optimizer.schedule = linear",
+    'optimizer.groups = [{parameters = ["layer1.*"], frozen = true}]', "optimizer = lion", "optimizer.kind = rprop",
+    'optimizer = {update = "p - lr*m", states = ["m"], m = "0.5*m + grad"}',
 ]  # fmt: skip
 
 
@@ -337,3 +340,47 @@ def test_an_unusual_rate_is_asked_about():
         session = Session(load("darts"))
         run(session, f"set lr = {rate}")
         assert ("is it meant?" in run(session, "info network").text) is asked, rate
+
+
+def test_a_rate_that_is_set_holds_and_a_base_that_is_set_is_scheduled():
+    """From the training step in which it is set; those before keep their bits."""
+    optimizer = {"kind": "sgd", "learning_rate": 0.1, "schedule": {"kind": "step", "step_size": 2, "gamma": 0.5}}
+    session = small(optimizer=optimizer)
+    original = course(session, 6)
+    assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+    run(session, "goto step 3 loss")
+    run(session, "set lr = 0.07")
+    assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.07, 0.07, 0.07]
+    assert course(session, 3) == original[:3]
+    run(session, "undo")
+    run(session, "set learning_rate = 0.2")
+    assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.1, 0.05, 0.05]
+    run(session, "undo")
+    assert course(session, 6) == original
+    run(session, "set schedule = default")
+    assert [session.history.recording(n).rate for n in range(3, 6)] == [0.1, 0.1, 0.1]
+
+
+def test_a_plateau_goes_on_over_an_edit():
+    """What it has seen is carried into the branch of another number, and not into that of another schedule."""
+    schedule = {"kind": "plateau", "patience": 0, "threshold": 0.9, "factor": 0.5}
+    session = small(optimizer={"kind": "sgd", "learning_rate": 0.1, "schedule": schedule})
+    before = [session.history.recording(n).rate for n in range(5)]
+    assert before[4] < before[0]
+    run(session, "goto step 4 loss")
+    run(session, "set layer3.bias = 0.5")
+    assert session.history.recording(4).rate == before[4]
+    run(session, "undo")
+    run(session, 'set schedule = {kind = "plateau", factor = 0.1}')
+    assert session.history.recording(4).rate == 0.1
+
+
+def test_a_setting_of_all_parameters_leaves_a_group_its_own():
+    groups = [{"parameters": ["layer1.*"], "learning_rate": 0.01}, {"parameters": ["layer3.bias"], "frozen": True}]
+    session = small(optimizer={"kind": "sgd", "learning_rate": 0.1, "groups": groups})
+    run(session, "set lr = 0.3")
+    rules = {name: session.history.recording(0).update_rule(name) for name in ("layer1.weight", "layer3.weight")}
+    assert {name: rule.learning_rate for name, rule in rules.items()} == {"layer1.weight": 0.01, "layer3.weight": 0.3}
+    assert session.history.recording(0).update_rule("layer3.bias").kind == "frozen"
+    with pytest.raises(UserError, match=r"no parameter is called 'layer9\.\*'"):
+        run(session, 'set optimizer.groups = [{parameters = ["layer9.*"], frozen = true}]')

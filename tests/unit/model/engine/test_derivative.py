@@ -11,10 +11,13 @@ import pytest
 
 import bptui
 from bptui.model.base.errors import UserError
+from bptui.model.engine.build import Builder
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.rule import Rule
 from bptui.model.source.formula import parse
 from bptui.symbolic.check import check_step
+from tests.unit.model.engine.ops.samples import uses
 
 DRAWN = np.random.default_rng(0)
 
@@ -266,3 +269,60 @@ def test_given_numbers_may_be_called_d():
     step = recorded("u = d*x; L = d(u, x)**2", {"d": 3.0, "x": 2.0})
     assert step.loss == 9
     assert step.grad("d") == 6
+
+
+def test_a_derivative_is_held_against_the_backward_pass_of_what_it_derives(monkeypatch):
+    text = "u = tanh(x @ W1 + b1) @ W2; ux = d(u, x); L = mean(ux**2)"
+    (row,) = [row for row in check_step(recorded(text, NET)).rows if row.row == "derivative"]
+    assert (row.node, row.verdict) == ("ux", "ok")
+    right = Rule.contribution
+    monkeypatch.setattr(Rule, "contribution", lambda *given: right(*given) * 1.0001)  # a rule that becomes another
+    (row,) = [row for row in check_step(recorded(text, NET)).rows if row.row == "derivative"]
+    assert row.verdict == "FAIL"
+    assert "d(u, x) is not what the backward pass of u gives" in row.reason
+
+
+USES = [(use, n) for use in uses() for n in range(len(use.shapes)) if use.row.differentiable(n)]
+
+
+@pytest.mark.corpus(every=100)
+@pytest.mark.parametrize(("use", "position"), USES, ids=lambda item: str(item))
+def test_of_every_operation_it_is_what_the_engine_passes_back(use, position):
+    """Or it is refused by name: what SymPy does not derive in its time, and the largest of several numbers."""
+    builder = Builder()
+    inputs = [
+        builder.leaf(name, "input", value, whole=name in use.row.indices)
+        for name, value in zip(use.row.input_names, use.inputs(), strict=False)
+    ]
+    y = builder.use(use.op, *inputs, name="out", **use.attributes)
+    weights = builder.leaf("weights", "input", np.random.default_rng(1).normal(size=y.shape), wants_grad=False)
+    u = builder.use("sum", builder.use("mul", builder.use("mul", y, weights), y))
+    try:
+        made = builder.derivative(u, inputs[position], name="made")
+    except UserError as problem:
+        said = problem.what
+    else:
+        said = ""
+    if said:
+        assert f"'{use.row.name}'" in said
+        return
+    aside = builder.use("mul", builder.use("sum", builder.use("detach", made)), 0.0)
+    step = Program(builder.finish(builder.use("add", u, aside)), Optimizer()).record()
+    found = step.grad(inputs[position])
+    expected = np.zeros(made.shape) if found is None else found
+    np.testing.assert_allclose(step.value(made), expected, rtol=1e-8, atol=1e-10)
+
+
+SMOOTH_ROWS = ("matmul", "affine", "einsum", "softmax", "logsumexp", "correlate2d", "avg_pool2d", "embedding", "concat")
+
+
+def test_what_networks_are_made_of_is_not_refused():
+    for name in SMOOTH_ROWS:
+        use = next(use for use in uses() if use.op == name)
+        builder = Builder()
+        inputs = [
+            builder.leaf(n, "input", value, whole=n in use.row.indices)
+            for n, value in zip(use.row.input_names, use.inputs(), strict=False)
+        ]
+        y = builder.use(name, *inputs, **use.attributes)
+        assert builder.derivative(y, inputs[0]).shape == inputs[0].shape

@@ -210,10 +210,54 @@ def test_a_program_is_read_along_its_forward(converted):
     from_mapping(table, "n.toml")
 
 
+BLOCKS = """\
+from torch import nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def __init__(self, width=6):
+        super().__init__()
+        self.block = nn.TransformerEncoderLayer(width, 2, 5, dropout=0.0, batch_first=True, norm_first=True)
+        self.attn = nn.MultiheadAttention(width, 3, batch_first=True)
+        self.norm, self.extra = nn.LayerNorm(width), None
+        self.norm = nn.LayerNorm(width)
+        self.a = nn.Linear(width, width)
+        self.rnn = nn.GRU(width, 4, batch_first=True)
+        self.head = nn.Linear(4, 2)
+    def forward(self, x):
+        x = self.block(x)
+        h = self.norm(x)
+        x = x + self.attn(h, h, h)[0]
+        x = F.silu(self.a(x)) + x
+        out, last = self.rnn(x)
+        return self.head(out[:, -1])
+"""
+
+
+def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(converted, tmp_path):
+    table, found = converted(BLOCKS, "net.py")
+    assert not found.missing
+    assert kinds(table) == ["transformer", "residual", "residual", "gru", "dense"]
+    assert [each["kind"] for each in table["layers"][1]["layers"]] == ["layer_norm", "attention"]
+    assert table["data"]["inputs"]["shape"][2] == 6
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(2)
+    scope: dict[str, object] = {}
+    exec(BLOCKS, scope)  # the test's own text, run by PyTorch
+    net = scope["Net"]().double()  # type: ignore[operator]
+    x = torch.randn(3, 4, 6).double()
+    with (tmp_path / "w.npz").open("wb") as file:
+        weights.fill({name: value.numpy() for name, value in net.state_dict().items()}, ".npz")(file)
+    right = net(x).detach().numpy()
+    table["data"] = {"inputs": x.tolist(), "targets": np.zeros(right.shape).tolist()}
+    made = from_mapping({**table, "loss": {"kind": "mse"}, "weights": "w.npz"}, "n.toml", tmp_path)
+    ours = made.history().recording(0).value(made.graph.by_name["prediction"])
+    assert np.allclose(ours, right, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("return self.fc2(x)", "return self.fc2(x) + x", r"line 16: 'self.fc2\(x\) \+ x' is more than one layer"),
+        ("return self.fc2(x)", "return self.fc2(x) * x", r"line 16: 'self.fc2\(x\) \* x' is more than one layer"),
         ("x = x.view(", "if x.shape:\n            x = x.view(", r"line 14: 'if x.shape:"),
         ("def forward(self, x)", "def forward(self, x, y)", "forward has not one input"),
         (
@@ -309,7 +353,8 @@ def test_converted_modules_have_pytorchs_numbers(converted, tmp_path):
         ours = made.history().recording(0).value(made.graph.by_name["prediction"])
         assert np.allclose(ours, right.detach().numpy(), rtol=1e-9, atol=1e-11), net
     left = {name for name in torch_rows.MODULES if name not in seen}
-    assert left == {"ConvTranspose1d", "ConvTranspose3d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool3d",
+    assert left == {"MultiheadAttention", "TransformerEncoderLayer",
+                    "ConvTranspose1d", "ConvTranspose3d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool3d",
                     "BatchNorm3d", "InstanceNorm1d", "Dropout", "Tanh"}  # fmt: skip
 
 

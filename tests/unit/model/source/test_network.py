@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.findings.structure import Structure
 from bptui.model.source import layers
 from bptui.model.source.network import from_mapping, load
 from tests.paths import REFERENCE
@@ -157,7 +158,9 @@ def test_every_loss_works_in_a_file(kind):
     found = from_mapping(table, "n")
     assert np.isfinite(found.program().record().loss)
     table["loss"]["reduction"] = "sum"
-    assert from_mapping(table, "n").graph.by_name["loss"].attributes.get("reduction") == "sum"
+    read = Structure(from_mapping(table, "n").graph).loss
+    assert read is not None
+    assert (read.reduction, read.target.name) == ("sum", "y")
 
 
 @pytest.mark.parametrize("kind", layers.activations())

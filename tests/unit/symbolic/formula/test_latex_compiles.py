@@ -41,9 +41,9 @@ def test_pdflatex_takes_every_kind_of_formula(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_no_formula_of_any_operation_runs_past_the_page(tmp_path):
+def test_no_formula_of_any_operation_runs_past_the_page(tmp_path, full):
     pages = []
-    for use in USES:  # of each operation the one with the longest formulas
+    for use in USES[:: 1 if full else 8]:  # of each operation the one with the longest formulas
         recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
         for told in (node, recording.graph.nodes[node.inputs[0]]):
             place = f"{told.name}{numbers.index(tuple(n - 1 for n in told.shape))}" if told.shape else told.name

@@ -396,17 +396,42 @@ def test_training_goes_on_from_the_captured_step_with_the_same_batch():
     np.testing.assert_allclose(history.recording(1).value("out.weight"), made.recording.after("out.weight"), rtol=1e-5)
 
 
-def test_parameters_with_rules_of_their_own_are_not_trained_on_by_one():
+def of_two_groups(**second):
+    """The two layers, the second one's parameters in a group of its own."""
     record = two_layers()
     (group,) = record.step.updates[0].groups
     record.step.updates[0].groups = [
-        replace(group, rows=group.rows[:2]), replace(group, rows=group.rows[2:], options={"lr": 0.5}),
+        replace(group, rows=group.rows[:2]), replace(group, rows=group.rows[2:], options={"lr": 0.5, **second}),
     ]  # fmt: skip
-    made = network(record)
-    with pytest.raises(UserError, match="do not all follow one rule"):
+    return record
+
+
+def test_parameters_with_rules_of_their_own_are_trained_on_each_by_its_own():
+    made = network(of_two_groups())
+    first, *_, last = made.graph.params
+    rates = [made.recording.update_rule(node).learning_rate for node in (first, last)]
+    assert rates[0] != rates[1] == 0.5
+    for history in (made.training(), _edited(made)):
+        history.advance(2)
+        step = history.recording(1)
+        for node, rate in zip((first, last), rates, strict=True):
+            right = step.value(node.name) - rate * step.grad(node.name)
+            np.testing.assert_allclose(step.after(node.name), right, rtol=1e-12)
+
+
+def _edited(made):
+    """What would follow from another number in its last parameter."""
+    session = Session(made)
+    registry.run(session, f"set {made.graph.params[-1].name}[0] = 1")
+    return session.history
+
+
+def test_a_parameter_whose_rule_nobody_knows_is_trained_on_by_the_first_ones():
+    made = network(of_two_groups(dampening="no number"))
+    with pytest.raises(UserError, match="do not all follow a rule"):
         made.training()
     reply = registry.run(Session(made), "set out.bias[0] = 1")
-    assert "by the first one's rule" in reply.text
+    assert "is updated by the first one's" in reply.text
 
 
 def test_a_rate_is_what_the_program_said_and_no_rule_is_made_up_for_an_optimizer_of_its_own():
