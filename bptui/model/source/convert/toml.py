@@ -144,7 +144,7 @@ def _shape(pieces: Sequence[Piece]) -> tuple[int, ...] | None:
     kind = first.layers[0]["kind"]
     if kind == "embedding":
         return (POSITIONS,)
-    if kind in ("rnn", "lstm", "gru", "attention", "transformer"):
+    if kind in ("rnn", "lstm", "gru", "attention", "transformer_encoder"):
         return (POSITIONS, first.reads)
     if kind.startswith("conv"):
         axes = int(kind[-2])
