@@ -115,12 +115,11 @@ def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         if not a.get("batch_first", False):
             raise Unknown("only batch_first=True, samples first, is known")
-        if a.get("proj_size"):
-            raise Unknown("proj_size is not known")
         return layer(
             kind, units=a["hidden_size"], sequence=True, layers=differs(a.get("num_layers", 1), 1),
             bidirectional=differs(a.get("bidirectional", False), False), dropout=differs(a.get("dropout", 0.0), 0.0),
             use_bias=differs(a.get("bias", True), True), nonlinearity=differs(a.get("nonlinearity", "tanh"), "tanh"),
+            proj_size=a.get("proj_size") or None,
         )  # fmt: skip
 
     return build

@@ -334,6 +334,7 @@ def test_converted_modules_have_pytorchs_numbers(converted, tmp_path):
         (volume, [nn.Conv3d(4, 2, 2), nn.MaxPool3d(2), nn.InstanceNorm3d(2, affine=True)]),
         (line, [nn.LSTM(6, 3, 2, batch_first=True, bidirectional=True)]),
         (line, [nn.GRU(6, 3, batch_first=True, bias=False)]),
+        (line, [nn.LSTM(6, 4, 2, batch_first=True, proj_size=3)]),
         (line, [nn.RNN(6, 3, batch_first=True)]),
         (torch.tensor([[0, 3, 2], [1, 1, 4]]), [nn.Embedding(5, 4, padding_idx=2)]),
     ]  # fmt: skip

@@ -314,9 +314,7 @@ def uses():
         ((2, 1, 4), 1),
     ):
         yield Use("interpolate", (shape,), {"size": size})
-        for corners in (
-            (False, True) if len(shape) < 5 else ()
-        ):  # a table of four factors breaks its rows (test_arithmetic)
+        for corners in (False, True):
             yield Use("interpolate", (shape,), {"size": size, "mode": "linear", "align_corners": corners})
     for shape, size in (((1, 2, 5), 7), ((2, 1, 3, 4), (5, 2)), ((2, 1, 4), 1), ((1, 1, 1), 3)):
         for corners in (False, True):
@@ -402,6 +400,9 @@ def uses():
     yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
     for given in ({"p": 2}, {"p": 2, "reduction": "none", "margin": 0.6}, {"reduction": "sum"}):
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
+    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+        yield Use("multilabel_margin", ((3, 4), (3, 4)), given)
+    yield Use("multilabel_margin", ((4,), (4,)))
     for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
         yield Use("focal", ((3, 4), (3,)), given)
     for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
