@@ -406,6 +406,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "soft_cross_entropy": _classes("cross_entropy", "label_smoothing"),
         "nll": _classes("nll_loss"),
         "multi_margin": _classes("multi_margin_loss", "margin", "p"),
+        "multilabel_margin": _functional("multilabel_margin_loss", "reduction"),
         "hinge_embedding": _functional("hinge_embedding_loss", "margin", "reduction"),
         "margin_ranking": _functional("margin_ranking_loss", "margin", "reduction"),
         "poisson_nll": _functional("poisson_nll_loss", "log_input", "full", "eps", "reduction"),
