@@ -28,7 +28,7 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
 from bptui.model.engine.optimizers import OPTIONS
 from bptui.model.engine.use import arity, dispatched, output_shape, settle, signature
-from bptui.model.source import custom_ops
+from bptui.model.source import custom_ops, lists
 from bptui.model.source.network import Network
 from bptui.model.source.optimizer_table import read_optimizer
 
@@ -94,9 +94,13 @@ class Tensor:
         return apply("transpose", self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        if isinstance(index, Tensor | np.ndarray | list):
-            return apply("take", self, index, axis=0)
-        return apply("slice", self, index=index)
+        entries = [part for item in (index if isinstance(index, tuple) else (index,)) for part in _entries(item)]
+        try:
+            kind, found, settings = lists.kind(entries, self.shape)
+        except ValueError as problem:
+            raise UserError("bptui", f"an index of shape {shape_text(self.shape)}: {problem}") from None
+        places = [each.array if each.value is None else each.value for each in found]
+        return apply(kind, self, *places, **settings)
 
     def __neg__(self) -> Tensor:
         return apply("neg", self)
@@ -163,6 +167,18 @@ class Tensor:
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return apply("matmul", other, self)
+
+
+def _entries(item: Any) -> list[Any]:
+    """What an entry of an index is: a number, a slice, None, `...`, a list of places, or those of a mask."""
+    if isinstance(item, Tensor):
+        return [lists.Places(item.value, item.name or "a Tensor", item)]
+    if not isinstance(item, np.ndarray | list):
+        return [item]
+    if lists.truths(item):
+        return list(lists.of_mask(np.asarray(item), "mask"))
+    found = array(item, "bptui: an index", whole=True)
+    return [lists.Places(found, lists.written(found))]
 
 
 def param(value: Any, name: str | None = None) -> Tensor:
@@ -411,12 +427,26 @@ def find(name: str) -> Any:
 def _function(row: Op | Composite) -> Callable[..., Tensor]:
     """An operation as a function of Tensors."""
 
-    def operation(*inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
+    def operation(*inputs: Any, name: str | None = None, **attributes: Any) -> Any:
+        if isinstance(row, Op) and row.results is not None and attributes.get("part") is None:
+            return _parts(row, inputs, name, attributes)
         return apply(row, *inputs, name=name, **attributes)
 
     operation.__name__ = operation.__qualname__ = row.name
     operation.__doc__ = f"{row.doc}\n\n{row.name}({', '.join(row.inputs)})"
     return operation
+
+
+def _parts(row: Op, inputs: Sequence[Any], name: str | None, attributes: dict[str, Any]) -> tuple[Tensor, ...]:
+    """All parts, `a, b = bptui.split(x, size=2)`; with a name they are called name0, name1, …"""
+    first = apply(row, *inputs, **attributes, part=0)
+    assert row.results is not None
+    count = row.results([item.shape for item in first.inputs if isinstance(item, Tensor)], first.attributes)
+    rest = {key: value for key, value in first.attributes.items() if key != "part"}
+    return tuple(
+        apply(row, *first.inputs, name=None if name is None else f"{name}{part}", **rest, part=part)
+        for part in range(count)
+    )
 
 
 def names() -> list[str]:

@@ -34,14 +34,15 @@ def _function(row: Op | Composite) -> str:
     given = [f"{name.rstrip('?')}: Any{' = ...' if name.endswith('?') else ''}" for name in row.inputs]
     settings = [f"{name}: Any{'' if a.required else ' = ...'}" for name, a in row.attributes.items()]
     parts = [*given, "*", *settings, "name: str | None = ..."]
-    short = f"def {row.name}({', '.join(parts)}) -> Tensor: ..."
+    made = "Tensor" if not isinstance(row, Op) or row.results is None else "Any"  # all parts, or the one that is said
+    short = f"def {row.name}({', '.join(parts)}) -> {made}: ..."
     if len(short) <= WIDTH:
         return short
     inner = ", ".join(parts)
     if len(inner) + 4 <= WIDTH:
-        return f"def {row.name}(\n    {inner}\n) -> Tensor: ..."
+        return f"def {row.name}(\n    {inner}\n) -> {made}: ..."
     rows = ",\n    ".join(parts)
-    return f"def {row.name}(\n    {rows},\n) -> Tensor: ..."
+    return f"def {row.name}(\n    {rows},\n) -> {made}: ..."
 
 
 if __name__ == "__main__":

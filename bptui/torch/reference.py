@@ -25,11 +25,8 @@ from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch.composites import COMPOSITES, Call, Settings
+from bptui.torch.indexing import INDEXING, Unlike
 from bptui.torch.spectral import CALLS as SPECTRAL
-
-
-class Unlike(Exception):
-    """PyTorch has this operation, but not with these settings or shapes."""
 
 
 def _plain(name: str) -> Call:
@@ -370,8 +367,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "repeat_interleave": lambda torch, x, s: torch.repeat_interleave(x[0], s["repeats"], s["axis"]),
         "sort": lambda torch, x, s: torch.sort(x[0], dim=s["axis"], descending=s["descending"], stable=True).values,
         "topk": lambda torch, x, s: torch.topk(x[0], s["k"], s["axis"], s["largest"]).values,
-        "gather": lambda torch, x, s: torch.gather(x[0], s["axis"], x[1]),
-        "scatter_add": lambda torch, x, s: torch.scatter_add(x[0], s["axis"], x[1], x[2]),
+        **INDEXING,
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": _put,
         **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},

@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.engine import matrices
 
-from . import losses, options, wrong
+from . import indexing, losses, options, wrong
 from .plant import Backward as B
 
 sig = wrong.sig
@@ -315,5 +315,6 @@ FAULTS = [
     *LOSSES,
     *WINDOWS,
     *options.FAULTS,
+    *indexing.FAULTS,
     *losses.FAULTS,
 ]

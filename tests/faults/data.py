@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from . import indexing_data
+
 _random = np.random.default_rng(20)
 
 
@@ -39,6 +41,7 @@ _tile = np.round(_mixed(2, 2, 6, 5), 0)  # many equal neighbours
 Arena = tuple[tuple[Any, ...], dict[str, Any]]
 
 ARENAS: dict[str, Arena] = {
+    **indexing_data.ARENAS,
     "pair": ((KINKED, _mixed(4)), {}),
     "products": ((KINKED, NEAR), {}),
     "joined to nothing": ((KINKED[0], np.zeros(0)), {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import indexing
 from .plant import Definition as D
 
 FAULTS = [
@@ -79,4 +80,5 @@ FAULTS = [
       "m[j] = sum(x[i,j,k] for i in I for k in K)/(I*K); y[j] = (1 - momentum)*running[j]"
       " + momentum*sum((x[i,j,k] - m[j])**2 for i in I for k in K)/(I*K)"),
     D("tanh", "a name that is nothing", "x", "y = tanh(z)"),
+    *indexing.DEFINITIONS,
 ]  # fmt: skip

@@ -68,6 +68,7 @@ class Builder:
         self._names: set[str] = set()
         self._reserved = frozenset(reserved)
         self._numbers: dict[float, Node] = {}
+        self._positions: dict[tuple[Shape, bytes], Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
         self._composite_calls: dict[str, CompositeCall] = {}
@@ -173,6 +174,7 @@ class Builder:
         del self._nodes[count:]
         self.derivatives.forget(count)
         self._numbers = {value: node for value, node in self._numbers.items() if node.id < count}
+        self._positions = {places: node for places, node in self._positions.items() if node.id < count}
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -181,6 +183,17 @@ class Builder:
             text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
             self._numbers[value] = self.leaf(text, "const", value, symbol=text, column=column)
         return self._numbers[value]
+
+    def positions(self, places: Array, name: str, column: Column = None) -> Node:
+        """A list of places in a formula: one constant of whole numbers for all places where it stands."""
+        key = places.shape, places.astype(np.int64).tobytes()
+        if key not in self._positions:
+            free, n = name, 1
+            while free in self._names or free in self._reserved:
+                n += 1
+                free = f"{name} ({n})"
+            self._positions[key] = self.leaf(free, "const", places, symbol=name, whole=True, column=column)
+        return self._positions[key]
 
     def use(
         self,

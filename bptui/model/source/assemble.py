@@ -19,6 +19,7 @@ from bptui.model.source import custom_ops, formula, layers, weights
 from bptui.model.source.document import Document
 from bptui.model.source.initializers import drawn_value
 from bptui.model.source.layers.penalty import NETWORK, penalty
+from bptui.model.source.parts import Data
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
 
@@ -229,7 +230,7 @@ def from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> M
         for name in arrays:
             if name in values:
                 raise UserError(top.at(f"values.{name}"), f"'{name}' comes from [data]", "leave one of the two out")
-        values |= {name: formula.Data(item, size) for name, item in arrays.items()}
+        values |= {name: Data(item, size) for name, item in arrays.items()}
     graph = formula.parse(
         found["formula"],
         values,
@@ -248,5 +249,5 @@ def from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> M
 
 def _like(leaf: Node, samples: Array, dtype: str) -> Array:
     """All samples in the kind of numbers that the leaf has."""
-    samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
+    samples = Data(samples, 0).labels().array if leaf.whole else samples
     return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)

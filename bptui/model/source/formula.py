@@ -14,11 +14,10 @@ import ast
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 from bptui.model.base import hints, syntax
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
 from bptui.model.engine.build import Builder
@@ -27,26 +26,11 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
 from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
-from bptui.model.source.literals import MAX_NAME, Literals
+from bptui.model.source.mistakes import MAX_NAME, ReadAsIndex
 from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
+from bptui.model.source.parts import Data, Parts
 
 Value = Node | float
-
-
-class Data(NamedTuple):
-    """Samples in the place of a given value: all of them at once, or `size` in each step. They have no gradient."""
-
-    array: Array
-    size: int
-
-    @property
-    def shape(self) -> Shape:
-        """What one step sees."""
-        return (self.size, *self.array.shape[1:])
-
-    def labels(self) -> Data:
-        """One column of class numbers as a list of them."""
-        return Data(self.array[:, 0], self.size) if self.array.ndim == 2 and self.array.shape[1] == 1 else self
 
 
 def parse(
@@ -73,17 +57,8 @@ def parse(
         builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
         try:
             return Reader(builder, text, given, frozenset(train or ()), whole).graph(tree)
-        except _ReadAsIndex as found:
+        except ReadAsIndex as found:
             whole |= {found.name}
-
-
-class _ReadAsIndex(Exception):
-    """A given value that was read as numbers before names labels or positions: `argmax(z) == labels`, and then
-    `cross_entropy(z, labels)`. The formula is read again, with whole numbers under this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
 
 
 def read(text: str, where: str) -> ast.Module:
@@ -100,7 +75,7 @@ def read(text: str, where: str) -> ast.Module:
     return tree
 
 
-class Reader(Literals):
+class Reader(Parts):
     """Walks a syntax tree and tells the Builder what it finds."""
 
     def __init__(
@@ -148,8 +123,20 @@ class Reader(Literals):
             return self.expression(statement.value, 0, "loss" if free else None)
         if isinstance(statement, ast.AugAssign | ast.AnnAssign) or not isinstance(statement, ast.Assign):
             self.refuse(statement, "", "write name = expression")
-        if len(statement.targets) != 1 or not isinstance(target := statement.targets[0], ast.Name):
+        target = statement.targets[0]
+        if len(statement.targets) == 1 and isinstance(target, ast.Tuple | ast.List):
+            return self.several(target, statement.value)
+        if len(statement.targets) != 1 or not isinstance(target, ast.Name):
             self.fail(statement, "a statement defines one name", "write name = expression")
+        name = self.new_name(target)
+        match statement.value:
+            case ast.Call(func=ast.Name(id="op"), args=[ast.Constant(value=str(definition))]):
+                self.operation(statement.value, name, definition)
+                return None
+        return self.defines(name, self.expression(statement.value, 0, name))
+
+    def new_name(self, target: ast.Name) -> str:
+        """A name that a statement defines."""
         name = self.name(target)
         if name in self.given:
             self.fail(target, f"'{name}' is given and defined", "leave one of the two out")
@@ -157,11 +144,10 @@ class Reader(Literals):
             line, column = self.defined[name]
             self.fail(target, f"'{name}' is already defined at {line}:{column}", "give every value a name of its own")
         self.defined[name] = self.at(target)
-        match statement.value:
-            case ast.Call(func=ast.Name(id="op"), args=[ast.Constant(value=str(definition))]):
-                self.operation(statement.value, name, definition)
-                return None
-        value = self.expression(statement.value, 0, name)
+        return name
+
+    def defines(self, name: str, value: Value) -> Value:
+        """A name is a value from here on."""
         if isinstance(value, Node) and value.name != name:
             self.aliases[name] = value
         self.known[name] = value
@@ -258,7 +244,14 @@ class Reader(Literals):
         return left
 
     def call(self, node: ast.Call, depth: int, name: str | None) -> Value:
-        """A function: an operation by name, inputs first, attributes as keywords (or after all inputs)."""
+        """A function: an operation by name."""
+        if isinstance(node.func, ast.Name) and node.func.id == "d" and "d" not in self.builder.own:
+            return self.derivative(node, depth, name)
+        op, inputs, attributes = self.called(node, depth)
+        return self.use(node, op, inputs, name, attributes)
+
+    def called(self, node: ast.Call, depth: int) -> tuple[Op | Composite, list[Value], dict[str, Any]]:
+        """(the operation, its inputs, its attributes): inputs first, attributes as keywords (or after all inputs)."""
         if not isinstance(node.func, ast.Name):
             if isinstance(node.func, ast.Attribute):
                 word = node.func.attr[:MAX_NAME]
@@ -270,8 +263,6 @@ class Reader(Literals):
         if hints.module(node) and node.func.id not in self.builder.own:
             self.fail(node, f"'{node.func.id}' is a module", hints.layer(node.func.id))
         word = self.name(node.func)
-        if word == "d" and word not in self.builder.own:
-            return self.derivative(node, depth, name)
         if word in hints.CALLS and word not in self.builder.own:
             self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
         op = self.builder.find(word, self.builder.place(self.at(node)))
@@ -311,7 +302,7 @@ class Reader(Literals):
         wanted = op.input_names[: len(places)]
         for missing in (n for n in wanted if n not in places):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
-        return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, attributes)
+        return op, self.inputs(op, [places[n] for n in wanted], attributes, depth), attributes
 
     def derivative(self, node: ast.Call, depth: int, name: str | None) -> Node:
         """`d(u, x)`: the derivative of the sum of u by x, as operations."""
@@ -327,7 +318,9 @@ class Reader(Literals):
         found: dict[int, Value] = {}
         later = [i for i, role in enumerate(op.input_names[: len(arguments)]) if role in op.indices]
         for i, argument in enumerate(arguments):
-            if i not in later or not isinstance(argument, ast.Name):
+            if i in later and isinstance(argument, ast.List | ast.Tuple):
+                found[i] = self.listed(argument)
+            elif i not in later or not isinstance(argument, ast.Name):
                 found[i] = self.expression(argument, depth + 1)
         if isinstance(op, Op) and op.dispatch is not None and len(arguments) > 1:
             where = self.builder.place(self.at(arguments[0]))
@@ -366,14 +359,6 @@ class Reader(Literals):
         value = self.expression(node, depth + 1)
         return value if isinstance(value, Node) else self.builder.number(value, self.at(node))
 
-    def part(self, node: ast.Subscript, depth: int, name: str | None) -> Node:
-        """`x[1:, ::2]`, or `x[labels]` with given whole numbers."""
-        tensor = self.tensor(node.value, depth)
-        if isinstance(node.slice, ast.Name):
-            return self.use(node, "take", [tensor, self.value(node.slice, whole=True)], name, {"axis": 0})
-        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return self.use(node, "slice", [tensor], name, {"index": tuple(self.item(item) for item in items)})
-
     def value(self, node: ast.Name, whole: bool = False) -> Value:
         """What a name stands for. A given value becomes a leaf at its first use."""
         name = self.name(node)
@@ -381,7 +366,7 @@ class Reader(Literals):
         if name in self.known:
             found = self.known[name]
             if whole and isinstance(found, Node) and found.name in self.given and not found.whole:
-                raise _ReadAsIndex(name)
+                raise ReadAsIndex(name)
             return found
         if name == INFINITY and name not in self.given:
             return math.inf
@@ -409,30 +394,3 @@ class Reader(Literals):
             leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
         self.known[name] = leaf
         return leaf
-
-    def name(self, node: ast.Name) -> str:
-        """A name that may be shown and kept."""
-        if len(node.id) > MAX_NAME or node.id.startswith("__"):
-            self.fail(node, f"the name '{node.id[:MAX_NAME]}' is not allowed")
-        return node.id
-
-    def at(self, node: ast.AST) -> tuple[int, int]:
-        """Line and column of a part, from 1. Python counts the bytes of a line, people its characters."""
-        line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-        text = self.lines[line - 1] if line <= len(self.lines) else ""
-        before = text.lstrip().encode()[:offset].decode(errors="ignore")
-        return line, syntax.indent(text) + len(before) + 1
-
-    def refuse(self, node: ast.AST, where: str, otherwise: str = "") -> NoReturn:
-        """A UserError for a part of Python that formulas do not have."""
-        right = "write = for ==" if defines(node) else hints.KINDS.get(type(node).__name__, otherwise)
-        self.fail(node, f"{syntax.kind(node)} is not allowed{where}", right)
-
-    def calls(self) -> dict[str, str]:
-        """Every operation, and how it is called."""
-        operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS, **self.builder.own}
-        return {n: f"{n}({', '.join(i for i in op.inputs if not i.endswith('?'))})" for n, op in operations.items()}
-
-    def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
-        """A UserError at this part."""
-        raise UserError(self.builder.place(self.at(node)), what, right)

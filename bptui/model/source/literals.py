@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import ast
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from bptui.model.base import syntax
 from bptui.model.base.printable import clipped
+from bptui.model.source.mistakes import MAX_NAME, Mistakes
 from bptui.model.source.operators import INFINITY
 
-MAX_NAME = 64
 MAX_DIGITS = 15
 
 
-class Literals:
+class Literals(Mistakes):
     """The part of a formula's Reader that reads them."""
 
     if TYPE_CHECKING:
         known: dict[str, Any]
 
         def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Any: ...
-        def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn: ...
 
     def item(self, node: ast.expr) -> Any:
-        """One entry of an index: a whole number, a slice or `...`."""
+        """One entry of an index: a whole number, a slice, None or `...`."""
         if isinstance(node, ast.Slice):
             bounds = [None if bound is None else self.literal(bound) for bound in (node.lower, node.upper, node.step)]
             for bound in bounds:
@@ -33,9 +32,11 @@ class Literals:
             return slice(*bounds)
         if isinstance(node, ast.Constant) and node.value is Ellipsis:
             return Ellipsis
+        if isinstance(node, ast.Constant) and node.value is None:
+            return None
         value = self.literal(node)
         if type(value) is not int:
-            self.fail(node, "an index has whole numbers, slices and ...", "for example x[1:, ::2]")
+            self.fail(node, "an index has whole numbers, slices, lists, None and ...", "for example x[1:, ::2]")
         return value
 
     def literal(self, node: ast.expr, depth: int = 0) -> Any:

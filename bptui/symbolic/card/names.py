@@ -119,11 +119,12 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
         spans = [Span(op.name, "bold"), Span("(")]
         for n, part in enumerate(inputs):
             spans += [*([Span(", ")] if n else []), part]
+        which = node.attributes.get("part") if op.results is not None else None
         for name, value in node.attributes.items():
-            if name in op.attributes and value != op.attributes[name].default:
+            if name in op.attributes and (name != "part" or which is None) and value != op.attributes[name].default:
                 shown = repr(value) if isinstance(value, str) else setting(_as_one(value, op.attributes[name]))
                 spans.append(Span(f", {name}={shown}"))
-        return [*spans, Span(")")]
+        return [*spans, Span(")" if which is None else f")[{which}]")]
     spans = []
     for text, place, _, _ in Formatter().parse(op.symbol):
         spans += [Span(text, "bold")] if text else []

@@ -136,6 +136,8 @@ class Op(Inputs):
     dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
+    results     (input shapes, attributes) → how many it has, of which one node is the one that its attribute `part`
+                says: `a, b = split(x, 2)` is two nodes; None for one that has one result
     compares    of a loss: what it compares
     """
 
@@ -161,6 +163,7 @@ class Op(Inputs):
     complex: tuple[str, ...] = ()
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
+    results: Callable[[Sequence[Shape], Attributes], int] | None = None
     compares: Compares | None = None
 
     def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:

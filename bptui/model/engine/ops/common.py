@@ -220,6 +220,12 @@ def total(term: str, indices: Sequence[str], condition: str = "", function: str 
     return f"{function}({term}{over(indices, condition)})" if indices else term
 
 
+def numbered(places: Sequence[str], ranges: Sequence[str]) -> str:
+    """The number of a place, row by row: `i*J + j`."""
+    sizes = [index.upper() for index in ranges]
+    return " + ".join("*".join([index, *sizes[n + 1 :]]) for n, index in enumerate(places))
+
+
 def product(indices: Sequence[str]) -> str:
     """The number of elements of a range: `I`, or `(I*J)`."""
     sizes = "*".join(i.upper() for i in indices)

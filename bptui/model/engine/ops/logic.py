@@ -10,7 +10,18 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import KEEPDIMS, at, broadcast, full, integer, letters, one_axis, optional, over
+from bptui.model.engine.ops.common import (
+    KEEPDIMS,
+    at,
+    broadcast,
+    full,
+    integer,
+    letters,
+    numbered,
+    one_axis,
+    optional,
+    over,
+)
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -73,21 +84,15 @@ def _place_definition(better: str) -> Any:
         own, rival = ([index[n] for n in chosen] for index in (places, others))
         first = f"{at('x', others)} {better} {at('x', places)}"
         if chosen:
-            first += f" or {at('x', others)} == {at('x', places)} and {_number(rival, own)} < {_number(own, own)}"
+            first += f" or {at('x', others)} == {at('x', places)} and {numbered(rival, own)} < {numbered(own, own)}"
         before = f"sum(1{over(rival)} if {first})" if chosen else "0"
         out = [
             "0" if n in chosen else index for n, index in enumerate(places) if signature["keepdims"] or n not in chosen
         ]
-        value = f"sum({_number(own, own)}{over(own)} if {before} == 0)" if chosen else "0 if x > 0 else 0"
+        value = f"sum({numbered(own, own)}{over(own)} if {before} == 0)" if chosen else "0 if x > 0 else 0"
         return f"{at('y', out)} = {value}"
 
     return definition
-
-
-def _number(places: Sequence[str], ranges: Sequence[str]) -> str:
-    """The number of a place, row by row: `i*J + j`."""
-    sizes = [index.upper() for index in ranges]
-    return " + ".join("*".join([index, *sizes[n + 1 :]]) for n, index in enumerate(places))
 
 
 def _placed(name: str, function: Any, better: str, doc: str) -> Op:

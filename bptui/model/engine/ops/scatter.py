@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, integer, letters, one_axis
-from bptui.model.engine.ops.slices import index_of, index_text, sliced_shape
+from bptui.model.engine.ops.slices import index_of, index_text, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -19,8 +19,14 @@ ADDS = "positions count from 0; the gradients of a position that is read twice a
 AXIS = {"axis": Attribute(0, integer())}
 
 
-def _bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
+def bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
     return {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])}
+
+
+def within(name: str, shape: Shape, x: Shape, axis: int) -> None:
+    """Raise where a tensor has more than x beside the axis."""
+    if len(shape) != len(x) or any(n != axis and size > x[n] for n, size in enumerate(shape)):
+        raise ValueError(f"x has shape {x} and {name} has shape {shape}: beside axis {axis} there may be no more")
 
 
 def _beside(name: str, shape: Shape, x: Shape, axis: int) -> None:
@@ -29,7 +35,7 @@ def _beside(name: str, shape: Shape, x: Shape, axis: int) -> None:
         raise ValueError(f"x has shape {x} and {name} has shape {shape}: all axes but axis {axis} must be equal")
 
 
-def _places(i: Array, axis: int) -> tuple[Any, ...]:
+def places_of(i: Array, axis: int) -> tuple[Any, ...]:
     """An index of all axes: i along one, the place itself along the others."""
     return tuple(i if n == axis else places for n, places in enumerate(np.ogrid[tuple(map(slice, i.shape))]))
 
@@ -37,25 +43,31 @@ def _places(i: Array, axis: int) -> tuple[Any, ...]:
 # --------------------------------------------------------------------------------------------------------------- gather
 def _gather_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, i = shapes
-    _beside("i", i, x, one_axis(attributes["axis"], x))
+    within("i", i, x, one_axis(attributes["axis"], x))
     return i
 
 
 def _gather_definition(signature: Signature) -> str:
+    """Beside the axis the index may have less than x: a place that stood alone would say that it has as many."""
     out = letters(signature.out_rank, avoid="i")
     axis = one_axis(signature["axis"], signature.out_rank)
-    read = [at("i", out) if n == axis else place for n, place in enumerate(out)]
+    read = [at("i", out) if n == axis else f"0 + {place}" for n, place in enumerate(out)]
     return f"{at('y', out)} = {at('x', read)}"
+
+
+def read_along(x: Array, i: Array, axis: int, out: Array) -> None:
+    """The number of x at each place that i names."""
+    out[...] = x[places_of(i, axis)]
 
 
 def _give(g: Array, i: Array, axis: int, out: Array) -> None:
     """Each number of g to the place that i names."""
     out[...] = 0
-    np.add.at(out, _places(i, axis), g)
+    np.add.at(out, places_of(i, axis), g)
 
 
 _GATHER = Rule(
-    lambda x, i, axis: np.take_along_axis(x, i, one_axis(axis, x.shape)),
+    lambda x, i, axis: noted(read_along, i.shape, x, i, options=(one_axis(axis, x.shape),)),
     lambda g, y, x, i, axis: noted(_give, x.shape, g, i, options=(one_axis(axis, x.shape),)),
 )
 
@@ -63,7 +75,7 @@ _GATHER = Rule(
 # ----------------------------------------------------------------------------------------------- scatter_add, index_add
 def _scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, i, src = shapes
-    _beside("i", i, x, one_axis(attributes["axis"], x))
+    within("i", i, x, one_axis(attributes["axis"], x))
     if src != i:
         raise ValueError(f"i has shape {i} and src has shape {src}: they must be equal")
     return x
@@ -83,15 +95,21 @@ def _added_definition(signature: Signature) -> str:
     *out, run = letters(signature.out_rank + 1, avoid="i")
     axis = one_axis(signature["axis"], signature.out_rank)
     read = [run if n == axis else place for n, place in enumerate(out)]
-    where = at("i", read if signature.ranks[1] == len(out) and signature.op == "scatter_add" else [run])
-    source = f"sum({at('src', read)} for {run} in {run.upper()} if {where} == {out[axis]})"
-    return f"{at('y', out)} = {at('x', out)} + {source}"
+    along = signature.op == "scatter_add"
+    source = f"sum({at('src', read)} for {run} in {run.upper()} if {at('i', read if along else [run])} == {out[axis]})"
+    return f"{at('y', out)} = {at('x', out)} + {where_inside(source, '0', out, axis) if along else source}"
+
+
+def where_inside(value: str, otherwise: str, out: Sequence[str], axis: int) -> str:
+    """A value of what lies within the index, beside the axis: it may have less there than x."""
+    tests = " and ".join(f"{place} < i.shape[{n}]" for n, place in enumerate(out) if n != axis)
+    return f"(({value}) if {tests} else {otherwise})" if tests else value
 
 
 def _add(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:
     out[...] = x
     if i.shape == src.shape and i.ndim > 1:
-        np.add.at(out, _places(i, axis), src)
+        np.add.at(out, places_of(i, axis), src)
     else:
         np.add.at(np.moveaxis(out, axis, 0), i, np.moveaxis(src, axis, 0))
 
@@ -104,7 +122,7 @@ _SCATTER_ADD = Rule(
     lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
     lambda g, y, x, i, src, axis: g,
     None,
-    lambda g, y, x, i, src, axis: np.take_along_axis(g, i, one_axis(axis, x.shape)),
+    lambda g, y, x, i, src, axis: noted(read_along, i.shape, g, i, options=(one_axis(axis, x.shape),)),
 )
 _INDEX_ADD = Rule(
     lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
@@ -115,6 +133,13 @@ _INDEX_ADD = Rule(
 
 
 # ------------------------------------------------------------------------------------------------------------------ put
+def _place_text(value: Any) -> str:
+    text = index_text(value)
+    if None in read_index(text):
+        raise ValueError("must not have None: there is no new axis to write to")
+    return text
+
+
 def _put_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, src = shapes
     wanted = sliced_shape([x], attributes)
@@ -129,38 +154,11 @@ def _put_definition(signature: Signature) -> str:
     rank = signature.ranks[0]
     out, inside, read = letters(rank), [], []
     for axis, (place, item) in enumerate(zip(out, index_of(signature["index"], rank), strict=True)):
-        tests, where = _reached(place, f"x.shape[{axis}]", item)
+        tests, where = reached(place, f"x.shape[{axis}]", item)
         inside += tests
         read += where
     otherwise = f" if {' and '.join(inside)} else {at('x', out)}" if inside else ""
     return f"{at('y', out)} = {at('src', read)}{otherwise}"
-
-
-def _reached(place: str, size: str, item: int | slice) -> tuple[list[str], list[str]]:
-    """When an entry of a slice reaches a place of x, and which place of src that is; a number has none there."""
-
-    def counted(number: int) -> str:
-        """A place counted from the front."""
-        return str(number) if number >= 0 else f"{size} - {-number}"
-
-    if not isinstance(item, slice):
-        return [f"{place} == {counted(item)}"], []
-    step = 1 if item.step is None else item.step
-    begin, begun, end = (0, ">=", "<") if step > 0 else (-1, "<=", ">")
-    start, tests, far = begin if item.start is None else item.start, [], place
-    first = counted(start)
-    if step < 0:
-        far = f"{first} - {place}"
-    elif start:
-        far = f"{place} - {first if start > 0 else f'({first})'}"
-    if start != begin:
-        tests.append(f"{place} {begun} {first}")
-    if item.stop is not None:
-        tests.append(f"{place} {end} {counted(item.stop)}")
-    if abs(step) == 1:  # an index that stands alone would say that src has as many as x
-        return tests, [f"0 + {place}" if far == place and tests else far]
-    far = far if far == place else f"({far})"
-    return [*tests, f"{far} % {abs(step)} == 0"], [f"{far}//{abs(step)}"]
 
 
 def _put(x: Array, src: Array, index: str, out: Array) -> None:
@@ -188,11 +186,12 @@ OPS = (
         _gather_definition,
         _gather_shape,
         *_GATHER.pair,
-        "Along an axis, the element of x that i names, beside it for all other axes (take_along_axis).",
+        "Along an axis, the element of x that i names, beside it for all other axes (take_along_axis); there i may "
+        "have less.",
         AXIS,
         indices=("i",),
         convention=ADDS,
-        bounds=_bounds,
+        bounds=bounds,
     ),
     Op(
         "scatter_add",
@@ -200,11 +199,12 @@ OPS = (
         _added_definition,
         _scatter_shape,
         *_SCATTER_ADD.pair,
-        "x, with each element of src added along an axis at the place that i names for it.",
+        "x, with each element of src added along an axis at the place that i names for it; on the other axes "
+        "i may have less than x.",
         AXIS,
         indices=("i",),
         convention="positions count from 0; what goes to one place adds up",
-        bounds=_bounds,
+        bounds=bounds,
     ),
     Op(
         "index_add",
@@ -216,7 +216,7 @@ OPS = (
         AXIS,
         indices=("i",),
         convention="positions count from 0; what goes to one place adds up",
-        bounds=_bounds,
+        bounds=bounds,
     ),
     Op(
         "put",
@@ -225,6 +225,6 @@ OPS = (
         _put_shape,
         *_PUT.pair,
         "x with src written into a slice of it: a new tensor, as `x[1:, ::2] = src` makes of x.",
-        {"index": Attribute(None, index_text, required=True)},
+        {"index": Attribute(None, _place_text, required=True)},
     ),
 )

@@ -1,9 +1,9 @@
-"""The slice: `x[1:, ::2]`. Its index is an attribute, kept as canonical text."""
+"""The slice: `x[1:, None, ::2]`. Its index is an attribute, kept as canonical text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, letters, whole
 
-Index = tuple[int | slice, ...]
+Item = Any
+"""Of an index: a number, a slice, None, `...`, or the name of an input that names places."""
 _LARGEST = 2**31
 """Of a slice's numbers: no axis is as long, and a step stands in the definition."""
 
@@ -23,15 +24,18 @@ _ITEM = re.compile(
 )
 
 
-def index_text(value: Any) -> str:
-    """A slice as canonical text, `[1:, ::2]`, from text or from Python's own slices and numbers."""
+def index_text(value: Any, names: Sequence[str] = ()) -> str:
+    """An index as canonical text, `[1:, ::2]`, from text or from Python's own slices and numbers. `names`: of inputs
+    that may stand in it."""
     if isinstance(value, str):
-        return _write(read_index(value))
-    return _write(tuple(value) if isinstance(value, tuple | list) else (value,))
+        return _write(read_index(value, names), names)
+    return _write(tuple(value) if isinstance(value, tuple | list) else (value,), names)
 
 
-def _write(items: Iterable[Any]) -> str:
+def _write(items: Iterable[Any], names: Sequence[str] = ()) -> str:
     def one(item: Any) -> str:
+        if item is None or (isinstance(item, str) and item in names):
+            return str(item)
         if isinstance(item, slice):
             start, stop, step = (None if part is None else whole(part) for part in (item.start, item.stop, item.step))
             if step == 0:
@@ -48,8 +52,8 @@ def _write(items: Iterable[Any]) -> str:
     return f"[{', '.join(found)}]"
 
 
-def read_index(text: str) -> tuple[Any, ...]:
-    """The slices and numbers of `[1:, ::2]`."""
+def read_index(text: str, names: Sequence[str] = ()) -> tuple[Item, ...]:
+    """The slices and numbers of `[1:, ::2]`, None, and names of inputs."""
     found: list[Any] = []
     inside = text.strip()
     if inside.startswith("[") and inside.endswith("]"):
@@ -60,6 +64,8 @@ def read_index(text: str) -> tuple[Any, ...]:
         match = _ITEM.fullmatch(part)
         if part.strip() == "...":
             found.append(Ellipsis)
+        elif part.strip() == "None" or part.strip() in names:
+            found.append(None if part.strip() == "None" else part.strip())
         elif match is None or len(part) > 40:
             raise ValueError(f"must be like [1:, ::2], not {text!r}")
         elif match["one"] is not None:
@@ -70,10 +76,10 @@ def read_index(text: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def index_of(text: str, rank: int) -> Index:
-    """One entry per axis of x."""
-    items = read_index(text)
-    given = len([item for item in items if item is not Ellipsis])
+def index_of(text: str, rank: int, names: Sequence[str] = ()) -> tuple[Item, ...]:
+    """One entry per axis of x, and None where a new one stands."""
+    items = read_index(text, names)
+    given = len([item for item in items if item is not Ellipsis and item is not None])
     if given > rank:
         raise ValueError(f"index {text} has {given} entries, and x has {rank} axes")
     missing = (slice(None),) * (rank - given)
@@ -86,8 +92,13 @@ def index_of(text: str, rank: int) -> Index:
 def sliced_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     """The shape of the part of x that an index names."""
     (x,) = shapes
-    out = []
-    for axis, (item, size) in enumerate(zip(index_of(attributes["index"], len(x)), x, strict=True)):
+    out: list[int] = []
+    axes = iter(enumerate(x))
+    for item in index_of(attributes["index"], len(x)):
+        if item is None:
+            out.append(1)
+            continue
+        axis, size = next(axes)
         if isinstance(item, slice):
             # Python would move an end that lies outside; the definition would then depend on the size.
             if item.start is not None and not -size <= item.start <= size:
@@ -99,11 +110,18 @@ def sliced_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def _slice_definition(signature: Signature) -> str:
-    rank = signature.ranks[0]
-    out = letters(signature.out_rank)
-    names = iter(out)
-    found = []
-    for axis, item in enumerate(index_of(signature["index"], rank)):
+    items = index_of(signature["index"], signature.ranks[0])
+    kept = [item for item in items if item is None or isinstance(item, slice)]
+    names = iter(letters(len(kept)))
+    out = ["0" if item is None else next(names) for item in kept]
+    return f"{at('y', out)} = {at('x', read_at(items, iter(index for index in out if index != '0')))}"
+
+
+def read_at(items: Sequence[Item], names: Iterator[str]) -> list[str]:
+    """Which place of each axis of x an index reads, `names` those along its slices; an input's name stays."""
+    found: list[str] = []
+    for item in items:
+        axis = len(found)
         if isinstance(item, slice):
             step = 1 if item.step is None else item.step
             first = item.start if item.start is not None else 0 if step > 0 else -1
@@ -113,9 +131,36 @@ def _slice_definition(signature: Signature) -> str:
             if not start and item.stop is not None:
                 start = "0"  # an index that stands alone would say that the output has the axis' own size
             found.append(f"{start} {'+' if step > 0 else '-'} {moving}" if start else moving)
-        else:
-            found.append(str(item) if item >= 0 else f"x.shape[{axis}] - {-item}")
-    return f"{at('y', out)} = {at('x', found)}"
+        elif item is not None:
+            found.append(str(item) if isinstance(item, str) or item >= 0 else f"x.shape[{axis}] - {-item}")
+    return found
+
+
+def reached(place: str, size: str, item: int | slice) -> tuple[list[str], list[str]]:
+    """When an entry of a slice reaches a place of x, and which place of src that is; a number has none there."""
+
+    def counted(number: int) -> str:
+        """A place counted from the front."""
+        return str(number) if number >= 0 else f"{size} - {-number}"
+
+    if not isinstance(item, slice):
+        return [f"{place} == {counted(item)}"], []
+    step = 1 if item.step is None else item.step
+    begin, begun, end = (0, ">=", "<") if step > 0 else (-1, "<=", ">")
+    start, tests, far = begin if item.start is None else item.start, [], place
+    first = counted(start)
+    if step < 0:
+        far = f"{first} - {place}"
+    elif start:
+        far = f"{place} - {first if start > 0 else f'({first})'}"
+    if start != begin:
+        tests.append(f"{place} {begun} {first}")
+    if item.stop is not None:
+        tests.append(f"{place} {end} {counted(item.stop)}")
+    if abs(step) == 1:  # an index that stands alone would say that src has as many as x
+        return tests, [f"0 + {place}" if far == place and tests else far]
+    far = far if far == place else f"({far})"
+    return [*tests, f"{far} % {abs(step)} == 0"], [f"{far}//{abs(step)}"]
 
 
 def _slice(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
@@ -136,7 +181,7 @@ OPS = (
         sliced_shape,
         _slice,
         _slice_vjp,
-        "A part of x: `x[1:, ::2]` in a formula.",
+        "A part of x: `x[1:, ::2]` in a formula; None is a new axis.",
         {"index": Attribute(None, index_text, required=True)},
         symbol="{0}{index}",
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.lists import LISTS
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import (
     Tensor,
@@ -141,7 +143,34 @@ def element(u: Call, x: Any, index: Index) -> Node:
         positions, size = index.tensors[first], y.shape[first]
         return u.use("take", y, u.whole(positions.shape, lambda: _positive(values(u, positions), size)), axis=first)
     tensors = index.tensors
+    if len(index.read) <= len(LISTS) and all(map(listing, index.read)):
+        return at_lists(u, y, index)
     return rearranged(u, y, lambda p: p[tuple(i if isinstance(i, slice) else index.array(i) for i in tensors)], result)
+
+
+def listing(item: Any) -> bool:
+    """Is it a list of places, not a mask?"""
+    return whole(item) or (isinstance(item, list) and not any(isinstance(n, bool) for n in item))
+
+
+def at_lists(u: Call, y: Node, index: Index) -> Node:
+    """The elements at the places of all lists together."""
+    shape = np.broadcast_shapes(*(np.shape(i) if isinstance(i, list) else tuple(i.shape) for i in index.read))
+    names = iter(LISTS)
+    entries: list[Any] = []
+    places: list[Node] = []
+    for item, size in zip(index.tensors, y.shape, strict=False):
+        if isinstance(item, slice):
+            entries.append(item)
+        else:
+            read = partial(_spread, index, item, size, shape)
+            entries.append(next(names))
+            places.append(u.whole(shape, read))
+    return u.use("index", y, *places, index=tuple(entries))
+
+
+def _spread(index: Index, item: Any, size: int, shape: Shape) -> Array:
+    return np.broadcast_to(_positive(index.array(item), size), shape)
 
 
 def _positive(positions: Array, size: int) -> Array:
@@ -167,18 +196,16 @@ def along(u: Call, x: Tensor, places: Ref, dim: int, shape: Shape | None = None)
     """The elements of x at recorded places along an axis: on the other axes the places may be fewer. `shape`: of the
     places, where an axis of size 1 was taken out of them."""
     wanted = tuple(places.shape if shape is None else shape)
-    inside = tuple(slice(None) if n == dim or size == x.shape[n] else slice(0, size) for n, size in enumerate(wanted))
-    part = u.use("slice", x, index=inside) if any(item != slice(None) for item in inside) else x
     i = u.whole(wanted, lambda: values(u, places).reshape(wanted))
-    return reshaped(u, u.use("gather", part, i, axis=dim), tuple(places.shape))
+    return reshaped(u, u.use("gather", x, i, axis=dim), tuple(places.shape))
 
 
 @known("gather")
 def gather(u: Call, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Node:
     if not input.shape:
         return reshaped(u, input, index.shape)
-    if len(index.shape) != len(input.shape):
-        return reshaped(u, input, index.shape)
+    if len(index.shape) != len(input.shape):  # an empty index may have any rank
+        return u.constant(tuple(index.shape), lambda: np.zeros(index.shape))
     return along(u, input, index, axis(input, dim))
 
 

@@ -17,6 +17,7 @@ from bptui.model.source.captured.known.common import (
     part,
     rearranged,
     reshaped,
+    several,
     spread,
     tensor,
     values,
@@ -40,24 +41,31 @@ def _parts(u: Call, x: Any, dim: int) -> list[Node]:
     return found
 
 
+def _each(u: Call, op: str, x: Any, **attributes: Any) -> list[Node]:
+    """All parts of an operation that has several."""
+    return [u.use(op, x, **attributes, part=n) for n in range(len(u.results))]
+
+
 @known("split")
 def split(u: Call, tensor: Any, split_size_or_sections: Any, dim: int = 0) -> list[Node]:
-    return _parts(u, tensor, dim)
+    if split_size_or_sections == 0:
+        return [u.same(tensor)]
+    return _each(u, "split", tensor, size=several(split_size_or_sections), axis=dim)
 
 
 @known("torch.Tensor.split", "unsafe_split")
 def split_method(u: Call, input: Any, split_size: Any, dim: int = 0) -> list[Node]:
-    return _parts(u, input, dim)
+    return split(u, input, split_size, dim)
 
 
 @known("split_with_sizes", "unsafe_split_with_sizes")
 def split_with_sizes(u: Call, input: Any, split_sizes: Any, dim: int = 0) -> list[Node]:
-    return _parts(u, input, dim)
+    return split(u, input, split_sizes, dim)
 
 
 @known("chunk", "unsafe_chunk")
 def chunk(u: Call, input: Any, chunks: int, dim: int = 0) -> list[Node]:
-    return _parts(u, input, dim)
+    return _each(u, "chunk", input, chunks=chunks, axis=dim)
 
 
 @known("tensor_split")
@@ -86,9 +94,7 @@ def named_split(
 
 @known("unbind")
 def unbind(u: Call, input: Any, dim: int = 0) -> list[Node]:
-    if len(u.results) != input.shape[axis(input, dim)]:
-        u.lacks("unbind: its parts were not recorded")
-    return [part(u, input, dim, n) for n in range(input.shape[axis(input, dim)])]
+    return _each(u, "unbind", input, axis=dim)
 
 
 @known("narrow", "narrow_copy")

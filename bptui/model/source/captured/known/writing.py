@@ -10,11 +10,13 @@ import numpy as np
 
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.scatter import places_of
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import (
     at,
     axis,
     condition,
+    finite,
     rearranged,
     reshaped,
     shape_of,
@@ -110,6 +112,17 @@ def index_put(u: Call, input: Any, indices: Any, values: Any, accumulate: bool =
     return written(u, input, values, found.done)
 
 
+@known("torch.put", "torch.Tensor.put")
+def put_flat(u: Call, input: Any, index: Any, source: Any, accumulate: bool = False) -> Node:
+    """Numbers to places that are counted over all axes."""
+    flat, count = np.asarray(values(u, index)).reshape(-1) % max(1, prod(input.shape)), prod(index.shape)
+    if not accumulate and len(np.unique(flat)) < count:
+        u.lacks("put to one place twice")
+    line, places = reshaped(u, input, (prod(input.shape),)), u.whole((count,), lambda: flat)
+    made = u.use("index_put", line, reshaped(u, source, (count,)), places, accumulate=accumulate)
+    return reshaped(u, made, tuple(input.shape))
+
+
 def _rows(u: Call, dim: int, index: Any) -> Callable[[Array], Array]:
     return lambda p: p[at(dim, values(u, index).reshape(-1))]
 
@@ -117,7 +130,8 @@ def _rows(u: Call, dim: int, index: Any) -> Callable[[Array], Array]:
 @known("index_fill")
 def index_fill(u: Call, input: Any, dim: int, index: Any, value: Any) -> Node:
     if not input.shape:
-        u.lacks("index_fill of a single number")
+        count = prod(index.shape)
+        return u.use("where", condition(u, (), lambda: np.asarray(count > 0)), value, input)
     return written(u, input, value, _rows(u, axis(input, dim), index))
 
 
@@ -170,17 +184,29 @@ def scatter(
 ) -> Node:
     """Numbers to places along an axis, each place once."""
     src = value if src is None else src
-    if reduce is not None or not input.shape or len(index.shape) != len(input.shape):
+    if reduce is not None:
         u.lacks("scatter with a reduction")
-    along, own = axis(input, dim), tuple(index.shape)
-    inside = tuple(slice(None) if n == along else slice(0, size) for n, size in enumerate(own))
-    if tensor(src):
-        order = np.sort(values(u, index), axis=along)
-        if np.any(np.diff(order, axis=along) == 0):
-            u.lacks("scatter to one place twice")
-        cut = tuple(slice(0, size) for size in own)
-        src = u.use("slice", src, index=cut) if tuple(src.shape) != own else src
-    return written(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))
+    along = axis(input, dim)
+    if not tensor(src) or not shape_of(src):
+        src = u.use("broadcast_to", src, shape=tuple(index.shape))
+    elif index.shape and np.any(np.diff(np.sort(values(u, index), axis=along), axis=along) == 0):
+        u.lacks("scatter to one place twice")
+    return _along(u, "scatter", input, index, src, axis=along)
+
+
+def _along(u: Call, op: str, x: Any, index: Any, src: Any, **settings: Any) -> Node:
+    """An operation of x, an index and a source; a single number is a line of one."""
+    if x.shape:
+        return u.use(op, x, u.index(index), _cut(u, src, index), **settings)
+    places = u.whole((prod(index.shape),), lambda: values(u, index).reshape(-1))
+    line = reshaped(u, _cut(u, src, index), (prod(index.shape),))
+    return reshaped(u, u.use(op, reshaped(u, x, (1,)), places, line, **settings), ())
+
+
+def _cut(u: Call, src: Any, index: Any) -> Any:
+    """As much of the source as the index has places."""
+    own = tuple(index.shape)
+    return u.use("slice", src, index=tuple(slice(0, n) for n in own)) if tuple(src.shape) != own else src
 
 
 # ---------------------------------------------------------------------------------------------- added at some places
@@ -196,44 +222,50 @@ def added(u: Call, x: Any, source: Any, region: Callable[[Array], Array]) -> Nod
 @known("index_add")
 def index_add(u: Call, input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Node:
     source = source if alpha == 1 else u.use("mul", source, alpha)
+    if not input.shape:
+        places = u.whole((1,), lambda: values(u, index).reshape(-1))
+        line = u.use("index_add", reshaped(u, input, (1,)), places, reshaped(u, source, (1,)), axis=0)
+        return reshaped(u, line, ())
     return u.use("index_add", input, u.index(index), source, axis=axis(input, dim))
 
 
 @known("scatter_add")
 def scatter_add(u: Call, input: Any, dim: int, index: Any, src: Any) -> Node:
     """The index may be smaller than the source, and than x on the other axes."""
-    along, own = axis(input, dim), tuple(index.shape)
-    if len(own) != len(input.shape):
-        u.lacks("scatter_add of a single number")
-    if tuple(src.shape) != own:
-        src = u.use("slice", src, index=tuple(slice(0, size) for size in own))
-    if all(n == along or size == own[n] for n, size in enumerate(input.shape)):
-        return u.use("scatter_add", input, u.index(index), src, axis=along)
-    inside = tuple(slice(None) if n == along else slice(0, size) for n, size in enumerate(own))
-    return added(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))
+    return _along(u, "scatter_add", input, index, src, axis=axis(input, dim))
 
 
 @known("scatter_reduce")
 def scatter_reduce(
     u: Call, input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Node:
-    """Sums or means of what goes to a place, with what is there or in the place of it."""
-    if reduce not in ("sum", "mean") or len(index.shape) != len(input.shape) or not input.shape:
-        u.lacks(f"scatter_reduce by {reduce}")
-    shape, along, own = tuple(input.shape), axis(input, dim), tuple(index.shape)
+    """What goes to a place, reduced with what is there or in the place of it."""
+    along = axis(input, dim)
+    if reduce not in ("sum", "mean"):
+        finite(u, input, src)
+    if reduce in ("amax", "amin") and not include_self:
+        x, y, reached = values(u, input), values(u, u.results[0]), np.zeros(tuple(input.shape), np.bool_)
+        reached[places_of(values(u, index), along) if reached.shape else ()] = True
+        if np.any(reached & (x == y)):  # which PyTorch counts among equals
+            u.lacks("scatter_reduce of an element that equals the one that is left out")
+    return _along(u, "scatter_reduce", input, index, src, axis=along, reduce=reduce, include_self=include_self)
 
-    def counts() -> Array:
-        places = [np.arange(size).reshape([-1 if m == n else 1 for m in range(len(own))]) for n, size in enumerate(own)]
-        places[along] = values(u, index)
-        found = np.zeros(shape)
-        np.add.at(found, tuple(places), 1)
-        return found
 
-    x = input if include_self else u.use("where", condition(u, shape, lambda: counts() > 0), 0.0, input)
-    y = scatter_add(u, x, dim, index, src)
-    if reduce == "sum":
-        return y
-    return u.use("div", y, u.constant(shape, lambda: np.maximum(counts() + include_self, 1.0)))
+@known("index_reduce")
+def index_reduce(
+    u: Call, input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
+) -> Node:
+    """The same for each slice along an axis."""
+    along = axis(input, dim)
+    if reduce != "mean":
+        finite(u, input, source)
+    if reduce.startswith("a") or not source.shape:
+        u.lacks(f"index_reduce by {reduce}, or of a single number")
+    shape = tuple(source.shape)
+    turned = tuple(-1 if n == along else 1 for n in range(len(shape)))
+    i = u.whole(shape, lambda: np.broadcast_to(values(u, index).reshape(turned), shape))
+    settings = {"axis": along, "reduce": reduce, "include_self": include_self}
+    return u.use("scatter_reduce", input, i, source, **settings)
 
 
 # ------------------------------------------------------------------------------------------------------------- views

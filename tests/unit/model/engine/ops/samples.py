@@ -490,3 +490,7 @@ def uses():
         yield Use("masked_softmax", shapes)
     yield Use("masked_softmax", ((2, 3, 3), (3, 1)), {"causal": True})
     yield Use("masked_softmax", ((3, 4),))
+
+    from tests.unit.model.engine.ops import index_samples  # which has its Use from here
+
+    yield from index_samples.uses()

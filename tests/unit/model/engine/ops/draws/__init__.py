@@ -6,6 +6,7 @@ call.
 """
 
 from tests.unit.model.engine.ops.draws.base import Case
+from tests.unit.model.engine.ops.draws.indexing import DRAWS as INDEXING
 from tests.unit.model.engine.ops.draws.layers import DRAWS as LAYERS
 from tests.unit.model.engine.ops.draws.losses import DRAWS as LOSSES
 from tests.unit.model.engine.ops.draws.matrices import DRAWS as MATRICES
@@ -16,4 +17,4 @@ from tests.unit.model.engine.ops.draws.tensors import DRAWS as TENSORS
 
 __all__ = ["DRAWS", "Case"]
 
-DRAWS = {**TENSORS, **MOVES, **MATRICES, **SPECTRAL, **LAYERS, **SCALED, **LOSSES}
+DRAWS = {**TENSORS, **MOVES, **INDEXING, **MATRICES, **SPECTRAL, **LAYERS, **SCALED, **LOSSES}

@@ -20,27 +20,16 @@ from tests.unit.model.engine.ops.draws.base import (
 )
 
 
-def _placed(random: Random, *, each: bool) -> tuple[Any, int, Any, tuple[int, ...]]:
-    """A tensor, an axis, places in it (for each element, or along the axis), and the shape of what lies there."""
+def _placed(random: Random) -> tuple[Any, int, Any, tuple[int, ...]]:
+    """A tensor, an axis, places along it, and the shape of what lies there."""
     x = numbers(random, shape_of(random, 1, 3, empty=False))
     axis, count = an_axis(random, x.ndim), int(random.integers(0, 6))
     shape = tuple(count if n == axis % x.ndim else size for n, size in enumerate(x.shape))
-    return x, axis, random.integers(0, x.shape[axis], shape if each else (count,)), shape
-
-
-def gather(random: Random) -> Case:
-    x, axis, i, _ = _placed(random, each=True)
-    return Case("gather", {"x": x, "i": i}, lambda torch, x, i: torch.gather(x, axis, i), {"axis": axis})
-
-
-def scatter_add(random: Random) -> Case:
-    x, axis, i, shape = _placed(random, each=True)
-    inputs = {"x": x, "i": i, "src": numbers(random, shape)}
-    return Case("scatter_add", inputs, lambda torch, x, i, src: torch.scatter_add(x, axis, i, src), {"axis": axis})
+    return x, axis, random.integers(0, x.shape[axis], count), shape
 
 
 def index_add(random: Random) -> Case:
-    x, axis, i, shape = _placed(random, each=False)
+    x, axis, i, shape = _placed(random)
     inputs = {"x": x, "i": i, "src": numbers(random, shape)}
     return Case("index_add", inputs, lambda torch, x, i, src: torch.index_add(x, axis, i, src), {"axis": axis})
 
@@ -253,8 +242,6 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "repeat_interleave": repeat_interleave,
     "sort": sort,
     "topk": topk,
-    "gather": gather,
-    "scatter_add": scatter_add,
     "index_add": index_add,
     "put": put,
     **{name: running(name) for name in ("cumsum", "cumprod", "logcumsumexp")},

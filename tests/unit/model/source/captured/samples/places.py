@@ -263,9 +263,19 @@ def indexing(t: Draw) -> None:
         x.index_put((torch.tensor([1, 1]),), t(4, 5), accumulate=True),
         x.index_put((torch.tensor([1, 1]), torch.tensor([0, 0])), t(5), True),
     )
-    for reduce in ("sum", "mean"):
+    for reduce in ("sum", "mean", "prod", "amax", "amin"):
         torch.scatter_reduce(x, 1, t.below(4, 3, 6, 5), t(3, 6, 5), reduce=reduce)
-        x.scatter_reduce(0, t.below(3, 2, 3, 5), t(2, 4, 5), reduce, include_self=False)
+        size = (
+            3 if reduce in ("sum", "mean") else 4
+        )  # PyTorch's backward takes no source larger than the index for others
+        x.scatter_reduce(0, t.below(3, 2, size, 5), t(2, 4, 5), reduce, include_self=False)
+    torch.index_reduce(x, 1, torch.tensor([3, 0, 3]), t(3, 3, 5), "prod"), x.index_reduce(0, i[:2], t(2, 4, 5), "mean")
+    torch.put(x, torch.tensor([3, 59, -2]), t(3)), x.put(torch.tensor([[1], [1]]), t(2, 1), accumulate=True)
+    (
+        torch.scatter(t(), 0, torch.tensor(0), t()),
+        torch.scatter_add(t(), 0, torch.tensor([0, 0]), t(2)),
+        torch.index_add(t(), 0, torch.tensor([0]), t()),
+    )
     torch.scatter_add(x, 1, t.below(4, 2, 3, 5), t(3, 3, 5)), t(4).scatter_add(0, torch.tensor([1, 1, 3]), t(3))
 
 
