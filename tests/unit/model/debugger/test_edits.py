@@ -349,6 +349,7 @@ def test_a_rate_that_is_set_holds_and_a_base_that_is_set_is_scheduled():
     original = course(session, 6)
     assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
     run(session, "goto step 3 loss")
+    assert run(session, "set lr").text == "lr = 0.05 in this training step, by step, step_size 2, gamma 0.5"
     run(session, "set lr = 0.07")
     assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.07, 0.07, 0.07]
     assert course(session, 3) == original[:3]
