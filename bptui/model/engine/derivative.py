@@ -267,7 +267,7 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
     inputs = [passed.lifted(i) for i in node.inputs]
     try:
         part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
-    except TypeError as problem:
+    except (TypeError, UserError) as problem:  # a number in it that no formula has: NaN where x is infinite
         raise NoOperation(node.op.name) from problem
     return g.lifted(part)
 

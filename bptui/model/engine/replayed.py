@@ -71,7 +71,8 @@ class Part(Into):
         assert above is not None
         if above.filled is None:
             raise NoOperation("a part of an array that nothing has filled")
-        above.fill(value.made("put", above.filled, self.fitted(value), index=self.key))
+        bare = np.broadcast_to(np.empty((), np.bool_), above.shape)[self.key].shape
+        above.fill(value.made("put", above.filled, self.fitted(value).reshape(bare), index=self.key))
 
 
 class Replayed:

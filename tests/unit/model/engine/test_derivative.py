@@ -139,7 +139,8 @@ VALUES = (
     "x[1]*x", "concat(x*x*x, y*x)*1.5", "x.T @ x*x[0]", "(x @ w)**3", "linear(x, w.T)**3", "affine(x, w, b[:2])**3",
     "var(x)*x", "prod(x)", "maximum(x, y)**3", "(x*x + 1)**s", "x**3", "cumsum(x*x, axis=-1)*x", "normalize(x)*x",
     "pad(x*x, pad_width=((1, 0), (0, 2)))**2", "reshape(x*x, shape=(4, 3)) @ x", "einsum('ij,kj->ik', x, y)**3",
-    "logsumexp(x, axis=-1)*x[:, 0]", "where(x > y, x*x*x, y*x)", "s - x*x*x*s", "sin(x*y)*x", "(x @ x.T)**2",
+    "gelu(x, approximate='tanh')*y", "logsumexp(x, axis=-1)*x[:, 0]",
+    "where(x > y, x*x*x, y*x)", "s - x*x*x*s", "sin(x*y)*x", "(x @ x.T)**2",
 )  # fmt: skip
 
 
