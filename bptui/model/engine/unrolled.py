@@ -6,7 +6,7 @@ Where samples end earlier, a state stays as it is from there on, and what comes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bptui.model.base.types import Attributes
@@ -74,6 +74,20 @@ class Cells:
         if cell is None or before.c is None:
             return out, State(h)
         return out, State(h, use("where", there, cell, before.c, name=f"c{end}_kept", symbol="c"))
+
+
+def over(cells: Cells, x: Any, state: State, there: Any = None) -> tuple[Any, State]:
+    """(samples, positions, hidden) of x, (samples, positions, features), and the state in the end. there: (samples,
+    positions), 1 where a sample has a position; what stands elsewhere is never read."""
+    use, positions = cells.use, range(x.shape[1])
+    if there is not None:
+        seen = use("reshape", there, name="there_all", shape=(*there.shape, 1))
+        x = use("where", seen, x, 0.0, name="x_there", symbol="x")
+        columns = [use("slice", there, name=f"there{t + 1}", index=f"[:, {t}:{t + 1}]") for t in positions]
+        cells = replace(cells, there=columns)
+    inputs = [use("slice", x, name=f"x{t + 1}", symbol="x", index=f"[:, {t}]") for t in positions]
+    out, state = cells.run(inputs, state)
+    return joined(use, out, [f"h{t + 1}" for t in positions], 1), state
 
 
 def joined(use: Use, tensors: Sequence[Any], names: Sequence[str], axis: int, name: str = "") -> Any:
