@@ -167,5 +167,6 @@ ARENAS: dict[str, Arena] = {
     "amounts": ((POSITIVE, np.array([[0.0, 1.5, 2, 3], [1, 0, 5, 0.2], [4, 1, 0, 2]])), {"power": 1.3}),
     "shares": ((KINKED, _changed(_mixed(3, 4), {(1, 1): 0.1})), {"eps": 0.3}),
     "weighted squares": ((KINKED, LABELS, WEIGHTS), {"p": 2, "margin": 0.6}),
+    "several labels": ((KINKED, np.array([[1, 3, -1, 0], [0, -1, 2, 2], [2, 0, 3, 1]])), {}),
 }  # fmt: skip
 """Inputs and attributes by the name that a row of the corpus gives them."""

@@ -26,6 +26,8 @@ FAULTS = [
     B("sigmoid_focal", "alpha turned around", "logits", "logits", lambda d, target: d * np.where(target == 1, 3, 1 / 3)),
     B("focal", "the factor is taken as a number", "logits", "classes", lambda g, logits, labels: g * ((1 - (softmax(logits) * hot(labels, 4)).sum(1)) ** 2)[:, None] * (softmax(logits) - hot(labels, 4)) / 3),
     B("focal", "the cross-entropy's own", "logits", "classes", lambda g, logits, labels: g * (softmax(logits) - hot(labels, 4)) / 3),
+    B("multilabel_margin", "labels are not left out of the others", "scores", "several labels", lambda d, g: d + g * hot(np.array([1, 0, 3]), 4) / 12),
+    B("multilabel_margin", "the label's own share counts once", "scores", "several labels", lambda g, d: np.maximum(d, -g / 12)),
     B("multi_margin", "the square's derivative is not doubled", "scores", "weighted squares", lambda d: d / 2),
     B("multi_margin", "the weight of the other class", "scores", "weighted squares", lambda d, labels, weight: d * weight / weight[labels][:, None]),
 ]  # fmt: skip

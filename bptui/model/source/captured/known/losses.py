@@ -252,3 +252,10 @@ def multilabel_soft_margin(
     pair = alike(u, input, target)
     reduction = reduced(reduction, size_average, reduce)
     return u.use("multilabel_soft_margin", *pair, weight, reduction=reduction)
+
+
+@known(F + "multilabel_margin_loss")
+def multilabel_margin(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Node:
+    return u.use("multilabel_margin", input, u.index(target), reduction=reduced(reduction, size_average, reduce))

@@ -400,6 +400,9 @@ def uses():
     yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
     for given in ({"p": 2}, {"p": 2, "reduction": "none", "margin": 0.6}, {"reduction": "sum"}):
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
+    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+        yield Use("multilabel_margin", ((3, 4), (3, 4)), given)
+    yield Use("multilabel_margin", ((4,), (4,)))
     for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
         yield Use("focal", ((3, 4), (3,)), given)
     for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):

@@ -174,6 +174,14 @@ def multilabel_soft_margin(random: Random) -> Case:
     return Case("multilabel_soft_margin", inputs, run, given)
 
 
+def multilabel_margin(random: Random) -> Case:
+    shape = shape_of(random, 1, 2, empty=False)
+    given = {"reduction": pick(random, "mean", "sum", "none")}
+    inputs = {"scores": numbers(random, shape), "labels": random.integers(-1, shape[-1], shape)}
+    return Case("multilabel_margin", inputs, lambda torch, x, y: torch.nn.functional.multilabel_margin_loss(
+        x, y, **given), given)  # fmt: skip
+
+
 def poisson_nll(random: Random) -> Case:
     made = compared("poisson_nll", "poisson_nll_loss", ("rate", "target"), positive, log_input=chance, full=chance)
     return made(random)
@@ -255,5 +263,6 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "cosine_embedding": embeddings("cosine_embedding", "cosine_embedding_loss", ("x1", "x2", "target"),
                                    margin=lambda r: pick(r, -0.5, 0.0, 0.3)),
     "gaussian_nll": gaussian_nll,
+    "multilabel_margin": multilabel_margin,
     "multilabel_soft_margin": multilabel_soft_margin,
 }  # fmt: skip

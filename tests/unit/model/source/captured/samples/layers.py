@@ -261,6 +261,9 @@ def losses(t: Draw) -> None:
         F.multi_margin_loss(t(3, 4), labels % 4, margin=0.5, reduction=reduction)
         F.multi_margin_loss(t(3, 4), labels % 4, 2, 0.5, t.positive(4), reduction=reduction)
         F.hinge_embedding_loss(t(2, 3), sign, 0.4, reduction=reduction)
+        F.multilabel_margin_loss(
+            t(3, 4), torch.tensor([[1, 3, -1, 0], [0, -1, 2, 2], [2, 0, 3, 1]]), reduction=reduction
+        )
         F.triplet_margin_loss(t(3, 4), t(1, 4), t(3, 4), 2.0, 3, swap=True, reduction=reduction)
         F.gaussian_nll_loss(t(3, 4), t(3, 4), t.positive(3, 4), eps=0.5, reduction=reduction)
         F.gaussian_nll_loss(t(3, 4), t(3, 4), t.positive(3), full=True, reduction=reduction)
