@@ -23,6 +23,8 @@ UNSAID: Mapping[str, str] = {
     **{f"AvgPool{n}d": "its ceil_mode and count_include_pad (their defaults are taken)" for n in (1, 2, 3)},
 }
 """What `print(model)` leaves out of a module."""
+WEIGHTED = frozenset({"train", "heads", "layers"})
+"""Keys of kinds of layers that have weights, or whose parts do."""
 CONTAINERS = ("Sequential", "ModuleList")
 _PRINTED = re.compile(
     r"(?P<indent>\s*)(?:\((?P<name>[\w-]+)\): )?(?:(?P<count>\d+) x )?(?P<kind>[A-Za-z_]\w*)\((?P<rest>.*)"
@@ -268,9 +270,8 @@ class _Class:
     def member(self, node: ast.Call, word: str) -> list[Piece]:
         """The pieces of `self.word`. What has weights is gone through once: here each layer has its own."""
         pieces = self.members[word]
-        if word in self.used and any(
-            "train" in KINDS[table["kind"]].keys for piece in pieces for table in piece.layers
-        ):
+        kinds = {table["kind"] for piece in pieces for table in piece.layers}
+        if word in self.used and any(not WEIGHTED.isdisjoint(KINDS[kind].keys) for kind in kinds):
             raise self.fail(node, f"self.{word[:40]} is gone through twice, with the same weights")
         self.used.add(word)
         return pieces
