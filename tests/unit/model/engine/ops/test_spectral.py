@@ -67,16 +67,22 @@ def test_complex_numbers_are_known_and_printed_as_such() -> None:
     net = network.from_formula("s = cmul(z, w); L = sum(norm(s, axis=-1))", {"z": [[1.5, -2.0]], "w": [[0.0, 1.0]]})
     session = Session(net)
     assert {net.graph.nodes[i].name for i in complex_nodes(net.graph)} == {"z", "w", "s"}
-    session.run("goto L")
+    session.goto("L")
     said = {name: plain(evaluated(session, expressions.parse(name, net.graph))[0]) for name in "zsL"}
     assert said["z"].split(" = ")[1].replace("0", "") == "1.5-2.i"
     assert said["s"].split(" = ")[1].replace("0", "") == "2.+1.5i"
     assert "i" not in said["L"].split(" = ")[1]
 
 
-@pytest.mark.parametrize(
-    "formula", ["L = sum(fft(x))", "L = sum(cmul(x, x))", "L = sum(irfft2(x))", "L = sum(real(x))"]
-)
+COMPLEX = [row for row in (*ops.OPS.values(), *ops.COMPOSITES.values()) if row.complex]
+
+
+@pytest.mark.parametrize("row", COMPLEX, ids=lambda row: row.name)
+def test_what_a_row_says_to_be_complex_is_of_it(row: Any) -> None:
+    assert set(row.complex) <= {*row.input_names, "y"}
+
+
+@pytest.mark.parametrize("use", ["fft(x)", "cmul(x, x)", "irfft2(x)", "real(x)"])
 def test_what_has_no_pairs_is_told_in_one_line(use: str) -> None:
     with pytest.raises(UserError, match=r"\(real, imaginary\)") as told:
         network.from_formula(f"L = sum({use})", {"x": np.ones((2, 3)).tolist()})
