@@ -289,8 +289,9 @@ def page() -> str:
         f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
-        f"- a file of weights: {datasets.MAX_FILE:,} bytes and {files.MAX_TENSORS:,} tensors, as JSON"
-        f" {files.MAX_TEXT:,} characters; a model that is converted: {convert.MAX_FILE:,} bytes",
+        f"- a file of weights: {datasets.MAX_FILE:,} bytes and {files.MAX_TENSORS:,} tensors, NPZ"
+        f" {datasets.MAX_ARRAYS:,}, JSON {files.MAX_TEXT:,} characters; a model that is converted:"
+        f" {convert.MAX_FILE:,} bytes",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",
