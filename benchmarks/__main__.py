@@ -1,6 +1,6 @@
 """`python -m benchmarks [PAGE …] [--quick]`: the numbers of bptui, most as ratios.
 
-The pages: engine, modern, elementwise, own, check, debugger, terminal, play, captured, capture, diff.
+The pages: engine, modern, shapes, elementwise, own, check, debugger, terminal, play, captured, capture, diff.
 
 Peers that are not installed are skipped with a word. Run it on a quiet machine; quote the ratios, not the times.
 """
@@ -18,6 +18,7 @@ import importlib  # noqa: E402
 PAGES = (
     "engine",
     "modern",
+    "shapes",
     "elementwise",
     "own",
     "check",

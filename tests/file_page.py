@@ -92,7 +92,7 @@ In the debugger `write model.safetensors` (or `.npz`) writes the weights of the 
 """
 
 PENALTY = """\
-Penalties on weights are operations of the loss: `data_loss`, then for each weight `layer1.weight.squared`, its sum
+Penalties on weights are operations of the loss: `data_loss`, then for each weight `layer1.weight.sq`, its sum
 and `layer1.weight.l2`, their sum `penalty`, and `loss`. There is no ½: the gradient of `l2` is 2·l2·w. The
 `weight_decay` of an
 optimizer adds its weight_decay·w in the update, and is no part of the loss.

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as main
-from benchmarks import engine, modern, peers
+from benchmarks import engine, modern, peers, shapes
 
 MODELS = pytest.mark.parametrize(
-    "model", [engine.XOR.model, engine.DIGITS.model, modern.LENET, modern.TRANSFORMER], ids=lambda model: model.name
+    "model",
+    [engine.XOR.model, engine.DIGITS.model, modern.LENET, modern.TRANSFORMER, shapes.ATTENTION, shapes.UNET],
+    ids=lambda model: model.name,
 )
 
 

@@ -86,6 +86,7 @@ def test_the_states_of_an_optimizer_are_traced(capsys):
     one, two = (result(capsys, "trace", "xor", "--json", "--steps", "5", "--at", at) for at in "34")
     for name, update in one["step"]["updates"].items():
         assert set(update["states"]) == {"m", "v"}
+        assert update["lr"] == 0.01
         for state, shown in update["states"].items():
             assert np.shape(shown["after"]) == np.shape(update["after"])
             assert shown["after"] == two["step"]["updates"][name]["states"][state]["before"]

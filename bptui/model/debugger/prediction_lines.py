@@ -46,7 +46,7 @@ def widths(found: Predictions, width: int) -> Widths:
     inputs = sum(_wanted(node.shape[1:], node.whole) for node in one.inputs)
     single = math.prod(one.target.shape[1:]) == 1
     name = max([NUMBER, *(min(len(each), NAME) + 1 for each in found.classes)])
-    said = (name if single else _wanted(one.target.shape[1:], True)) + NUMBER * single
+    said = (name if single else _wanted(one.target.shape[1:], True)) + NUMBER * single + bool(found.classes)
     prediction = said if classes else _wanted(one.prediction.shape[1:], False)
     target = name if found.classes and single else _wanted(one.target.shape[1:], one.target.whole or classes)
     sample = max(3, len(str(len(found.rows) - 1)) + 1)

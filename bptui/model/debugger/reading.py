@@ -111,7 +111,8 @@ class Reading:
     def varies(self) -> bool:
         """Can its number ever be another one than before?"""
         trained = self.branch.walk.last is None and "step" in self._settings
-        edited = bool(self.branch.edits) and "lr" in self._settings
+        scheduled = self.branch.network.optimizer.schedule is not None
+        edited = (bool(self.branch.edits) or scheduled) and "lr" in self._settings
         return trained or edited or self.branch.changes(self.expression.reads)
 
     @cached_property

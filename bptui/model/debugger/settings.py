@@ -18,7 +18,7 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import OPTIONS
 from bptui.model.source.document import DRAWN, Document
 from bptui.model.source.network import Network, from_mapping
-from bptui.model.source.optimizer_table import CLIPS, counted, read_optimizer, table_of
+from bptui.model.source.optimizer_table import CLIPS, counted, read_optimizer, scheduled, table_of
 
 WORD = re.compile(r"[^\W\d][\w-]*", re.ASCII)
 _SAID: Mapping[str, Any] = {"true": True, "false": False, "default": None, "none": None}
@@ -41,8 +41,12 @@ def _key(name: str) -> str:
     return f"optimizer.{name}" if name in OPTIMIZER else "optimizer.learning_rate" if name == "lr" else name
 
 
-def now(name: str, branch: Branch) -> str:
-    """What a setting is: `lr = 0.05`; UserError where there is none of that name."""
+def now(name: str, branch: Branch, rate: float) -> str:
+    """What a setting is: `lr = 0.05`, where `rate` is that of the training step; UserError where there is none of that
+    name."""
+    schedule = branch.network.optimizer.schedule
+    if name == "lr" and schedule is not None and branch.graph.params:
+        return f"lr = {rate:g} in this training step, by {scheduled(schedule)}"
     table, _, key = _key(name).partition(".")
     if table == "optimizer" and branch.graph.params:
         optimizer = branch.network.optimizer

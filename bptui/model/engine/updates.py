@@ -221,19 +221,19 @@ def _adam_text(o: Settings) -> str:
 def _adam(emit: Emit, o: Settings, f: Flat) -> None:
     """The corrections as two numbers per step: lr*m_hat/(sqrt(v_hat) + eps) is rate*m/(sqrt(v) + floor) with
     root = sqrt(1 - beta2**t), rate = lr*root/(1 - beta1**t), floor = eps*root."""
-    beta1, beta2, eps = o.beta1, o.beta2, o.eps
+    beta1, beta2, eps, base, first, clock, scheduled = o.beta1, o.beta2, o.eps, o.learning_rate, o.first, f.clock, f.lr
     d = f.g
     if o.l1 or o.maximize or (o.weight_decay and not o.decouples):
         trace = Trace(emit)
         d = emit.temp(f.p.shape)
         fill(trace, [(_decayed(o, trace.given(f.p), trace.given(f.g)), d)])
     rate, floor, kept = emit.temp(()), emit.temp(()), emit.temp(())
-    kept[()] = 1 - o.learning_rate * o.weight_decay
+    kept[()] = 1 - base * o.weight_decay
 
     def correct() -> None:
-        t, lr = f.clock.step + 1 - o.first, o.learning_rate
-        if f.lr is not None:
-            lr = float(f.lr)
+        t, lr = clock.step + 1 - first, base
+        if scheduled is not None:
+            lr = float(scheduled)
             kept[()] = 1 - lr * o.weight_decay
         root = sqrt(1 - beta2**t)
         rate[()] = lr * root / (1 - beta1**t)

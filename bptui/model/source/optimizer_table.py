@@ -122,7 +122,14 @@ def told(value: Any) -> str:
 
 def _listed(settings: Mapping[str, Any]) -> str:
     """`adam, weight_decay 0.1`."""
-    return ", ".join(name if item is None else f"{name} {told(item)}" for name, item in settings.items())
+    return ", ".join(
+        name if item is None or item is True else f"{name} {told(item)}" for name, item in settings.items()
+    )
+
+
+def group_told(group: Group) -> str:
+    """What is a group's own: `frozen`, `learning_rate 0.01, weight_decay 0`."""
+    return _listed({name: item for name, item in group.settings if name != "first"})
 
 
 def scheduled(schedule: schedules.Schedule) -> str:
@@ -142,9 +149,9 @@ def lines(optimizer: Optimizer, parameters: Sequence[str]) -> list[str]:
     if (schedule := optimizer.schedule) is not None:
         found.append(f"its rate by {scheduled(schedule)}")
     for group in optimizer.groups:
-        own = _listed({name: item for name, item in group.settings if name != "first"})
         count = len(group.members(parameters))
-        found.append(f"group {', '.join(group.parameters)[:60]}: {count} parameter{'s' * (count != 1)}, {own}")
+        called = ", ".join(group.parameters)[:60]
+        found.append(f"group {called}: {count} parameter{'s' * (count != 1)}, {group_told(group)}")
     return found
 
 

@@ -241,9 +241,13 @@ class _Grid:
         for n, ((symbol, x), text) in enumerate(zip(term.factors, texts, strict=True)):
             said += [*((Span(" × "),) if n else ()), *symbol, Span(" ")]
             said.append(shown(text, x, kind_of_symbol(symbol)))
-        if len(term.factors) > 1:
-            said += [Span(" = "), shown(product, term.product, "text")]
-        return wrap(tuple(said), self.width, 2)
+        if len(term.factors) < 2:
+            return wrap(tuple(said), self.width, 2)
+        result = Span("= "), shown(product, term.product, "text")
+        rows = wrap((*said, Span(" "), *result), self.width, 2)
+        if len(rows) < 2:
+            return rows
+        return [*wrap(tuple(said), self.width, 2), (Span("  "), *result)]  # beside the last factors it would be theirs
 
     def foot(self) -> list[Line]:
         """What is done with the sum (a bias that is added, a size that it is divided by), the rule, the result."""

@@ -18,7 +18,8 @@ import numpy as np
 
 from bptui.model.base.spans import plain
 from bptui.model.base.types import Array
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.against.backward import Backward, Slip
 from bptui.symbolic.against.compare import Compared
 from bptui.symbolic.against.numeric import by_differences
@@ -174,7 +175,7 @@ class Search:
                 step = np.asarray(after, np.float64) - np.asarray(before, np.float64)
                 if c.agrees(step) or c.agrees(-step):
                     yield Cause("the update", "that is the change of the update, not the gradient")
-            decay = getattr(recording.optimizer, "weight_decay", None) or 0.0
+            decay = _decay(recording, node)
             if decay and before is not None and c.agrees(c.ours + decay * np.asarray(before, np.float64)):
                 yield Cause("weight decay", f"weight_decay*{node.name} was added: it is no part of the loss")
         if c.ours.ndim >= 3 and c.agrees(np.flip(c.ours, tuple(range(2, c.ours.ndim)))):
@@ -266,3 +267,11 @@ def _meanings(recording: Recording) -> Iterator[tuple[float, str]]:
             yield 0.5 / count, f"divided by 2 and once more by {text}"
     yield rate, f"the learning rate {rate:g}: that is the change of the update"
     yield -rate, f"minus the learning rate {rate:g}: that is the change of the update"
+
+
+def _decay(recording: Recording, node: Node) -> float:
+    """The weight decay of a parameter; 0 where its rule is not known."""
+    try:
+        return float(recording.update_rule(node).weight_decay or 0.0)
+    except NotRecorded:
+        return 0.0

@@ -13,7 +13,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
-from bptui.model.source.optimizer_table import told
+from bptui.model.source.optimizer_table import group_told
 from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.card.rate import rate
@@ -146,9 +146,8 @@ def _group(recording: Recording, node: Node) -> Iterator[Fact]:
     """The group that a parameter is in, and what is its own there."""
     for group in recording.optimizer.groups:
         if group.has(node.name):
-            own = [f"{name} {told(value)}" for name, value in group.settings if name != "first"]
             names, more = ", ".join(group.parameters[:3]), " …" * (len(group.parameters) > 3)
-            yield sentence("symbols", "group", Span(f"{names}{more}"), Span(f"  {', '.join(own)}", "dim"))
+            yield sentence("symbols", "group", Span(f"{names}{more}"), Span(f"  {group_told(group)}", "dim"))
 
 
 def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
@@ -174,8 +173,8 @@ def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statemen
     for name, value in optimizer.symbols(step).items():
         if name in used:
             shown = names.symbol(name)
-            word = WORDS.get(f"{optimizer.kind} {name}", WORDS.get(name, name))
-            said += [*([Span(", ")] if said else []), shown, Span(f" {word} ", "dim")]
+            word = WORDS.get(f"{optimizer.kind} {name}", WORDS.get(name, ""))
+            said += [*([Span(", ")] if said else []), shown, Span(f" {word} " if word else " ", "dim")]
             said.append(Span(numbers.significant(value)))
     return sentence("symbols", "where", *said)
 

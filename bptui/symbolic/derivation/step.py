@@ -46,7 +46,8 @@ def _about(session: Session) -> str:
     recording = session.recording
     loss = numbers.significant(recording.loss)
     optimizer = recording.optimizer
-    trained = f"; trained by {optimizer.kind}, learning rate {numbers.significant(optimizer.learning_rate)}"
+    rate = optimizer.learning_rate if optimizer.schedule is None else recording.rate
+    trained = f"; trained by {optimizer.kind}, learning rate {numbers.significant(rate)}"
     return f"loss {loss}, {session.network.dtype}{trained if recording.graph.params else ''}"
 
 

@@ -28,7 +28,7 @@ def set_(session: Session, text: str) -> Reply:
     if "=" not in text:
         given = session.graph.by_name.get(text.partition("[")[0])
         if given is None:
-            return say(settings.now(text, session.branch.at(session.cursor.step)))
+            return say(settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
         return say(*evaluated(session, expressions.parse(text, session.graph)))
     return _edited(session, edits.parse(text, session.branch, session.cursor))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bptui.model.base.types import Attributes, Shape
@@ -17,6 +17,13 @@ LOW = -1.7580993408473766
 """What selu ends at, -scale·alpha: what is dropped becomes this (Klambauer et al. 2017, section 3.4)."""
 P = {"p": Attribute(0.5, real(0, 1, open_high=True), static=False)}
 GIVEN = "the mask is given, and has no gradient"
+
+
+SPATIAL_OF: Mapping[str, tuple[int, ...]] = {
+    **{f"dropout{count}d": (count,) for count in POOLED},
+    "feature_alpha_dropout": tuple(POOLED),
+}
+"""How many axes of space may follow the channels, of those that drop channels."""
 
 
 def _factor(p: float) -> float:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import combinations
-from math import prod
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.base.types import Attributes, Shape
+from bptui.model.engine.contraction import Term, contract, diagonal
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, total
 from bptui.model.engine.rule import Rule
@@ -23,7 +20,6 @@ _TERM = re.compile(r"[A-Za-z]*(?:\.\.\.)?[A-Za-z]*")
 _FREE = "ijklmnopqrstuvwxzabcdefgh"
 """Letters for an index whose own cannot stand in a definition: all but y, which is the output's name."""
 
-Term = tuple[str, ...]
 Equation = tuple[tuple[Term, ...], Term]
 """The indices of each operand, and of the output."""
 
@@ -106,80 +102,16 @@ def _definition(signature: Signature) -> str:
 def _filled(*arrays: Any) -> None:
     *operands, equation, out = arrays
     terms, wanted = equation
-    out[...] = contracted(operands, terms, wanted)
+    contract(operands, terms, out, wanted)
 
 
 def _filled_vjp(*arrays: Any) -> None:
     """∂L/∂operand: the same sum over ∂L/∂y and the other operands, on the diagonal where an index stands twice."""
     *operands, equation, wanted, out = arrays
     once = tuple(dict.fromkeys(wanted))
-    found = contracted(operands, equation, once, dict(zip(wanted, out.shape, strict=True)))
-    if len(once) == len(wanted):
-        out[...] = found
-    else:
+    if len(once) < len(wanted):
         out[...] = 0
-        _diagonal(out, wanted)[...] = found
-
-
-def _diagonal(array: Array, term: Term) -> Array:
-    """A view with each index of the term once."""
-    number = {index: n for n, index in enumerate(dict.fromkeys(term))}
-    found: Array = np.einsum(array, [number[index] for index in term], list(number.values()))
-    return found
-
-
-def contracted(
-    operands: Sequence[Array], terms: Sequence[Term], out: Term, sizes: Mapping[str, int] | None = None
-) -> Array:
-    """Σ of the product over all indices that `out` has not, the pair that leaves the smallest array first. An index of
-    `out` that no operand has is one along which all is equal: `sizes` has its size."""
-    items = [(_diagonal(array, term), tuple(dict.fromkeys(term))) for array, term in zip(operands, terms, strict=True)]
-    while True:
-        for n, (array, term) in enumerate(items):
-            others = {index for m, (_, other) in enumerate(items) if m != n for index in other}.union(out)
-            lonely = tuple(axis for axis, index in enumerate(term) if index not in others)
-            if lonely:
-                items[n] = array.sum(lonely), tuple(index for index in term if index in others)
-        if len(items) == 1:
-            break
-        a, b = min(combinations(range(len(items)), 2), key=lambda pair: _growth(items, pair, out))
-        rest = [item for n, item in enumerate(items) if n not in (a, b)]
-        kept = {index for _, term in rest for index in term}.union(out)
-        items = [*rest, _product(items[a], items[b], kept)]
-    array, term = items[0]
-    order = [term.index(index) for index in out if index in term]
-    shape = [array.shape[term.index(index)] if index in term else 1 for index in out]
-    full = [(sizes or {}).get(index, size) for index, size in zip(out, shape, strict=True)]
-    return np.broadcast_to(array.transpose(order).reshape(shape), full)
-
-
-Item = tuple[Array, Term]
-
-
-def _growth(items: Sequence[Item], pair: tuple[int, int], out: Term) -> int:
-    """How many more numbers there are after a pair was multiplied than before."""
-    kept = {index for n, (_, term) in enumerate(items) if n not in pair for index in term}.union(out)
-    sizes = {index: size for n in pair for index, size in zip(items[n][1], items[n][0].shape, strict=True)}
-    made: int = prod(size for index, size in sizes.items() if index in kept)
-    return made - sum(items[n][0].size for n in pair)
-
-
-def _product(a: Item, b: Item, kept: set[str]) -> Item:
-    """A product of two, summed over what both have and nothing needs after it: one product of matrices."""
-    (x, first), (z, second) = a, b
-    both = [index for index in first if index in second and index in kept]
-    gone = [index for index in first if index in second and index not in kept]
-    rows, columns = ([i for i in own if i not in other] for own, other in ((first, second), (second, first)))
-
-    def laid(array: Array, term: Term, *parts: Sequence[str]) -> Array:
-        sizes = dict(zip(term, array.shape, strict=True))
-        turned = array.transpose([term.index(index) for part in parts for index in part])
-        return turned.reshape([prod(sizes[index] for index in part) for part in parts])
-
-    found = np.matmul(laid(x, first, both, rows, gone), laid(z, second, both, gone, columns))
-    sizes = {**dict(zip(first, x.shape, strict=True)), **dict(zip(second, z.shape, strict=True))}
-    term = (*both, *rows, *columns)
-    return found.reshape([sizes[index] for index in term]), term
+    contract(operands, equation, diagonal(out, wanted), once)
 
 
 def _einsum(*operands: Any, equation: str) -> Any:

@@ -13,7 +13,7 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, letters, product, real, total
 from bptui.model.engine.rule import Rule
 
-MOMENTUM = Attribute(0.1, real(0, 1), static=False)
+MOMENTUM = Attribute(0.1, real(), static=False)
 """How much of a running statistic is new at each step: PyTorch's momentum."""
 
 

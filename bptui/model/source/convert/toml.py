@@ -144,7 +144,7 @@ def _shape(pieces: Sequence[Piece]) -> tuple[int, ...] | None:
     kind = first.layers[0]["kind"]
     if kind == "embedding":
         return (POSITIONS,)
-    if kind in ("rnn", "lstm", "gru", "attention", "transformer"):
+    if kind in ("rnn", "lstm", "gru", "attention", "transformer", "transformer_encoder"):
         return (POSITIONS, first.reads)
     if kind.startswith("conv"):
         axes = int(kind[-2])
@@ -192,7 +192,7 @@ def _through(table: Mapping[str, Any], shape: tuple[int, ...], reads: int) -> tu
     if kind == "mean_positions":
         return shape[1:]
     if kind in ("rnn", "lstm", "gru"):
-        units = table["units"] * (2 if table.get("bidirectional") else 1)
+        units = (table.get("proj_size") or table["units"]) * (2 if table.get("bidirectional") else 1)
         ok = len(shape) == 2 and reads in (0, shape[1])
         return None if not ok else (shape[0], units) if table.get("sequence") else (units,)
     return shape

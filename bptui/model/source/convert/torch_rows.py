@@ -115,12 +115,11 @@ def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         if not a.get("batch_first", False):
             raise Unknown("only batch_first=True, samples first, is known")
-        if a.get("proj_size"):
-            raise Unknown("proj_size is not known")
         return layer(
             kind, units=a["hidden_size"], sequence=True, layers=differs(a.get("num_layers", 1), 1),
             bidirectional=differs(a.get("bidirectional", False), False), dropout=differs(a.get("dropout", 0.0), 0.0),
             use_bias=differs(a.get("bias", True), True), nonlinearity=differs(a.get("nonlinearity", "tanh"), "tanh"),
+            proj_size=a.get("proj_size") or None,
         )  # fmt: skip
 
     return build
@@ -137,14 +136,15 @@ def _attention(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _transformer(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    """PyTorch's TransformerEncoderLayer; here the norms stand before attention and dense layers."""
-    if not (a.get("norm_first", False) and a.get("batch_first", False)):
-        raise Unknown("only norm_first=True and batch_first=True is known")
+    """PyTorch's TransformerEncoderLayer; its norms stand behind the sums, unless it says norm_first."""
+    if not a.get("batch_first", False):
+        raise Unknown("only batch_first=True, samples first, is known")
     if a.get("layer_norm_eps", 1e-5) != 1e-5 or not a.get("bias", True) or a.get("activation", "relu") not in (
         "relu", "gelu"
     ):  # fmt: skip
         raise Unknown("layer_norm_eps, bias or activation is not known")
-    return layer("transformer", heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
+    kind = "transformer" if a.get("norm_first") else "transformer_encoder"
+    return layer(kind, heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
                  activation=a.get("activation", "relu"))  # fmt: skip
 
 

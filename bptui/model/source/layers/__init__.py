@@ -16,7 +16,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
 from bptui.model.engine.ops.base import Composite, Op
-from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence, transformers
+from bptui.model.source.layers import convolution, dense, norm, plain, recurrent, sequence, transformers
 from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
 from bptui.model.source.layers.penalty import LAYER, Penalized
 
@@ -25,7 +25,10 @@ __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 RESERVED = ("x", "y", "loss", "prediction")
 
 
-_KINDS = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **transformers.KINDS, **recurrent.KINDS}
+_KINDS = {
+    **dense.KINDS, **plain.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **transformers.KINDS,
+    **recurrent.KINDS,
+}  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     name: replace(row, keys={**row.keys, **LAYER}) if "train" in row.keys else row for name, row in _KINDS.items()
 }

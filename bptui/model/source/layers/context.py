@@ -182,6 +182,10 @@ class LayerContext:
         elif attributes:
             raise self.fail("activation", f"'{name}' has no settings")
 
+    def settings_for(self, op: str) -> dict[str, Any]:
+        """What the layer is told of an operation's attributes."""
+        return {key: self.settings[key] for key in settings_of(op)}
+
     def activate(self, z: Node) -> Node:
         """`layer.a`, or z itself where the layer is linear."""
         name, attributes = self.settings["activation"]

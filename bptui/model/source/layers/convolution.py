@@ -82,6 +82,8 @@ def _pools(spatial: int) -> Mapping[str, Kind]:
         f"max_pool{spatial}d": "the largest number of each window",
         f"avg_pool{spatial}d": "the mean of each window",
         f"adaptive_avg_pool{spatial}d": "means over as many windows as output_size says",
+        f"adaptive_max_pool{spatial}d": "the largest of as many windows as output_size says",
+        f"lp_pool{spatial}d": "the p-th root of the sum of p-th powers of each window",
     }
     return {op: Kind(f"{doc}, {_WHERE[spatial]}", settings_of(op), _pool(op, spatial)) for op, doc in docs.items()}
 

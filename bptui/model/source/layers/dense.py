@@ -1,14 +1,16 @@
-"""dense, flatten, dropout."""
+"""dense, flatten, activation, prelu."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
 
+import numpy as np
+
 from bptui.model.base.schema import Key
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Node
-from bptui.model.engine.ops.common import flag, integer, real
+from bptui.model.engine.ops.common import flag, integer
 from bptui.model.source.layers.context import (
     ACTIVATION,
     GIVEN,
@@ -33,6 +35,10 @@ def dense(context: LayerContext, x: Node) -> tuple[Node, str]:
         raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
     word = context.settings["activation"][0]
     weight = context.parameter("weight", (x.shape[-1], units), "W", default_init(word), turns=True)
+    if context.settings["weight_norm"]:
+        assert weight.value is not None
+        length = context.trained("length", np.sqrt(np.sum(weight.value**2, 0, keepdims=True)), "g")
+        weight = context.use("weight_norm", weight, length, part="w", axis=1)
     if context.settings["use_bias"]:
         z = context.use("affine", x, weight, context.parameter("bias", (units,), "b", "zeros"), part="z")
     else:
@@ -63,13 +69,6 @@ def prelu(context: LayerContext, x: Node) -> tuple[Node, str]:
     return context.use("prelu", x, weight, part="a"), "prelu"
 
 
-def dropout(context: LayerContext, x: Node) -> tuple[Node, str]:
-    """Each number is 0 with probability p, else divided by 1 - p. The mask is drawn anew at each training step."""
-    p = context.settings["p"]
-    mask = context.leaf("mask", "random", shape=x.shape, symbol="m", attributes={"p": p})
-    return context.use("dropout", x, mask, part="a", p=p), f"dropout {p:g}"
-
-
 KINDS: Mapping[str, Kind] = {
     "dense": Kind(
         "every input with every unit: z = x @ W + b, over the last axis",
@@ -77,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
             "units": Key(integer(1), None, "units = 8, for example", required=True),
             "activation": ACTIVATION,
             "use_bias": Key(flag, True, "false leaves the bias out"),
+            "weight_norm": Key(flag, False, "true: the weight is a direction, and a trained length for each unit"),
             **WEIGHTS,
         },
         dense,
@@ -96,10 +96,5 @@ KINDS: Mapping[str, Kind] = {
             "train": TRAIN,
         },
         prelu,
-    ),
-    "dropout": Kind(
-        "numbers are dropped at random, anew at each training step",
-        {"p": Key(real(0, 1, open_high=True), 0.5, "how many are dropped")},
-        dropout,
     ),
 }

@@ -20,8 +20,7 @@ def _norm(op: str, axis: int, bias: bool = True) -> Callable[[LayerContext, Node
         if len(x.shape) < 2:
             raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
         given = _scale(context, x.shape[axis], bias)
-        settings = {key: context.settings[key] for key in settings_of(op)}
-        return context.use(op, x, *given, part="a", **settings), op
+        return context.use(op, x, *given, part="a", **context.settings_for(op)), op
 
     return build
 
@@ -47,7 +46,7 @@ def batch_norm(context: LayerContext, x: Node) -> tuple[Node, str]:
     given = _scale(context, size)
     mean = context.leaf("running_mean", "state", np.zeros(size))
     variance = context.leaf("running_var", "state", np.ones(size))
-    settings = {key: context.settings[key] for key in settings_of("batch_norm")}
+    settings = context.settings_for("batch_norm")
     a = context.use("batch_norm", x, *(given or (1.0, 0.0)), mean, variance, part="a", **settings)
     return a, "batch_norm" if settings["training"] else "batch_norm, eval"
 

@@ -15,7 +15,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import optional, real
 
-POWERS: Mapping[str, tuple[str, str]] = {"l1": ("abs", "size"), "l2": ("square", "squared")}
+POWERS: Mapping[str, tuple[str, str]] = {"l1": ("abs", "abs"), "l2": ("square", "sq")}
 """What is summed over a weight, and what that is called."""
 NETWORK: Mapping[str, Key] = {
     "l1": Key(real(0), 0.0, "times the sum of the sizes of all weights (no biases, no norms) is added to the loss"),
@@ -58,5 +58,5 @@ def _terms(
             if not factor:
                 continue
             each = builder.use(power, weight, name=f"{weight.name}.{word}", symbol="w", **where)
-            summed = builder.use("sum", each, name=f"{weight.name}.{word}_sum", symbol="S", **where)
+            summed = builder.use("sum", each, name=f"{weight.name}.sum_{word}", symbol="S", **where)
             yield builder.use("mul", summed, float(factor), name=f"{weight.name}.{key}", symbol="R", **where)

@@ -11,7 +11,7 @@ from bptui.model.base.schema import Key, any_value, one_of
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import integer, optional
-from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext
+from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext, settings_of
 from bptui.model.source.layers.inner import inner
 from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, there
 
@@ -24,6 +24,13 @@ def embedding(context: LayerContext, x: Node) -> tuple[Node, str]:
         raise context.fail("padding_idx", f"found {padding}", f"expected 0 to {size - 1}")
     table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units), blank=padding)
     return context.use("embedding", table, x, part="a", padding_idx=padding), f"embedding {size} x {units}"
+
+
+def embedding_bag(context: LayerContext, x: Node) -> tuple[Node, str]:
+    """The rows of a table for the whole numbers of a sample, put together."""
+    size, units, mode = (context.settings[key] for key in ("size", "units", "mode"))
+    table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units))
+    return context.use("embedding_bag", table, x, part="a", mode=mode), f"embedding_bag {size} x {units}, {mode}"
 
 
 def sinusoids(positions: int, features: int) -> Array:
@@ -89,6 +96,19 @@ KINDS: Mapping[str, Kind] = {
             "train": TRAIN,
         },
         embedding,
+        whole=True,
+    ),
+    "embedding_bag": Kind(
+        "the rows of a trained table for the whole numbers of a sample, as their mean, sum or largest",
+        {
+            "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
+            "units": Key(integer(1), None, "units = 8, for example", required=True),
+            **settings_of("embedding_bag"),
+            "weight": Key(any_value, None, "given numbers instead of drawn ones"),
+            "init": INIT,
+            "train": TRAIN,
+        },
+        embedding_bag,
         whole=True,
     ),
     "positional": Kind(

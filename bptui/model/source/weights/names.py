@@ -63,7 +63,9 @@ def _parts(part: str, given: Given) -> Iterator[tuple[str, Given]]:
 
 def written(parts: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
     """Parts of a layer as PyTorch calls them."""
-    attention = f"{_HEADS[0]}_weight" in parts
+    # of grouped queries, whose keys are fewer, PyTorch has no module: they keep their names
+    sizes = {parts[f"{head}_weight"].shape for head in _HEADS if f"{head}_weight" in parts}
+    attention = len(sizes) == 1
     for part, numbers in parts.items():
         if cell := _OWN_CELL.fullmatch(part):
             word = "weight" if cell[1] == "w" else "bias"

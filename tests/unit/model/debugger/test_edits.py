@@ -349,6 +349,7 @@ def test_a_rate_that_is_set_holds_and_a_base_that_is_set_is_scheduled():
     original = course(session, 6)
     assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
     run(session, "goto step 3 loss")
+    assert run(session, "set lr").text == "lr = 0.05 in this training step, by step, step_size 2, gamma 0.5"
     run(session, "set lr = 0.07")
     assert [session.history.recording(n).rate for n in range(6)] == [0.1, 0.1, 0.05, 0.07, 0.07, 0.07]
     assert course(session, 3) == original[:3]
@@ -359,6 +360,23 @@ def test_a_rate_that_is_set_holds_and_a_base_that_is_set_is_scheduled():
     assert course(session, 6) == original
     run(session, "set schedule = default")
     assert [session.history.recording(n).rate for n in range(3, 6)] == [0.1, 0.1, 0.1]
+
+
+def test_a_scheduled_rate_is_watched_and_asked_for():
+    optimizer = {"kind": "sgd", "learning_rate": 0.1, "schedule": {"kind": "step", "step_size": 3, "gamma": 0.5}}
+    session = small(optimizer=optimizer)
+    run(session, "watch lr")
+    run(session, "continue")
+    assert session.cursor.step == 3
+    run(session, "delete 1")
+    run(session, "break update if lr < 0.02")
+    run(session, "continue")
+    assert session.cursor.step == 9
+    run(session, "last lr")
+    assert session.cursor.step == 9
+    assert session.cursor.index == 0
+    run(session, "last lr")
+    assert session.cursor.step == 6
 
 
 def test_a_plateau_goes_on_over_an_edit():
@@ -384,3 +402,14 @@ def test_a_setting_of_all_parameters_leaves_a_group_its_own():
     assert session.history.recording(0).update_rule("layer3.bias").kind == "frozen"
     with pytest.raises(UserError, match=r"no parameter is called 'layer9\.\*'"):
         run(session, 'set optimizer.groups = [{parameters = ["layer9.*"], frozen = true}]')
+
+
+def test_info_network_says_what_trains_it():
+    optimizer = {"kind": "adam", "weight_decay": 0.1, "schedule": {"kind": "step", "step_size": 3},
+                 "groups": [{"parameters": ["layer1.*"], "frozen": True},
+                            {"parameters": ["layer3.bias"], "weight_decay": 0.0}]}  # fmt: skip
+    text = run(small(optimizer=optimizer), "info network").text
+    assert "trained by adam, learning rate 0.01, weight_decay 0.1" in text
+    assert "its rate by step, step_size 3, gamma 0.1" in text
+    assert "group layer1.*: 2 parameters, frozen" in text
+    assert "group layer3.bias: 1 parameter, weight_decay 0" in text

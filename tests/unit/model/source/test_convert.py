@@ -233,16 +233,20 @@ class Net(nn.Module):
 """
 
 
-def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(converted, tmp_path):
-    table, found = converted(BLOCKS, "net.py")
+@pytest.mark.parametrize(("first", "kind"), [("True", "transformer"), ("False", "transformer_encoder")])
+def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(
+    converted, tmp_path, first, kind
+):
+    text = BLOCKS.replace("norm_first=True", f"norm_first={first}")
+    table, found = converted(text, "net.py")
     assert not found.missing
-    assert kinds(table) == ["transformer", "residual", "residual", "gru", "dense"]
+    assert kinds(table) == [kind, "residual", "residual", "gru", "dense"]
     assert [each["kind"] for each in table["layers"][1]["layers"]] == ["layer_norm", "attention"]
     assert table["data"]["inputs"]["shape"][2] == 6
     torch = pytest.importorskip("torch")
     torch.manual_seed(2)
     scope: dict[str, object] = {}
-    exec(BLOCKS, scope)  # the test's own text, run by PyTorch
+    exec(text, scope)  # the test's own text, run by PyTorch
     net = scope["Net"]().double()  # type: ignore[operator]
     x = torch.randn(3, 4, 6).double()
     with (tmp_path / "w.npz").open("wb") as file:
@@ -331,6 +335,7 @@ def test_converted_modules_have_pytorchs_numbers(converted, tmp_path):
         (volume, [nn.Conv3d(4, 2, 2), nn.MaxPool3d(2), nn.InstanceNorm3d(2, affine=True)]),
         (line, [nn.LSTM(6, 3, 2, batch_first=True, bidirectional=True)]),
         (line, [nn.GRU(6, 3, batch_first=True, bias=False)]),
+        (line, [nn.LSTM(6, 4, 2, batch_first=True, proj_size=3)]),
         (line, [nn.RNN(6, 3, batch_first=True)]),
         (torch.tensor([[0, 3, 2], [1, 1, 4]]), [nn.Embedding(5, 4, padding_idx=2)]),
     ]  # fmt: skip

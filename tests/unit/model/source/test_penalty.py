@@ -70,7 +70,7 @@ def test_every_operation_of_a_penalty_is_derived_and_checked():
     report = check_step(recorded(network([{**LAYERS[0], "l1": 0.01}, LAYERS[2]], l2=0.02)))
     assert report.ok
     proved = {(row.node, row.row) for row in report.rows if row.verdict == "ok"}
-    for name in ("squared", "squared_sum", "l2", "size", "size_sum", "l1"):
+    for name in ("sq", "sum_sq", "l2", "abs", "sum_abs", "l1"):
         assert (f"layer1.weight.{name}", "symbolic") in proved
 
 
