@@ -404,6 +404,7 @@ def uses():
         yield Use("ctc_step", ((*labels[:-1], 2 * labels[-1] + 1), (*labels[:-1], classes), labels), {"blank": blank})
     for lead in ((3,), ()):
         yield Use("ctc_end", ((*lead, 5), lead))
+    yield Use("ctc_end", ((3, 5), (3,)), {"by_length": True})
     for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
         yield Use("multilabel_margin", ((3, 4), (3, 4)), given)
     yield Use("multilabel_margin", ((4,), (4,)))
