@@ -59,7 +59,9 @@ class Runner:
             self._go_on()
 
     def insert(self, session: Session, lines: Sequence[ScriptLine]) -> None:
-        """Lines that are run before all that wait."""
+        """Lines that are run before all that wait; none where what they stand for was ended meanwhile."""
+        if self._cancelled:
+            return
         self._waiting.extendleft((session, line) for line in reversed(lines))
 
     def drop_scripts(self) -> None:

@@ -178,6 +178,14 @@ def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 
 def _pad(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    if s["mode"] != "constant":  # axis by axis: PyTorch has three at most
+        made, pairs = x[0], s["pad_width"] * (x[0].ndim if len(s["pad_width"]) == 1 else 1)
+        for axis, pair in enumerate(pairs):
+            if any(pair):
+                line = made.movedim(axis, -1)
+                long = torch.nn.functional.pad(line.reshape(1, -1, line.shape[-1]), pair, mode=s["mode"])
+                made = long.reshape(*line.shape[:-1], -1).movedim(-1, axis)
+        return made
     sides = [int(side) for pair in reversed(s["pad_width"]) for side in pair]
     return torch.nn.functional.pad(x[0], sides, value=s["value"])
 
@@ -368,6 +376,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "sort": lambda torch, x, s: torch.sort(x[0], dim=s["axis"], descending=s["descending"], stable=True).values,
         "topk": lambda torch, x, s: torch.topk(x[0], s["k"], s["axis"], s["largest"]).values,
         **INDEXING,
+        "unfold": _functional("unfold", "kernel_size", "dilation", "padding", "stride"),
+        "fold": _functional("fold", "output_size", "kernel_size", "dilation", "padding", "stride"),
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": _put,
         **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},

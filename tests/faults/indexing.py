@@ -41,10 +41,26 @@ FAULTS = [
     B("scatter_reduce", "a zero is divided by", "src", "multiplied there", lambda d, src: d * (src != 0)),
     B("scatter_reduce", "equals get all", "src", "largest there",
       lambda g, y, i, src: _arrived(g, i) * (src == _arrived(y, i))),
+    B("unfold", "where patches overlap = for +=", "x", "patches", lambda d: d / np.maximum(1, _overlaps())),
+    B("unfold", "columns for rows", "x", "patches", lambda d: d[..., ::-1]),
+    B("fold", "the mean where patches overlap", "x", "laid", lambda g, d: d / 2),
+    B("fold", "numbers of a patch column by column", "x", "laid",
+      lambda d: d.reshape(1, 2, 2, 3, 10).transpose(0, 1, 3, 2, 4).reshape(1, 12, 10)),
+    B("pad", "what lies beyond passes nothing", "x", "reflected", lambda g: g[:, 2:6]),
+    B("pad", "brought back to the other end", "x", "round", lambda d, g: np.roll(d, 1, 1)),
+    B("pad", "the first copy only", "x", "last again", lambda g: g[:3, 1:]),
 ]  # fmt: skip
+
+
+def _overlaps() -> np.ndarray:
+    """How many patches of that arena read each place."""
+    return np.array([[2, 2, 4, 2, 2]] * 4)[None, None]
+
 
 DEFINITIONS = [
     D("split", "a place too far", "split", "y[i,j] = x[3 + i,j]"),
+    D("pad", "the end stands twice", "reflected",
+      "y[i,j] = x[i,x.shape[1] - 1 - abs(x.shape[1] - 1 - max(j - 2, 1 - j))]"),
     D("index_put", "the first stays", "overwritten",
       "y[j,k] = sum(src[l] for l in L if i[l] == j and i2[l] == k and sum(1 for m in M if m < l and i[m] == j"
       " and i2[m] == k) == 0) if sum(1 for l in L if i[l] == j and i2[l] == k) > 0 else x[j,k]"),

@@ -26,5 +26,10 @@ ARENAS: Mapping[str, Any] = {
     "scattered over": ((_mixed(3, 4), _PLACES, _mixed(2, 3)), {"axis": 0}),
     "averaged there": ((_mixed(3, 4), _PLACES, _mixed(2, 3)), {"reduce": "mean", "include_self": False}),
     "multiplied there": ((_mixed(3, 4), _PLACES, np.array([[0.0, 1.5, 2.0], [0.7, -1.0, 3.0]])), {"reduce": "prod"}),
+    "patches": ((_mixed(1, 2, 4, 5),), {"kernel_size": (2, 3), "padding": (1, 0), "stride": (1, 2)}),
+    "laid": ((_mixed(1, 12, 10),), {"output_size": (4, 5), "kernel_size": (2, 3), "padding": (1, 0), "stride": (1, 2)}),
+    "reflected": ((_mixed(3, 4),), {"pad_width": ((0, 0), (2, 1)), "mode": "reflect"}),
+    "round": ((_mixed(3, 4),), {"pad_width": ((1, 0), (0, 2)), "mode": "circular"}),
+    "last again": ((_mixed(3, 4),), {"pad_width": ((0, 2), (1, 0)), "mode": "replicate"}),
     "largest there": ((np.zeros((3, 4)), _PLACES, np.array([[2.0, 1.0, 2.0], [2.0, -1.0, 0.5]])), {"reduce": "amax"}),
 }

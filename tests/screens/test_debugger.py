@@ -64,6 +64,7 @@ async def test_the_grid_of_80x24() -> None:
 async def test_nothing_moves_while_stepping(size: tuple[int, int]) -> None:
     """The rules' joints, the column of names and the titles stay where they are over a whole training step."""
     async with debug("xor", *size) as screen:
+        await screen.settle()  # the first card has its checks
         frames = set()
         for _ in range(screen.session.timeline.length):
             joints = tuple((x, y) for y, row in enumerate(screen.rows[:-4]) for x, c in enumerate(row) if c in "│├┬┴")

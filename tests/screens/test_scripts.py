@@ -61,16 +61,18 @@ async def test_a_long_script_can_be_ended(tmp_path: Path, monkeypatch: pytest.Mo
     """Its thousandth line is held until Escape was pressed: what comes after that line is not run."""
     path = tmp_path / "a.bp"
     path.write_text("train 1\n" * 8_000)
-    lines, pressed, through = itertools.count(), threading.Event(), registry.run
+    lines, held, pressed, through = itertools.count(), threading.Event(), threading.Event(), registry.run
 
     def run(session: Session, line: ScriptLine | str) -> Reply:
-        assert next(lines) != 1_000 or pressed.wait(60)
+        if next(lines) == 1_000:
+            held.set()
+            assert pressed.wait(60)
         return through(session, line)
 
     monkeypatch.setattr(registry, "run", run)
     async with debug("xor") as screen:
         screen.app.debugger.run(f"source {path}")  # returns after a blink
-        while screen.app.debugger.runner.job is None:
+        while not held.is_set():
             await asyncio.sleep(0.002)
         await screen.pilot.press("escape")
         pressed.set()
@@ -80,6 +82,32 @@ async def test_a_long_script_can_be_ended(tmp_path: Path, monkeypatch: pytest.Mo
         assert 0 < ended <= 1_001 * screen.session.branch.walk.length
         await screen.press("s")
         assert screen.session.stop == ended + 1
+
+
+async def test_a_script_that_is_ended_while_it_is_read_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Escape comes while `source` itself is still at work."""
+    path = tmp_path / "a.bp"
+    path.write_text("step\n" * 3)
+    held, pressed, through = threading.Event(), threading.Event(), registry.run
+
+    def run(session: Session, line: ScriptLine | str) -> Reply:
+        reply = through(session, line)
+        held.set()
+        assert pressed.wait(60)
+        return reply
+
+    monkeypatch.setattr(registry, "run", run)
+    async with debug("xor") as screen:
+        screen.app.debugger.run(f"source {path}")
+        while not held.is_set():
+            await asyncio.sleep(0.002)
+        await screen.pilot.press("escape")
+        pressed.set()
+        while screen.app.debugger.runner.busy:
+            await screen.pilot.pause()
+        assert screen.session.stop == 0
 
 
 async def test_another_key_map_is_that_of_keys_footer_help_and_palette() -> None:

@@ -17,7 +17,8 @@ from bptui.model.base.types import Array
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.own_rule import Own
 from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
-from bptui.model.engine.updates import FLAGS, FROZEN, RULES, Flat, Rule, Settings
+from bptui.model.engine.update_rule import FLAGS, Flat, Rule, Settings
+from bptui.model.engine.updates import FROZEN, RULES
 
 __all__ = ["FLAGS", "OPTIMIZERS", "OPTIONS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped"]
 

@@ -21,7 +21,7 @@ import numpy as np
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.syntax import Limits, Unreadable, parse
 from bptui.model.engine.trace import Standin
-from bptui.model.engine.updates import Rule, Settings, written
+from bptui.model.engine.update_rule import Rule, Settings, written
 
 LIMITS = Limits(characters=2_000, brackets=40, parts=400, digits=300)
 MAX_STATES = 8

@@ -13,7 +13,7 @@ contributions of several consumers, in the order of their arrival, and rounding 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
 from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
+from bptui.model.engine.blocks import blocks
 from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.discrete import fill_cast
@@ -39,28 +40,6 @@ class Arrival(NamedTuple):
     consumer: int
     position: int
     slot: Slot
-
-
-class Block(NamedTuple):
-    """Parameters that follow one rule: they lie one after the other."""
-
-    rule: Optimizer
-    nodes: list[Node]
-
-    @property
-    def size(self) -> int:
-        """How many numbers they are."""
-        return sum(prod(node.shape) for node in self.nodes)
-
-
-def blocks(optimizer: Optimizer, params: Sequence[Node]) -> list[Block]:
-    """The parameters by rule, in the order of the graph within each; what is frozen comes last."""
-    rules = optimizer.assigned([node.name for node in params])
-    found: dict[Optimizer, Block] = {}
-    for node in params:
-        rule = rules[node.name]
-        found.setdefault(rule, Block(rule, [])).nodes.append(node)
-    return sorted(found.values(), key=lambda block: block.rule.kind == "frozen")
 
 
 class Plan:

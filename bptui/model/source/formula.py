@@ -309,7 +309,7 @@ class Reader(Parts):
         if len(node.args) != 2 or node.keywords:
             self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
         u, x = (self.tensor(argument, depth) for argument in node.args)
-        return self.builder.derivative(u, x, name=name, column=self.at(node))
+        return self.builder.derivatives.of(u, x, name=name, column=self.at(node))
 
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int

@@ -16,11 +16,11 @@ from bptui.model.engine.ops.spelling import nearest
 
 FAMILIES = (
     "arithmetic", "functions", "discrete", "logic", "elementwise", "hard", "gates", "dropped", "linear", "einsum",
-    "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "index", "lists", "bags",
-    "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy", "classes",
-    "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled", "similarity",
-    "distances", "attention", "multi_head", "recurrent", "matrices", "embeddings", "composed_losses", "multilabel",
-    "ctc", "complex", "spectral",
+    "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "patches", "index", "lists",
+    "bags", "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy",
+    "classes", "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled",
+    "similarity", "distances", "attention", "multi_head", "recurrent", "matrices", "embeddings", "composed_losses",
+    "multilabel", "ctc", "complex", "spectral",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

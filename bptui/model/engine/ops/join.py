@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Forward, Op, Signature, Vjp
-from bptui.model.engine.ops.common import at, integer, letters, masking, one_axis, same, whole, wholes
+from bptui.model.engine.ops.common import at, choice, integer, letters, masking, one_axis, same, whole, wholes
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -118,14 +118,42 @@ def _pairs(widths: tuple[tuple[int, int], ...], rank: int) -> tuple[tuple[int, i
     return widths * rank if len(widths) == 1 else widths
 
 
+MODES = ("constant", "reflect", "replicate", "circular")
+"""PyTorch's words; NumPy's are edge for replicate, and wrap for circular."""
+
+
 def _pad_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    pairs = _pairs(attributes["pad_width"], len(shapes[0]))
+    pairs, mode = _pairs(attributes["pad_width"], len(shapes[0])), attributes["mode"]
+    for axis, (size, pair) in enumerate(zip(shapes[0], pairs, strict=True)):
+        most = {"reflect": size - 1, "circular": size, "replicate": size and max(pair)}.get(mode, max(pair))
+        if any(pair) and max(pair) > most:
+            raise ValueError(
+                f"x has shape {shapes[0]}: mode {mode!r} has at most {most} for axis {axis}, not {max(pair)}"
+            )
     return tuple(size + before + after for size, (before, after) in zip(shapes[0], pairs, strict=True))
+
+
+def _turned(mode: str, index: str, before: int, after: int, size: str) -> str:
+    """Which place of x stands at an index, where x goes on beyond its ends."""
+    place = f"{index} - {before}" if before else index
+    if mode == "circular":
+        return f"({place}) % {size}"
+    if mode == "replicate":
+        place = f"max({place}, 0)" if before else place
+        return f"min({place}, {size} - 1)" if after else place
+    place = f"abs({place})" if before else place
+    return f"{size} - 1 - abs({size} - 1 - {place})" if after else place
 
 
 def _pad_definition(signature: Signature) -> str:
     rank = signature.ranks[0]
     out = letters(rank)
+    if signature["mode"] != "constant":
+        sides = enumerate(zip(out, _pairs(signature["pad_width"], rank), strict=True))
+        read = [
+            _turned(signature["mode"], i, *pair, f"x.shape[{axis}]") if any(pair) else i for axis, (i, pair) in sides
+        ]
+        return f"{at('y', out)} = {at('x', read)}"
     element, inside = [], []
     for axis, (index, (before, after)) in enumerate(zip(out, _pairs(signature["pad_width"], rank), strict=True)):
         element.append(f"{index} - {before}" if before else index)
@@ -143,12 +171,27 @@ def _inner(array: Array, attributes: Attributes) -> Array:
     return array[tuple(inside) if inside else ...]
 
 
+def _beyond(shape: Shape, attributes: Attributes) -> tuple[Array, ...]:
+    """Which place of x stands at each of the output, as an index of all axes."""
+    kind: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[attributes["mode"]]
+    pairs = _pairs(attributes["pad_width"], len(shape))
+    return np.ix_(*(np.pad(np.arange(size), pair, mode=kind) for size, pair in zip(shape, pairs, strict=True)))
+
+
 def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    if attributes["mode"] != "constant":
+        (x,), where = inputs, _beyond(inputs[0].shape, attributes)
+        emit(lambda: np.copyto(out, x[where]))
+        return
     emit(np.copyto, out, emit.const(attributes["value"]))
     emit(np.copyto, _inner(out, attributes), inputs[0])
 
 
 def _pad_vjp(emit: Emit, ctx: Backward) -> None:
+    if ctx.attributes["mode"] != "constant":
+        emit(np.copyto, ctx.d, emit.const(0.0))
+        emit(np.add.at, ctx.d, _beyond(ctx.d.shape, ctx.attributes), ctx.upstream)
+        return
     emit(np.copyto, ctx.d, _inner(ctx.upstream, ctx.attributes))
 
 
@@ -178,7 +221,12 @@ OPS = (
         _pad_shape,
         _pad,
         _pad_vjp,
-        "x with a constant around it; pad_width has a pair (before, after) for each axis.",
-        {"pad_width": Attribute(None, _widths, required=True), "value": Attribute(0.0, masking, static=False)},
+        "x with a constant around it, or (mode) with its own numbers: reflected, its last one again, or from the other "
+        "end; pad_width has a pair (before, after) for each axis.",
+        {
+            "pad_width": Attribute(None, _widths, required=True),
+            "value": Attribute(0.0, masking, static=False),
+            "mode": Attribute("constant", choice(*MODES)),
+        },
     ),
 )

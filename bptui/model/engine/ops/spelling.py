@@ -48,7 +48,8 @@ OPERATIONS: Mapping[str, str] = {
 
 ABSENT: Mapping[str, str] = {
     **dict.fromkeys(
-        ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"), "a layer of network files; here there is lstm_cell, …"
+        ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"),
+        "a layer of network files, and in Python bptui.lstm, …; here there is lstm_cell, …",
     ),
 }
 """What there is not, although a word of other mathematics looks like it."""

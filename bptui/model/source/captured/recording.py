@@ -265,9 +265,8 @@ class CapturedRecording(Recording):
     @property
     def every_rule(self) -> bool:
         """Is the rule of each parameter known, and was none updated twice? Then more steps can be trained like it."""
-        return all(
-            len(turns) == 1 and isinstance(rule_of(*turns[0]), Optimizer) for turns in self._turns.values()
-        ) and any(self._turns.values())
+        found = self._turns.values()
+        return bool(found) and all(len(turns) == 1 and isinstance(rule_of(*turns[0]), Optimizer) for turns in found)
 
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
         found = self.turn(node, turn)

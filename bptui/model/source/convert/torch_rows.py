@@ -136,16 +136,16 @@ def _attention(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _transformer(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    """PyTorch's TransformerEncoderLayer; its norms stand behind the sums, unless it says norm_first."""
+    """PyTorch's TransformerEncoderLayer."""
     if not a.get("batch_first", False):
         raise Unknown("only batch_first=True, samples first, is known")
-    if a.get("layer_norm_eps", 1e-5) != 1e-5 or not a.get("bias", True) or a.get("activation", "relu") not in (
-        "relu", "gelu"
-    ):  # fmt: skip
+    word = a.get("activation", "relu")
+    if a.get("layer_norm_eps", 1e-5) != 1e-5 or not a.get("bias", True) or word not in ("relu", "gelu"):
         raise Unknown("layer_norm_eps, bias or activation is not known")
-    kind = "transformer" if a.get("norm_first") else "transformer_encoder"
-    return layer(kind, heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
-                 activation=a.get("activation", "relu"))  # fmt: skip
+    return layer(
+        "transformer_encoder", heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
+        activation=word, norm_first=a.get("norm_first", False), final_norm=False,
+    )  # fmt: skip
 
 
 def _activation(kind: str, **defaults: Any) -> Row:

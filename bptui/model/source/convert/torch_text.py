@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bptui.model.base import syntax
@@ -128,7 +129,8 @@ def program(tree: ast.Module, where: str, wanted: str = "") -> Foreign:
 
 
 def names(tree: ast.AST) -> dict[str, Any]:
-    """Names that stand for one number or text in the whole program: constants and defaults of arguments."""
+    """Names that stand for one number or text in the whole program: constants and defaults of arguments; and under
+    `name()` the call that a name stands for."""
     found: dict[str, Any] = {}
     twice: set[str] = set()
     for name, node in _named(tree):
@@ -136,6 +138,8 @@ def names(tree: ast.AST) -> dict[str, Any]:
             number = value(node, found)
         except (Unknown, RecursionError):
             twice.add(name)
+            if isinstance(node, ast.Call):
+                found[f"{name}()"] = node
             continue
         if name in found and found[name] != number:
             twice.add(name)
@@ -172,9 +176,30 @@ def _module(node: ast.expr, known: Mapping[str, Any], where: str, name: str = ""
     kind = dotted(node.func).rpartition(".")[2]
     if kind == "Sequential":
         return _sequential(node, known, where)
+    if kind == "TransformerEncoder":
+        return [_encoder(node, known, name)]
     if kind not in MODULES:
         return [Piece(text(node), why="is no kind of layer here", name=name)]
     return [_piece(kind, text(node), name, node, known)]
+
+
+def _encoder(node: ast.Call, known: Mapping[str, Any], name: str) -> Piece:
+    """`nn.TransformerEncoder(layer, num_layers, norm)`, where `layer` stands there or under a name in the program."""
+    said = dict(zip(("encoder_layer", "num_layers", "norm"), node.args, strict=False))
+    said |= {item.arg: item.value for item in node.keywords if item.arg}
+    inner = said.get("encoder_layer")
+    inner = known.get(f"{dotted(inner)}()") if inner is not None and not isinstance(inner, ast.Call) else inner
+    if not isinstance(inner, ast.Call) or "num_layers" not in said:
+        return Piece(text(node), why="has no layer that stands in the file", name=name)
+    piece = _piece("TransformerEncoderLayer", text(node), name, inner, known)
+    if piece.why:
+        return piece
+    try:
+        count = value(said["num_layers"], known)
+    except Unknown as problem:
+        return Piece(text(node), why=str(problem), name=name)
+    norm = isinstance(said.get("norm"), ast.Call)
+    return replace(piece, layers=({**piece.layers[0], "layers": count, "final_norm": norm},))
 
 
 def named(piece: Piece) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from bptui.model.source.weights.names import modules_of, written
 
 TOLD = 6
 """Layers that a note tells one by one."""
+_UNNAMED = re.compile(r"layer\d+")
+"""What layers are called where nobody named them."""
 _START = re.compile(r"learned_[hc]0.*")
 
 
@@ -136,23 +138,33 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
 
 
 def _paired(layers: Sequence[Wanted], modules: Mapping[str, Module], layout: str) -> dict[str, str]:
-    """Layer → module: by name where each layer has one, else in order."""
+    """Layer → module: by name where each layer has one, else in order, among those of its name where there are such."""
     named = {layer.layer: _called(layer.layer, modules) for layer in layers}
     if all(named[layer.layer] is not None for layer in layers if layer.needed):
         return {layer: name for layer, name in named.items() if name is not None}
     free, found = list(modules), {}
+    heads = {head for layer in layers if (head := _head(layer.layer))}
+    owners = {name: next((part for part in name.split(".") if part in heads), "") for name in modules}
     for layer in layers:
-        name = next((name for name in free if layer.fits(modules[name], layout)), None)
+        mine = _head(layer.layer) if _head(layer.layer) in owners.values() else ""
+        fitting = (name for name in free if owners[name] == mine and layer.fits(modules[name], layout))
+        name = next(fitting, None)
         if name is not None:
             found[layer.layer] = name
             free.remove(name)
     return found
 
 
-def _called(layer: str, modules: Iterable[str]) -> str | None:
+def _head(layer: str) -> str:
+    """The outermost name that somebody gave to a layer or to what it stands in: `enc` of `enc.block1.think`, where
+    PyTorch has `net.enc.layers.0.linear1`; "" where nobody did."""
+    return next((word for word in layer.split(".") if not _UNNAMED.fullmatch(word)), "")
+
+
+def _called(layer: str, modules: Mapping[str, Module]) -> str | None:
     """The one module of a layer's name, with or without what it stands in: `model.fc1` for `fc1`."""
-    found = [name for name in modules if name == layer or name.endswith(f".{layer}")]
-    return found[0] if len(found) == 1 else None
+    found = [name for name in modules if name.endswith(f".{layer}")]
+    return layer if layer in modules else found[0] if len(found) == 1 else None
 
 
 def _problem(

@@ -217,6 +217,9 @@ class Net(nn.Module):
     def __init__(self, width=6):
         super().__init__()
         self.block = nn.TransformerEncoderLayer(width, 2, 5, dropout=0.0, batch_first=True, norm_first=True)
+        each = nn.TransformerEncoderLayer(width, 2, 8, 0.0, batch_first=True)
+        self.two = nn.TransformerEncoder(each, num_layers=2, enable_nested_tensor=False)
+        self.post = nn.TransformerEncoderLayer(width, 3, 7, 0.0, "gelu", batch_first=True)
         self.attn = nn.MultiheadAttention(width, 3, batch_first=True)
         self.norm, self.extra = nn.LayerNorm(width), None
         self.norm = nn.LayerNorm(width)
@@ -224,7 +227,7 @@ class Net(nn.Module):
         self.rnn = nn.GRU(width, 4, batch_first=True)
         self.head = nn.Linear(4, 2)
     def forward(self, x):
-        x = self.block(x)
+        x = self.post(self.block(self.two(x)))
         h = self.norm(x)
         x = x + self.attn(h, h, h)[0]
         x = F.silu(self.a(x)) + x
@@ -233,20 +236,16 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("first", "kind"), [("True", "transformer"), ("False", "transformer_encoder")])
-def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(
-    converted, tmp_path, first, kind
-):
-    text = BLOCKS.replace("norm_first=True", f"norm_first={first}")
-    table, found = converted(text, "net.py")
+def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(converted, tmp_path):
+    table, found = converted(BLOCKS, "net.py")
     assert not found.missing
-    assert kinds(table) == [kind, "residual", "residual", "gru", "dense"]
-    assert [each["kind"] for each in table["layers"][1]["layers"]] == ["layer_norm", "attention"]
+    assert kinds(table) == [*["transformer_encoder"] * 3, "residual", "residual", "gru", "dense"]
+    assert [each["kind"] for each in table["layers"][3]["layers"]] == ["layer_norm", "attention"]
     assert table["data"]["inputs"]["shape"][2] == 6
     torch = pytest.importorskip("torch")
     torch.manual_seed(2)
     scope: dict[str, object] = {}
-    exec(text, scope)  # the test's own text, run by PyTorch
+    exec(BLOCKS, scope)  # the test's own text, run by PyTorch
     net = scope["Net"]().double()  # type: ignore[operator]
     x = torch.randn(3, 4, 6).double()
     with (tmp_path / "w.npz").open("wb") as file:

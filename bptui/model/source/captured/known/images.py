@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,10 +13,10 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Read
 from bptui.model.source.captured.known.common import (
     rearranged,
+    several,
 )
 from bptui.model.source.captured.known.layers import many
 from bptui.model.source.captured.known.registry import known
-from bptui.model.source.captured.known.writing import added
 
 F = "torch.nn.functional."
 Sizes = tuple[int, int, float]
@@ -165,36 +164,11 @@ def channel_shuffle(u: Call, input: Any, groups: int) -> Node:
     )
 
 
-@dataclass
-class Patches:
-    """Windows over the two axes of space, each number a pair: as `unfold` and `fold` are given them."""
-
-    kernel: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[int, int]
-    stride: tuple[int, int]
-
-    @staticmethod
-    def of(*settings: Any) -> Patches:
-        """From numbers and pairs."""
-        return Patches(*(many(item, 2) for item in settings))
-
-    def of_image(self, p: Array) -> Array:
-        """(samples, channels, rows of a window, columns of it, windows down, windows across), of a padded image."""
-        image = p.reshape((1, *p.shape) if p.ndim == 3 else p.shape)
-        reach = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        seen = np.lib.stride_tricks.sliding_window_view(image, reach, axis=(2, 3))
-        seen = seen[:, :, :: self.stride[0], :: self.stride[1], :: self.dilation[0], :: self.dilation[1]]
-        return seen.transpose(0, 1, 4, 5, 2, 3)
-
-
 @known(F + "unfold")
 def unfold(u: Call, input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Node:
     """The patches of an image, each as a column."""
-    patches = Patches.of(kernel_size, dilation, padding, stride)
-    around = [(0, 0)] * (len(input.shape) - 2) + [(n, n) for n in patches.padding]
-    x = u.use("pad", input, pad_width=tuple(around)) if any(patches.padding) else u.same(input)
-    return rearranged(u, x, patches.of_image)
+    settings = {"dilation": dilation, "padding": padding, "stride": stride}
+    return u.use("unfold", input, kernel_size=several(kernel_size), **{k: several(v) for k, v in settings.items()})
 
 
 @known(F + "fold")
@@ -202,8 +176,5 @@ def fold(
     u: Call, input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Node:
     """An image from its patches, which add up where they lie upon each other."""
-    patches, result = Patches.of(kernel_size, dilation, padding, stride), u.results[0].shape
-    padded = (*result[:-2], *(size + 2 * n for size, n in zip(result[-2:], patches.padding, strict=True)))
-    y = added(u, u.constant(padded, lambda: np.zeros(padded)), input, patches.of_image)
-    inside = tuple(slice(n, n + size) for size, n in zip(result[-2:], patches.padding, strict=True))
-    return u.use("slice", y, index=(Ellipsis, *inside)) if any(patches.padding) else y
+    settings = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
+    return u.use("fold", input, output_size=several(output_size), **{k: several(v) for k, v in settings.items()})

@@ -188,11 +188,11 @@ def padded(u: Call, input: Any, pad: Any, mode: str = "constant", value: Any = N
     pairs = [(0, 0)] * (len(input.shape) - len(pairs)) + pairs
     cut, grown = _cut(pairs, input.shape)
     if mode != "constant":
-        kind: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
-        if mode == "circular":  # goes round what is left
-            return rearranged(u, input, lambda p: np.pad(p[cut], grown, mode=kind))
-        inside = tuple(slice(max(0, -a), min(0, b) or None) for a, b in pairs)
-        return rearranged(u, input, lambda p: np.pad(p, grown, mode=kind)[inside])
+        inside = tuple(slice(max(0, -a), min(0, b) or None) for a, b in pairs)  # a circle goes round what is left
+        whole = all(part == slice(0, None) for part in inside)
+        x = u.use("slice", input, index=cut) if mode == "circular" and not whole else u.same(input)
+        y = u.use("pad", x, pad_width=tuple(grown), mode=mode)
+        return y if whole or mode == "circular" else u.use("slice", y, index=inside)
     x = u.use("slice", input, index=cut) if any(n < 0 for pair in pairs for n in pair) else u.same(input)
     return u.use("pad", x, pad_width=tuple(grown), value=value or 0.0) if any(map(any, grown)) else x
 

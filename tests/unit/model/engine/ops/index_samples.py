@@ -65,3 +65,22 @@ def uses() -> Iterator[Use]:
         for own in (True, False):
             yield Use("scatter_reduce", ((3, 4), (4, 3), (4, 3)), {"reduce": reduce, "include_self": own})
         yield Use("scatter_reduce", ((2, 3), (2, 5), (2, 5)), {"axis": -1, "reduce": reduce})
+    for shape, given in (
+        ((2, 3, 5, 4), {"kernel_size": (2, 3)}),
+        ((1, 2, 5, 6), {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0), "dilation": (1, 2)}),
+        ((2, 4, 5), {"kernel_size": 2, "padding": 1}),
+    ):
+        yield Use("unfold", (shape,), given)
+    for shape, given in (
+        ((2, 18, 8), {"output_size": (5, 4), "kernel_size": (2, 3)}),
+        (
+            (1, 12, 6),
+            {"output_size": (5, 6), "kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 1), "dilation": (1, 2)},
+        ),
+        ((8, 20), {"output_size": (3, 4), "kernel_size": 2, "padding": 1}),
+    ):
+        yield Use("fold", (shape,), given)
+    for mode in ("reflect", "replicate", "circular"):
+        for shape, width in (((3, 4), ((0, 1), (2, 3))), ((5,), (2, 0)), ((2, 3, 4), ((0, 0), (1, 1), (0, 2)))):
+            yield Use("pad", (shape,), {"pad_width": width, "mode": mode})
+    yield Use("pad", ((2, 3),), {"pad_width": ((3, 2), (1, 5)), "mode": "replicate"})

@@ -147,6 +147,48 @@ def scatter_reduce(random: Random) -> Case:
     return Case("scatter_reduce", {"x": x, "i": i, "src": src}, call, given)
 
 
+def _window(random: Random) -> tuple[dict[str, Any], tuple[int, int]]:
+    """Settings of patches, and an image that they fit."""
+    given = {
+        name: tuple(int(n) for n in random.integers(low, high, 2))
+        for name, low, high in (("kernel_size", 1, 4), ("dilation", 1, 3), ("padding", 0, 2), ("stride", 1, 4))
+    }
+    reach = [(k - 1) * d + 1 for k, d in zip(given["kernel_size"], given["dilation"], strict=True)]
+    return given, tuple(
+        max(1, n + int(random.integers(0, 4)) - 2 * p) for n, p in zip(reach, given["padding"], strict=True)
+    )
+
+
+def unfold(random: Random) -> Case:
+    given, image = _window(random)
+    x = numbers(random, (*shape_of(random, 2, 2, empty=False), *image))
+    return Case("unfold", {"x": x}, lambda torch, x: torch.nn.functional.unfold(x, **given), given)
+
+
+def fold(random: Random) -> Case:
+    given, image = _window(random)
+    sides = zip(image, *given.values(), strict=True)
+    count = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in sides]
+    lead = pick(random, (), (2,))
+    area = given["kernel_size"][0] * given["kernel_size"][1]
+    x = numbers(random, (*lead, int(random.integers(1, 3)) * area, count[0] * count[1]))
+    given = {"output_size": image, **given}
+    return Case("fold", {"x": x}, lambda torch, x: torch.nn.functional.fold(x, **given), given)
+
+
+def pad(random: Random) -> Case:
+    """Of one to three axes behind those of samples and channels, as PyTorch's other modes take them."""
+    axes = int(random.integers(1, 4))
+    x = numbers(random, tuple(int(n) for n in random.integers(2, 5, axes + 2)))
+    mode = pick(random, "constant", "reflect", "replicate", "circular")
+    pairs = [tuple(int(n) for n in random.integers(0, size, 2)) for size in x.shape[2:]]
+    given: dict[str, Any] = {"pad_width": ((0, 0), (0, 0), *pairs), "mode": mode}
+    call = {"pad": [n for pair in reversed(pairs) for n in pair], "mode": mode}
+    if mode == "constant":
+        given["value"] = call["value"] = pick(random, 0.0, 1.5)
+    return Case("pad", {"x": x}, lambda torch, x: torch.nn.functional.pad(x, **call), given)
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "split": split,
     "chunk": chunk,
@@ -157,4 +199,7 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "scatter_add": scatter_add,
     "scatter": scatter,
     "scatter_reduce": scatter_reduce,
+    "unfold": unfold,
+    "fold": fold,
+    "pad": pad,
 }

@@ -254,16 +254,6 @@ def stack(random: Random) -> Case:
     return Case("stack", inputs, lambda torch, *parts: torch.stack(parts, axis), {"axis": axis})
 
 
-def pad(random: Random) -> Case:
-    x = numbers(random, shape_of(random, 1))
-    pairs = tuple((int(random.integers(0, 3)), int(random.integers(0, 3))) for _ in x.shape)
-    given: dict[str, Any] = {"pad_width": pairs}
-    if chance(random):
-        given["value"] = -1.5
-    flat = [side for pair in reversed(pairs) for side in pair]
-    return Case("pad", {"x": x}, lambda torch, x: torch.nn.functional.pad(x, flat, value=given.get("value", 0)), given)
-
-
 def broadcast_to(random: Random) -> Case:
     shape = shape_of(random)
     x = numbers(random, stretched(random, shape))
@@ -350,7 +340,6 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "embedding": embedding,
     "concat": concat,
     "stack": stack,
-    "pad": pad,
     "broadcast_to": broadcast_to,
     "softmax": along("softmax"),
     "log_softmax": along("log_softmax"),
