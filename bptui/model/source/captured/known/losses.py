@@ -275,7 +275,7 @@ def ctc(
 ) -> Node:  # fmt: skip
     """PyTorch's gradient has exp(log_probs) in it, too, which the log_softmax before it takes off: a sum of them, less
     itself, is 0 and has that gradient."""
-    finite(u, log_probs, nan=True)
+    finite(u, log_probs)
     if len(log_probs.shape) < 3:
         u.lacks("ctc_loss without an axis of samples")
     (moments, samples, _), lasting, counts = log_probs.shape, _counts(u, input_lengths), _counts(u, target_lengths)
