@@ -177,7 +177,8 @@ b = [0]
 
 `formula` stands in the place of `layers` and `loss`. Statements are `name = expression`, one per line or separated by
 `;`; the last one is the loss, a single number. There are numbers, names, `+ - * / ** @`, unary minus, `x.T`,
-`x[1:, ::2]`, `x[labels]`, and every operation of [operations.md](operations.md) by its name, settings as keywords.
+`x[1:, None, ::2]`, `x[labels]`, `x[[0, 2], [1, 1]]`, conditions (`x > 0 and not y == 2`), `inf`, `a, b = split(x, 2)`,
+and every operation of [operations.md](operations.md) by its name, settings as keywords.
 Every given float has a gradient; the names in `train` are updated. Values that stand for labels or positions are whole
 numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Unnamed parts are `t1`, `t2`, …
 
@@ -289,8 +290,9 @@ def page() -> str:
         f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
-        f"- a file of weights: {datasets.MAX_FILE:,} bytes and {files.MAX_TENSORS:,} tensors, as JSON"
-        f" {files.MAX_TEXT:,} characters; a model that is converted: {convert.MAX_FILE:,} bytes",
+        f"- a file of weights: {datasets.MAX_FILE:,} bytes and {files.MAX_TENSORS:,} tensors, NPZ"
+        f" {datasets.MAX_ARRAYS:,}, JSON {files.MAX_TEXT:,} characters; a model that is converted:"
+        f" {convert.MAX_FILE:,} bytes",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",

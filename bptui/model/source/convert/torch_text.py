@@ -14,6 +14,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
 from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, optimizer
+from bptui.model.source.layers import KINDS
 
 MAX_LINES = 100_000
 CAPTURE = "bptui capture SCRIPT.py takes a training step of any program as it is"
@@ -22,6 +23,8 @@ UNSAID: Mapping[str, str] = {
     **{f"AvgPool{n}d": "its ceil_mode and count_include_pad (their defaults are taken)" for n in (1, 2, 3)},
 }
 """What `print(model)` leaves out of a module."""
+WEIGHTED = frozenset({"train", "heads", "layers"})
+"""Keys of kinds of layers that have weights, or whose parts do."""
 CONTAINERS = ("Sequential", "ModuleList")
 _PRINTED = re.compile(
     r"(?P<indent>\s*)(?:\((?P<name>[\w-]+)\): )?(?:(?P<count>\d+) x )?(?P<kind>[A-Za-z_]\w*)\((?P<rest>.*)"
@@ -214,6 +217,7 @@ class _Class:
     def __init__(self, node: ast.ClassDef, known: Mapping[str, Any], where: str) -> None:
         self.node, self.known, self.where = node, {**known, "self.training": True}, where
         self.members: dict[str, list[Piece]] = {}
+        self.used: set[str] = set()
         for item in ast.walk(node):
             if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call):
                 for target in map(dotted, item.targets):
@@ -254,7 +258,7 @@ class _Class:
             root, _, word = function.rpartition(".")
             # attention of a sequence to itself takes it three times
             if root == "self" and word in self.members and len({ast.unparse(item) for item in node.args}) == 1:
-                return [*self.chain(node.args[0], chains), *self.members[word]]
+                return [*self.chain(node.args[0], chains), *self.member(node, word)]
             if isinstance(node.func, ast.Call) and len(node.args) == 1:  # nn.ReLU()(x)
                 return [*self.chain(node.args[0], chains), *_module(node.func, self.known, self.where)]
             if isinstance(node.func, ast.Attribute) and root.partition(".")[0] not in ("F", "nn", "torch", "self"):
@@ -262,6 +266,15 @@ class _Class:
             if word in FUNCTIONS and node.args:
                 return [*self.chain(node.args[0], chains), _piece(FUNCTIONS[word], text(node), "", node, self.known, 1)]
         raise self.fail(node, f"'{text(node)}' is more than one layer after another")
+
+    def member(self, node: ast.Call, word: str) -> list[Piece]:
+        """The pieces of `self.word`. What has weights is gone through once: here each layer has its own."""
+        pieces = self.members[word]
+        kinds = {table["kind"] for piece in pieces for table in piece.layers}
+        if word in self.used and any(not WEIGHTED.isdisjoint(KINDS[kind].keys) for kind in kinds):
+            raise self.fail(node, f"self.{word[:40]} is gone through twice, with the same weights")
+        self.used.add(word)
+        return pieces
 
     def residual(self, node: ast.BinOp, left: list[Piece], right: list[Piece]) -> list[Piece]:
         """`x + f(x)`: what f adds to x are the layers of a residual block."""

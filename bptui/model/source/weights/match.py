@@ -74,10 +74,10 @@ def wanted(graph: Graph) -> list[Wanted]:
     for node in graph.nodes:
         if node.op is None and node.scope not in ("", "loss") and node.role in ("param", "input", "state"):
             found.setdefault(node.scope, []).append(node)
-    made = []
+    made, read = [], _readers(graph)
     for layer, leaves in found.items():
-        readers = {node.label: _readers(graph, node) for node in leaves}
-        turns = {part for part, read in readers.items() if {("affine", 1), ("matmul", 1)} & read}
+        readers = {node.label: read.get(node.id, set()) for node in leaves}
+        turns = {part for part, uses in readers.items() if {("affine", 1), ("matmul", 1)} & uses}
         norm = {
             node.label
             for node in leaves
@@ -88,15 +88,15 @@ def wanted(graph: Graph) -> list[Wanted]:
     return made
 
 
-def _readers(graph: Graph, leaf: Node) -> set[tuple[str, int]]:
-    """The operations (of a composite the whole) that read a leaf, and as which input."""
-    return {
-        (node.composite or (node.op.name if node.op else ""), position)
-        for node in graph.ops
-        if leaf.id in node.inputs
-        for position, source in enumerate(node.inputs)
-        if source == leaf.id
-    }
+def _readers(graph: Graph) -> Mapping[int, set[tuple[str, int]]]:
+    """By leaf the operations (of a composite the whole) that read it, and as which input."""
+    found: dict[int, set[tuple[str, int]]] = {}
+    for node in graph.ops:
+        for position, source in enumerate(node.inputs):
+            if graph.nodes[source].op is None:
+                name = node.composite or (node.op.name if node.op else "")
+                found.setdefault(source, set()).add((name, position))
+    return found
 
 
 def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tuple[str, ...]]:

@@ -270,6 +270,7 @@ def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_n
         ),
         ("import", "import)", r"net.py line 1: is no Python program"),
         ("forward", "backward", "no PyTorch model is defined in it"),
+        ("self.fc2(x)", "self.fc2(self.fc2(x))", r"line 16: self.fc2 is gone through twice, with the same weights"),
     ],
 )
 def test_what_is_no_chain_of_layers_is_told_by_its_line(converted, old, new, said):
