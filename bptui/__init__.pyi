@@ -12,6 +12,9 @@ from bptui.python import grads as grads
 from bptui.python import network as network
 from bptui.python import op as op
 from bptui.python import param as param
+from bptui.recurrent import gru as gru
+from bptui.recurrent import lstm as lstm
+from bptui.recurrent import rnn as rnn
 
 __version__: str
 

@@ -333,7 +333,7 @@ def network(
             called_or_not = tensor.name or ("loss" if tensor is loss else None)
             made: Callable[..., Node] = partial(builder.use, tensor.op)
             if tensor.op is _DERIVATIVE:
-                made = builder.derivative
+                made = builder.derivatives.of
             nodes[tensor.serial] = made(*inputs, name=called_or_not, **tensor.attributes)
     graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
     content: dict[str, Any] = {"learning_rate": learning_rate, **options}

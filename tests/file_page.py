@@ -12,9 +12,10 @@ from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
 from bptui.model.engine.own_rule import FUNCTIONS
 from bptui.model.engine.schedules import REQUIRED, SCHEDULES
-from bptui.model.source import assemble, csv_table, custom_ops, datasets, formula, network, tables
+from bptui.model.source import assemble, convert, csv_table, custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
 from bptui.model.source.layers import KINDS, activations, loss_kinds, penalty
+from bptui.model.source.weights import files
 
 HEAD = """\
 # Network files
@@ -78,7 +79,8 @@ the numbers of all layers from a PyTorch `state_dict`, as safetensors, NPZ or JS
 
 - What stands before the last dot of a name is a module. Where each layer has a module of its name (`name = "fc1"`
   takes `fc1.weight` or `net.fc1.weight`), it takes that one. Else modules go to layers in their order, each to the
-  first that it fits. `info network` says which went where.
+  first that it fits, those inside of `net.enc` to the layers of one that is called `enc`. `info network` says which
+  went where.
 - Parts are called as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`, `weight_ih_l0`,
   `weight_hh_l0_reverse`, `in_proj_weight`, `out_proj.bias`; or as in Keras: `kernel`, `gamma`, `beta`, `moving_mean`,
   `recurrent_kernel`, `embeddings`. Keras' order of axes, gates and, behind a flatten of images, of inputs is turned.
@@ -175,7 +177,8 @@ b = [0]
 
 `formula` stands in the place of `layers` and `loss`. Statements are `name = expression`, one per line or separated by
 `;`; the last one is the loss, a single number. There are numbers, names, `+ - * / ** @`, unary minus, `x.T`,
-`x[1:, ::2]`, `x[labels]`, and every operation of [operations.md](operations.md) by its name, settings as keywords.
+`x[1:, None, ::2]`, `x[labels]`, `x[[0, 2], [1, 1]]`, conditions (`x > 0 and not y == 2`), `inf`, `a, b = split(x, 2)`,
+and every operation of [operations.md](operations.md) by its name, settings as keywords.
 Every given float has a gradient; the names in `train` are updated. Values that stand for labels or positions are whole
 numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Unnamed parts are `t1`, `t2`, …
 
@@ -287,6 +290,9 @@ def page() -> str:
         f"- a network file: {network.MAX_FILE:,} bytes, {assemble.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f"- a file of weights: {datasets.MAX_FILE:,} bytes and {files.MAX_TENSORS:,} tensors, NPZ"
+        f" {datasets.MAX_ARRAYS:,}, JSON {files.MAX_TEXT:,} characters; a model that is converted:"
+        f" {convert.MAX_FILE:,} bytes",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",

@@ -623,6 +623,10 @@ def test_a_formula_is_trained_in_the_words_of_a_network_file(capsys):
     assert one["parameters"]["w"] == pytest.approx(0.55, abs=1e-6)  # Adam's first step is the learning rate
     two = result(capsys, *words, "--optimizer", '{kind = "sgd", momentum = 0.9, learning_rate = 0.05}')
     assert two["parameters"]["w"] == pytest.approx(0.5 + 0.05 * 3.6)
+    halved = result(
+        capsys, *words, "--steps", "3", "--optimizer", 'sgd, schedule = {kind = "step", step_size = 1, gamma = 0.0}'
+    )
+    assert halved["losses"][1] == halved["losses"][2]  # its rate is 0 from the second step on
     assert result(capsys, *words, "--optimizer", "sgd")["parameters"]["w"] == pytest.approx(0.5 + 0.01 * 3.6)
 
 

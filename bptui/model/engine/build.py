@@ -16,7 +16,7 @@ from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
-from bptui.model.engine.derivative import Alone, Called, Derivatives
+from bptui.model.engine.derivative import Called, Derivatives
 from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
@@ -74,7 +74,8 @@ class Builder:
         self._composite_calls: dict[str, CompositeCall] = {}
         self._handles: dict[int, int] = {}
         """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
-        self._derivatives = Derivatives(self)
+        self.derivatives = Derivatives(self)
+        """d(u, x), as operations: `derivatives.of(u, x, name=…)`."""
 
     def find(self, name: str, where: str) -> Op | Composite:
         """The operation of that name, or a UserError with the nearest one."""
@@ -171,6 +172,7 @@ class Builder:
             self._composite_calls.pop(node.composite, None)
             self._total -= room(node.shape, self.where, self.largest)
         del self._nodes[count:]
+        self.derivatives.forget(count)
         self._numbers = {value: node for value, node in self._numbers.items() if node.id < count}
         self._positions = {places: node for places, node in self._positions.items() if node.id < count}
 
@@ -239,7 +241,7 @@ class Builder:
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
-        made = self._derivatives
+        made = self.derivatives
         results = MappingProxyType(dict(made.results))
         return Graph(tuple(nodes), loss.id, (*layers, *made.layers), MappingProxyType(ids), calls, results)
 
@@ -260,7 +262,7 @@ class Builder:
         self._nodes.append(node)
         return node
 
-    def _next(self, prefix: str) -> str:
+    def unnamed(self, prefix: str) -> str:
         """The next free t1, t2, …"""
         while True:
             self._unnamed[prefix] = self._unnamed.get(prefix, 0) + 1
@@ -286,7 +288,7 @@ class Builder:
             row = dispatched(op, [node.shape for node in nodes], settled)
             op, settled = (op, settled) if row is op else (row, settle(row, attributes, where))
         self._whole(op, nodes, where)
-        full = f"{called.prefix}{called.name}" if called.name else self._next(called.prefix)
+        full = f"{called.prefix}{called.name}" if called.name else self.unnamed(called.prefix)
         if isinstance(op, Composite):
             return self._expand(op, nodes, settled, replace(called, name=full))
         labels = [node.name for node in nodes]
@@ -410,26 +412,6 @@ class Builder:
             return self._use(kind, given, settings, own)
 
         return part
-
-    def depends(self, u: Node, x: Node) -> bool:
-        """Is u computed from x, or the derivative of what is?"""
-        return self._derivatives.depends(u, x)
-
-    def derivative(
-        self,
-        u: Node,
-        x: Node,
-        *,
-        name: str | None = None,
-        column: Column = None,
-        scope: str | None = None,
-        seed: Node | None = None,
-        alone: Alone | None = None,
-    ) -> Node:
-        """∂ sum(u)/∂x as operations of the graph, in the shape of x. They stand in a scope of the derivative's own, or
-        in that one; seed and alone as in `Derivatives.of`."""
-        name = name or self._next("")
-        return self._derivatives.of(u, x, Called(name, name if scope is None else scope, column), seed, alone)
 
     def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
         """Labels and positions are whole numbers, everything else is not."""

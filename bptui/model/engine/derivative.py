@@ -22,16 +22,13 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import import_module
-from math import prod
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from bptui.model.base.errors import UserError
-from bptui.model.base.types import Shape
 from bptui.model.engine.calls import Backward
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
+from bptui.model.engine.replayed import UNSAVED, Into, Replayed
 
 MAKER = "bptui.symbolic.custom"
 _UNNAMED = re.compile(r"t\d+")
@@ -39,7 +36,7 @@ _UNNAMED = re.compile(r"t\d+")
 
 class Called(NamedTuple):
     """What the operations of one derivative are called: its `name`, the scope that they stand in, and where it is
-    written. A scope of its own has a heading."""
+    written."""
 
     name: str
     scope: str
@@ -71,6 +68,9 @@ class Builder(Protocol):
     def free(self, name: str) -> str:
         """The name, or one like it that is not taken."""
 
+    def unnamed(self, prefix: str) -> str:
+        """The next free name for what has none."""
+
     def undo(self, count: int) -> None:
         """Forget all nodes but the first `count`."""
 
@@ -89,15 +89,28 @@ class Derivatives:
         self.results: dict[int, DerivativeCall] = {}
         """By the result of one, what it is the derivative of."""
 
-    def of(self, u: Node, x: Node, called: Called, seed: Node | None = None, alone: Alone | None = None) -> Node:
+    def of(
+        self,
+        u: Node,
+        x: Node,
+        *,
+        name: str | None = None,
+        column: Column = None,
+        scope: str | None = None,
+        seed: Node | None = None,
+        alone: Alone | None = None,
+    ) -> Node:
         """∂ sum(u)/∂x, in the shape of x; all elements of u count, as in PyTorch's `autograd.grad(u.sum(), x,
         create_graph=True)`. The last of its operations has its name.
 
+        scope  what its operations stand in, where that is not a scope of their own, with a heading
         seed   what each element of u counts, in the shape of u, where that is not 1
         alone  says which nodes may be read, where not all may: what else it needs is computed again
         A UserError where u does not depend on x, and for an operation whose rule is not made of operations.
         """
-        builder, where = self.builder, self.builder.place(called.column)
+        builder, where = self.builder, self.builder.place(column)
+        name = name or builder.unnamed("")
+        called = Called(name, name if scope is None else scope, column)
         if not self.depends(u, x):
             raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
         first = builder.count
@@ -105,12 +118,17 @@ class Derivatives:
         found = passed.run(seed).settled()
         if found.id >= first:
             found = builder.called(found, called.name, called.column)
-            if called.scope == called.name:
+            if scope is None:
                 about = f"d({u.name}, {x.name}): the backward pass of {u.name}, as operations"
                 self.layers.append(Layer(called.name, about))
         between = tuple(node.id for node in passed.between)
         self.results[found.id] = DerivativeCall(u.id, x.id, between, None if seed is None else seed.id)
         return found
+
+    def forget(self, count: int) -> None:
+        """All nodes but the first `count` are undone."""
+        _forget(self.known, count)
+        self.results = {result: call for result, call in self.results.items() if result < count}
 
     def depends(self, u: Node, x: Node) -> bool:
         """Is u computed from x, or the derivative of what is? That may be 0, as the second one of relu is."""
@@ -180,18 +198,18 @@ class _Pass:
 
     def _contribution(self, node: Node, position: int, g: Lifted) -> Lifted:
         """What a node adds to the gradient of one of its inputs, given the gradient of its own."""
-        count, known = self.builder.count, dict(self.known)
+        count, why = self.builder.count, ""
         for way in (_by_mathematics, _by_plan, _by_derivation):
             try:
                 return way(self, node, position, g)
-            except NoOperation:
+            except NoOperation as problem:
+                why = f": {problem.__cause__.what}" if isinstance(problem.__cause__, UserError) else ""
                 self.builder.undo(count)
-                self.known.clear()
-                self.known |= known
+                for made in (self.known, self._again):
+                    _forget(made, count)
         assert node.op is not None
-        what = (
-            f"d({self.u.name}, {self.x.name}): '{node.op.name}' ({node.name}) has no backward rule made of operations"
-        )
+        which = f"'{node.op.name}' ({node.name}) has no backward rule made of operations{why}"
+        what = f"d({self.u.name}, {self.x.name}): {which}"
         raise UserError(self.builder.place(self.called.column), what, "write what it does by smooth operations")
 
     def lifted(self, node: int | Node) -> Lifted:
@@ -220,6 +238,11 @@ class _Pass:
         return self._again[node.id]
 
 
+def _forget(made: dict[Any, Node], count: int) -> None:
+    for key in [key for key, node in made.items() if node.id >= count]:
+        del made[key]
+
+
 def _sum(parts: Sequence[Lifted]) -> Lifted:
     total = parts[0]
     for part in parts[1:]:
@@ -244,7 +267,7 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
     inputs = [passed.lifted(i) for i in node.inputs]
     try:
         part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
-    except TypeError as problem:
+    except (TypeError, UserError) as problem:  # a number in it that no formula has: NaN where x is infinite
         raise NoOperation(node.op.name) from problem
     return g.lifted(part)
 
@@ -255,11 +278,11 @@ def _by_plan(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
     assert op is not None
     shapes = [passed.builder.node(i).shape for i in node.inputs]
     into: list[Any] = [None] * len(shapes)
-    into[position] = target = _Into(op.contribution(position, shapes, node.shape))
+    into[position] = target = Into(op.contribution(position, shapes, node.shape))
     inputs: list[Any] = [passed.lifted(i) for i in node.inputs]
-    passing: Any = Backward(g, inputs, passed.lifted(node), node.attributes, into, _UNSAVED)  # type: ignore[arg-type]
+    passing: Any = Backward(g, inputs, passed.lifted(node), node.attributes, into, UNSAVED)  # type: ignore[arg-type]
     try:
-        ready = op.vjp(_Replayed(g), passing)
+        ready = op.vjp(Replayed(g), passing)
     except (TypeError, AttributeError) as problem:  # it reads what only arrays have, or what forward saved
         raise NoOperation(op.name) from problem
     found = ready[position] if ready is not None else None
@@ -286,94 +309,3 @@ def _by_derivation(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifte
             raise NoOperation(op.name) from problem
     row, reads = passed.rules[key]
     return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
-
-
-_UNSAVED = object()
-"""In the place of what forward saved, which is arrays: a rule that reads it is none of these."""
-
-
-class _Into:
-    """An array that a planned rule fills: what fills a view of it fills it."""
-
-    flags = Lifted.flags
-
-    def __init__(self, shape: Shape, above: _Into | None = None) -> None:
-        self.shape, self.above = shape, above
-        self.filled: Lifted | None = None
-
-    __array_ufunc__ = None
-    ndim = property(lambda self: len(self.shape))
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        raise NoOperation(function.__name__)
-
-    def fill(self, value: Lifted) -> None:
-        """It is this value."""
-        self.filled = self.fitted(value)
-        if self.above is not None:
-            self.above.fill(self.filled)
-
-    def fitted(self, value: Lifted) -> Lifted:
-        """The value in this shape; it may broadcast to it."""
-        if value.size == prod(self.shape):
-            return value.reshape(self.shape)
-        return np.broadcast_to(value, self.shape)  # type: ignore[call-overload,no-any-return]
-
-    def reshape(self, *shape: Any) -> _Into:
-        """The same numbers in another shape."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return _Into(np.empty(self.shape, np.bool_).reshape(wanted).shape, self)
-
-    def __getitem__(self, key: Any) -> _Into:
-        shape = np.broadcast_to(np.empty((), np.bool_), self.shape)[key].shape
-        parts = key if isinstance(key, tuple) else (key,)
-        if all(part is Ellipsis or part is None for part in parts):
-            return _Into(shape, self)
-        return _Part(shape, self, tuple(part for part in parts if part is not None))
-
-
-class _Part(_Into):
-    """A slice of one: what is around it stays as it was filled before."""
-
-    def __init__(self, shape: Shape, above: _Into, key: tuple[Any, ...]) -> None:
-        super().__init__(shape, above)
-        self.key = key
-
-    def fill(self, value: Lifted) -> None:
-        """What it is a part of has this value there."""
-        above = self.above
-        assert above is not None
-        if above.filled is None:
-            raise NoOperation("a part of an array that nothing has filled")
-        above.fill(value.made("put", above.filled, self.fitted(value), index=self.key))
-
-
-class _Replayed:
-    """The Emit that does with nodes what the planned calls do with arrays."""
-
-    dtype = np.dtype(np.float64)
-
-    def __init__(self, of: Lifted) -> None:
-        self.of = of
-        self.noted: dict[Any, Any] = {}
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> None:
-        """Run it on nodes: the last argument is what it fills."""
-        if function is np.copyto:
-            out, value = args
-            out.fill(self.of.lifted(value.filled if isinstance(value, _Into) else value))
-            return
-        *inputs, out = (arg.filled if isinstance(arg, _Into) and arg is not args[-1] else arg for arg in args)
-        if options or not isinstance(out, _Into):
-            raise NoOperation(getattr(function, "__name__", "a call"))
-        if not isinstance(function, np.ufunc) and not isinstance(getattr(function, "__self__", None), Lifted):  # a.dot
-            raise NoOperation(getattr(function, "__name__", "a call"))
-        out.fill(function(*inputs))
-
-    def temp(self, shape: Shape, dtype: Any = None) -> Any:
-        """Scratch."""
-        return _Into(tuple(shape))
-
-    def const(self, value: float) -> Any:
-        """A number."""
-        return value

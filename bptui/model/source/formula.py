@@ -4,8 +4,8 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
-the loss.
+`+ - * / ** @`, unary minus, `x[1:, None]`, `x[labels]`, `x > 0 and y < 1`, `a, b = split(x, 2)`, `x.T` and `d(u, x)`, a
+derivative, work. The last statement is the loss.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
 from bptui.model.source.mistakes import MAX_NAME, ReadAsIndex
 from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
-from bptui.model.source.parts import Data, Parts
+from bptui.model.source.parts import Data
+from bptui.model.source.sequences import Sequences, is_recurrent
 
 Value = Node | float
 
@@ -75,7 +76,7 @@ def read(text: str, where: str) -> ast.Module:
     return tree
 
 
-class Reader(Parts):
+class Reader(Sequences):
     """Walks a syntax tree and tells the Builder what it finds."""
 
     def __init__(
@@ -125,6 +126,8 @@ class Reader(Parts):
             self.refuse(statement, "", "write name = expression")
         target = statement.targets[0]
         if len(statement.targets) == 1 and isinstance(target, ast.Tuple | ast.List):
+            if is_recurrent(statement.value) and isinstance(statement.value, ast.Call):
+                return self.unrolled(target.elts, statement.value)
             return self.several(target, statement.value)
         if len(statement.targets) != 1 or not isinstance(target, ast.Name):
             self.fail(statement, "a statement defines one name", "write name = expression")
@@ -309,7 +312,7 @@ class Reader(Parts):
         if len(node.args) != 2 or node.keywords:
             self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
         u, x = (self.tensor(argument, depth) for argument in node.args)
-        return self.builder.derivative(u, x, name=name, column=self.at(node))
+        return self.builder.derivatives.of(u, x, name=name, column=self.at(node))
 
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int

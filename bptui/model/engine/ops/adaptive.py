@@ -138,7 +138,7 @@ def _take_largest(x: Array, windows: Sequence[Windows], places: Array, out: Arra
     for place in np.ndindex(*out.shape[-len(windows) :]):
         reads = tuple(slice(first[i], last[i]) for i, (first, last) in zip(place, windows, strict=True))
         index: Any = (Ellipsis, *reads)
-        window = x[index].reshape(len(rows), -1)
+        window = x[index].reshape(len(rows), number[reads].size)
         best = window.argmax(1)
         out[(..., *place)] = window[rows, best].reshape(lead)
         places[(..., *place)] = number[reads].reshape(-1)[best].reshape(lead)
@@ -151,7 +151,8 @@ def _max_vjp(emit: Emit, ctx: Backward) -> None:
 def _give_largest(upstream: Array, places: Array, count: int, d: Array) -> None:
     rows = prod(d.shape[:-count])
     found = np.zeros((rows, prod(d.shape[-count:])), d.dtype)
-    np.add.at(found, (np.arange(rows)[:, None], places.reshape(rows, -1)), upstream.reshape(rows, -1))
+    shape = rows, prod(places.shape[-count:])
+    np.add.at(found, (np.arange(rows)[:, None], places.reshape(shape)), upstream.reshape(shape))
     d[...] = found.reshape(d.shape)
 
 

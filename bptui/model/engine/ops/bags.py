@@ -21,6 +21,8 @@ def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     if len(i) != (1 if bags else 2):
         told = "one axis, since offsets say where bags begin" if bags else "two axes (samples, positions), or offsets"
         raise ValueError(f"i has shape {i}: it must have {told}")
+    if not bags and attributes["mode"] != "sum" and not i[1]:
+        raise ValueError(f"i has shape {i}: a sample of no positions has no {attributes['mode']}")
     if bags and len(rest[1]) != 1:
         raise ValueError(f"offsets has shape {rest[1]}: it must have one axis (samples)")
     if rest and rest[0] not in ((), i):

@@ -16,7 +16,7 @@ from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, flag, letters
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import noted, operation
 
 SINGULAR = "nan where a matrix is singular (NumPy and PyTorch raise an error there)"
 
@@ -164,6 +164,7 @@ def _fill_logdet(a: Array, out: Array) -> None:
         out[...] = matrices.logabsdet(a) + np.log(matrices.sign_of_det(a).real)
 
 
+@operation
 def _inverse(a: Any) -> Any:
     return noted(_fill_inverse, a.shape, a)
 

@@ -30,7 +30,9 @@ OPERATIONS: Mapping[str, str] = {
     "cat": "concat", "categorical_crossentropy": "cross_entropy", "clamp": "clip", "concatenate": "concat",
     "divide": "div", "dot": "matmul", "eq": "equal", "expand": "broadcast_to", "expand_dims": "reshape",
     "flatten": "reshape", "ge": "greater_equal", "gt": "greater", "hinge_loss": "hinge", "huber_loss": "huber",
-    "index_select": "take", "kl_div_loss": "kl_div", "l1_loss": "mae", "le": "less_equal", "log_loss": "bce",
+    "im2col": "unfold", "col2im": "fold",
+    "index_select": "take", "select": "slice",
+    "kl_div_loss": "kl_div", "l1_loss": "mae", "le": "less_equal", "log_loss": "bce",
     "logsigmoid": "log_sigmoid", "lt": "less", "mean_squared_error": "mse", "mm": "matmul", "mse_loss": "mse",
     "multi_margin_loss": "multi_margin", "multiply": "mul", "ne": "not_equal", "negative": "neg", "nll_loss": "nll",
     "no_grad": "detach", "permute": "transpose", "relu_6": "relu6", "rint": "round",
@@ -48,7 +50,8 @@ OPERATIONS: Mapping[str, str] = {
 
 ABSENT: Mapping[str, str] = {
     **dict.fromkeys(
-        ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"), "a layer of network files; here there is lstm_cell, …"
+        ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"),
+        "over all positions y, h, c = lstm(x, w_ih, w_hh), y, h = gru(…), rnn(…); one step: lstm_cell, …",
     ),
 }
 """What there is not, although a word of other mathematics looks like it."""

@@ -6,13 +6,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.engine.schedules import CLASSES
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
-from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, optimizer
+from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, PER_STEP, optimizer, schedule
+from bptui.model.source.layers import KINDS
 
 MAX_LINES = 100_000
 CAPTURE = "bptui capture SCRIPT.py takes a training step of any program as it is"
@@ -21,6 +24,8 @@ UNSAID: Mapping[str, str] = {
     **{f"AvgPool{n}d": "its ceil_mode and count_include_pad (their defaults are taken)" for n in (1, 2, 3)},
 }
 """What `print(model)` leaves out of a module."""
+WEIGHTED = frozenset({"train", "heads", "layers"})
+"""Keys of kinds of layers that have weights, or whose parts do."""
 CONTAINERS = ("Sequential", "ModuleList")
 _PRINTED = re.compile(
     r"(?P<indent>\s*)(?:\((?P<name>[\w-]+)\): )?(?:(?P<count>\d+) x )?(?P<kind>[A-Za-z_]\w*)\((?P<rest>.*)"
@@ -128,7 +133,8 @@ def program(tree: ast.Module, where: str, wanted: str = "") -> Foreign:
 
 
 def names(tree: ast.AST) -> dict[str, Any]:
-    """Names that stand for one number or text in the whole program: constants and defaults of arguments."""
+    """Names that stand for one number or text in the whole program: constants and defaults of arguments; and under
+    `name()` the call that a name stands for."""
     found: dict[str, Any] = {}
     twice: set[str] = set()
     for name, node in _named(tree):
@@ -136,6 +142,8 @@ def names(tree: ast.AST) -> dict[str, Any]:
             number = value(node, found)
         except (Unknown, RecursionError):
             twice.add(name)
+            if isinstance(node, ast.Call):
+                found[f"{name}()"] = node
             continue
         if name in found and found[name] != number:
             twice.add(name)
@@ -172,9 +180,30 @@ def _module(node: ast.expr, known: Mapping[str, Any], where: str, name: str = ""
     kind = dotted(node.func).rpartition(".")[2]
     if kind == "Sequential":
         return _sequential(node, known, where)
+    if kind == "TransformerEncoder":
+        return [_encoder(node, known, name)]
     if kind not in MODULES:
         return [Piece(text(node), why="is no kind of layer here", name=name)]
     return [_piece(kind, text(node), name, node, known)]
+
+
+def _encoder(node: ast.Call, known: Mapping[str, Any], name: str) -> Piece:
+    """`nn.TransformerEncoder(layer, num_layers, norm)`, where `layer` stands there or under a name in the program."""
+    said = dict(zip(("encoder_layer", "num_layers", "norm"), node.args, strict=False))
+    said |= {item.arg: item.value for item in node.keywords if item.arg}
+    inner = said.get("encoder_layer")
+    inner = known.get(f"{dotted(inner)}()") if inner is not None and not isinstance(inner, ast.Call) else inner
+    if not isinstance(inner, ast.Call) or "num_layers" not in said:
+        return Piece(text(node), why="has no layer that stands in the file", name=name)
+    piece = _piece("TransformerEncoderLayer", text(node), name, inner, known)
+    if piece.why:
+        return piece
+    try:
+        count = value(said["num_layers"], known)
+    except Unknown as problem:
+        return Piece(text(node), why=str(problem), name=name)
+    norm = isinstance(said.get("norm"), ast.Call)
+    return replace(piece, layers=({**piece.layers[0], "layers": count, "final_norm": norm},))
 
 
 def named(piece: Piece) -> dict[str, str]:
@@ -189,6 +218,7 @@ class _Class:
     def __init__(self, node: ast.ClassDef, known: Mapping[str, Any], where: str) -> None:
         self.node, self.known, self.where = node, {**known, "self.training": True}, where
         self.members: dict[str, list[Piece]] = {}
+        self.used: set[str] = set()
         for item in ast.walk(node):
             if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call):
                 for target in map(dotted, item.targets):
@@ -229,7 +259,7 @@ class _Class:
             root, _, word = function.rpartition(".")
             # attention of a sequence to itself takes it three times
             if root == "self" and word in self.members and len({ast.unparse(item) for item in node.args}) == 1:
-                return [*self.chain(node.args[0], chains), *self.members[word]]
+                return [*self.chain(node.args[0], chains), *self.member(node, word)]
             if isinstance(node.func, ast.Call) and len(node.args) == 1:  # nn.ReLU()(x)
                 return [*self.chain(node.args[0], chains), *_module(node.func, self.known, self.where)]
             if isinstance(node.func, ast.Attribute) and root.partition(".")[0] not in ("F", "nn", "torch", "self"):
@@ -237,6 +267,15 @@ class _Class:
             if word in FUNCTIONS and node.args:
                 return [*self.chain(node.args[0], chains), _piece(FUNCTIONS[word], text(node), "", node, self.known, 1)]
         raise self.fail(node, f"'{text(node)}' is more than one layer after another")
+
+    def member(self, node: ast.Call, word: str) -> list[Piece]:
+        """The pieces of `self.word`. What has weights is gone through once: here each layer has its own."""
+        pieces = self.members[word]
+        kinds = {table["kind"] for piece in pieces for table in piece.layers}
+        if word in self.used and any(not WEIGHTED.isdisjoint(KINDS[kind].keys) for kind in kinds):
+            raise self.fail(node, f"self.{word[:40]} is gone through twice, with the same weights")
+        self.used.add(word)
+        return pieces
 
     def residual(self, node: ast.BinOp, left: list[Piece], right: list[Piece]) -> list[Piece]:
         """`x + f(x)`: what f adds to x are the layers of a residual block."""
@@ -279,23 +318,29 @@ class _Class:
 
 
 def _training(tree: ast.AST, known: Mapping[str, Any], found: Foreign) -> None:
-    """The loss and the optimizer that a program calls, where it calls one."""
+    """The loss, the optimizer and its schedule that a program calls, where it calls them."""
+    changes: dict[str, Any] = {}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         word = dotted(node.func).rpartition(".")[2]
-        if word not in LOSSES and word not in OPTIMIZERS:
+        if word not in LOSSES and word not in OPTIMIZERS and word not in CLASSES:
             continue
         try:
             given = {item.arg: value(item.value, known) for item in node.keywords if item.arg}
+            more = [value(item, known) for item in node.args[1:]] if word not in LOSSES else []
         except (Unknown, RecursionError) as problem:
             found.notes.append(f"{text(node)}: {problem}")
             continue
         if word in LOSSES and not found.loss:
-            reduction = differs_of(given)
-            found.loss = {"kind": LOSSES[word], **reduction}
+            found.loss = {"kind": LOSSES[word], **differs_of(given)}
         elif word in OPTIMIZERS and not found.optimizer:
-            found.optimizer = optimizer(word, given)
+            found.optimizer = optimizer(word, {**({"lr": more[0]} if more else {}), **given})
+        elif word in CLASSES and not changes:
+            changes = schedule(word, more, given)
+    if changes and found.optimizer:
+        found.optimizer["schedule"] = changes
+        found.notes.append(PER_STEP)
 
 
 def differs_of(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,10 @@ class LayerContext:
             **attributes,
         )
 
+    def named(self, op: str, *inputs: Node | float, name: str, **more: Any) -> Node:
+        """`use`, for those who call a part its name."""
+        return self.use(op, *inputs, part=name, **more)
+
     def leaf(self, part: str, role: Role, value: Any = None, **options: Any) -> Node:
         """A leaf of this layer that is no parameter: a mask, a running state, a constant."""
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, column=self.table.path, **options)

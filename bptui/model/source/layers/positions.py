@@ -7,35 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from bptui.model.base.schema import Key
+from bptui.model.engine import unrolled
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag
 from bptui.model.source.layers.context import LayerContext
 
 AXES = "samples, positions, features"
-JOIN = 8
-"""How many tensors one concat takes."""
 LENGTHS = Key(
     flag, False, "true: each sample ends after as many positions as data.lengths says; nothing flows from what follows"
 )
 
 
 def joined(context: LayerContext, nodes: Sequence[Node], axis: int, part: str = "") -> Node:
-    """Tensors of one shape along a new axis, a few at a time; the result may be called `part`."""
-    shape = list(nodes[0].shape)
-    shape.insert(axis, 1)
-    end, level = f"_{part}" if part else "_row", 0
-    if len(nodes) == 1 and part:
-        return context.use("reshape", nodes[0], part=part, shape=shape)
-    parts = [context.use("reshape", node, part=f"{node.label}{end}", shape=shape) for node in nodes]
-    while len(parts) > JOIN:
-        level += 1
-        groups = [parts[i : i + JOIN] for i in range(0, len(parts), JOIN)]
-        parts = [_concat(context, group, f"{part or 'join'}{level}_{n}", axis) for n, group in enumerate(groups, 1)]
-    return _concat(context, parts, part or f"join{level + 1}_1", axis)
-
-
-def _concat(context: LayerContext, parts: Sequence[Node], part: str, axis: int) -> Node:
-    return parts[0] if len(parts) == 1 else context.use("concat", *parts, part=part, axis=axis)
+    """Tensors of one shape along a new axis; the result may be called `part`."""
+    made: Node = unrolled.joined(context.named, nodes, [node.label for node in nodes], axis, part)
+    return made
 
 
 def there(context: LayerContext, x: Node) -> Node | None:

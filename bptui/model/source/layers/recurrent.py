@@ -7,80 +7,36 @@ from there on, and what comes out is 0: PyTorch's packed sequences.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bptui.model.base.schema import Key
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag, integer, real
+from bptui.model.engine.unrolled import Cells, State
 from bptui.model.source.layers.context import BIAS_INIT, GIVEN, INIT, TRAIN, Kind, LayerContext, settings_of
 from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, joined, there
-from bptui.model.source.layers.start import ENDS, START, State, finish, starts
+from bptui.model.source.layers.start import ENDS, START, finish, starts
 
 MAX_LAYERS = 16
 PARAMETERS = {"w_ih": "W", "w_hh": "U", "b_ih": "b", "b_hh": "c", "w_hr": "P"}
 """Of a cell, with their symbols."""
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A row of cells, one per position: which operation, how many blocks of rows in its weights, what the names of its
-    nodes end with ("", "_2", "_reverse", "_2_reverse"), whether it starts at the last position; by position, which
-    samples are there (none: all are), and where it starts."""
-
-    op: str
-    gates: int
-    suffix: str
-    reverse: bool
-    there: Sequence[Node]
-    start: State
-
-    def run(self, context: LayerContext, inputs: Sequence[Node]) -> tuple[list[Node], State]:
-        """What comes out, by position, and the state in the end."""
-        weights, out, state = self._weights(context, inputs[0].shape[1]), [], self.start
-        places = range(len(inputs))
-        for t, place in enumerate(reversed(places) if self.reverse else places, 1):
-            before, state = state, self._cell(context, inputs[place], state, weights, t)
-            out.append(state.h)
-            if self.there:
-                out[-1], state = self._kept(context, before, state, self.there[place], t)
-        return out[::-1] if self.reverse else out, state
-
-    def _weights(self, context: LayerContext, features: int) -> list[Node | float]:
-        """As PyTorch has them, (gates·units, features), drawn from U(-1/√units, 1/√units)."""
-        units, hidden = context.settings["units"], self.start.h.shape[1]
-        rows = self.gates * units
-        shapes = {"w_ih": (rows, features), "w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,)}
-        if hidden != units:
-            shapes["w_hr"] = (hidden, units)
-        made: list[Node | float] = []
-        for name, shape in shapes.items():
-            if context.settings["use_bias"] or name[0] == "w":
-                part = f"{name}{self.suffix}"
-                made.append(context.parameter(part, shape, PARAMETERS[name], "torch_uniform", fan=(units, units)))
-            elif hidden != units:
-                made.append(0.0)  # in the place of a bias, before the projection
-        return made
-
-    def _cell(self, context: LayerContext, x: Node, state: State, weights: Sequence[Node | float], t: int) -> State:
-        settings: dict[str, Any] = {key: context.settings[key] for key in settings_of(self.op)}
-        cell = state.cell(context, f"c{t - 1}{self.suffix}")
-        end = f"{t}{self.suffix}"
-        if cell is None:
-            return State(context.use(self.op, x, state.h, *weights, part=f"h{end}", symbol="h", **settings))
-        both = context.use(self.op, x, state.h, cell, *weights, part=f"hc{end}", **settings)
-        index = f"[:, :{state.h.shape[1]}]"
-        return State(context.use("slice", both, part=f"h{end}", symbol="h", index=index), both=both)
-
-    def _kept(self, context: LayerContext, before: State, state: State, there: Node, t: int) -> tuple[Node, State]:
-        """What comes out where samples may have ended, and the state: as before where they have."""
-        end = f"{t}{self.suffix}"
-        out = context.use("where", there, state.h, 0.0, part=f"out{end}", symbol="h")
-        h = context.use("where", there, state.h, before.h, part=f"h{end}_kept", symbol="h")
-        cell = state.cell(context, f"c{end}")
-        if cell is None or before.c is None:
-            return out, State(h)
-        return out, State(h, context.use("where", there, cell, before.c, part=f"c{end}_kept", symbol="c"))
+def _weights(context: LayerContext, gates: int, features: int, hidden: int, suffix: str) -> list[Node | float]:
+    """As PyTorch has them, (gates·units, features), drawn from U(-1/√units, 1/√units)."""
+    units = context.settings["units"]
+    rows = gates * units
+    shapes = {"w_ih": (rows, features), "w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,)}
+    if hidden != units:
+        shapes["w_hr"] = (hidden, units)
+    made: list[Node | float] = []
+    for name, shape in shapes.items():
+        if context.settings["use_bias"] or name[0] == "w":
+            part = f"{name}{suffix}"
+            made.append(context.parameter(part, shape, PARAMETERS[name], "torch_uniform", fan=(units, units)))
+        elif hidden != units:
+            made.append(0.0)  # in the place of a bias, before the projection
+    return made
 
 
 def _recurrent(op: str, gates: int) -> Callable[[LayerContext, Node], tuple[Node, str]]:
@@ -101,12 +57,17 @@ def _recurrent(op: str, gates: int) -> Callable[[LayerContext, Node], tuple[Node
                 for t in range(positions)
             ]
         inputs = [context.use("slice", x, part=f"x{t + 1}", symbol="x", index=f"[:, {t}]") for t in range(positions)]
+        attributes: dict[str, Any] = {key: context.settings[key] for key in settings_of(op)}
         levels = ["" if level == 1 else f"_{level}" for level in range(1, layers + 1)]
         begin = iter(starts(context, op == "lstm_cell", x.shape[0], [f"{s}{way}" for s in levels for way in ways]))
         ends: list[State] = []
         for level, suffix in enumerate(levels, 1):
-            rows = [_Cells(op, gates, f"{suffix}{way}", bool(way), columns, next(begin)) for way in ways]
-            made = [row.run(context, inputs) for row in rows]
+            made = []
+            for way in ways:
+                state, end = next(begin), f"{suffix}{way}"
+                weights = _weights(context, gates, inputs[0].shape[1], state.h.shape[1], end)
+                cells = Cells(context.named, op, weights, attributes, bool(way), columns, end)
+                made.append(cells.run(inputs, state))
             ends += [state for _, state in made]
             inputs = made[0][0]
             if both and (level < layers or context.settings["sequence"]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from bptui.model.base.schema import Key, kind_of
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag
+from bptui.model.engine.unrolled import State
 from bptui.model.source.layers.context import LayerContext
 from bptui.model.source.layers.positions import joined
 
@@ -32,22 +32,6 @@ START = Key(
     "the end it is, or numbers: (layers and directions, units), or (layers and directions, samples, units)",
 )
 ENDS = Key(flag, False, "true: also h_n (and c_n), the states in the end: (layers and directions, samples, units)")
-
-
-@dataclass(frozen=True)
-class State:
-    """h of a cell, and of an LSTM c; `both`: what the cell gave, h and c side by side, of which c is cut where it is
-    read."""
-
-    h: Node
-    c: Node | None = None
-    both: Node | None = None
-
-    def cell(self, context: LayerContext, part: str) -> Node | None:
-        """c, called `part` where it is cut here; None where there is none."""
-        if self.both is None:
-            return self.c
-        return context.use("slice", self.both, part=part, symbol="c", index=f"[:, {self.h.shape[1]}:]")
 
 
 def starts(context: LayerContext, lstm: bool, samples: int, suffixes: Sequence[str]) -> list[State]:
@@ -108,7 +92,7 @@ def _of_another(
         )
     made = []
     for suffix, state in zip(suffixes, ends[name], strict=True):
-        node = state.h if key == "h0" else state.cell(context, f"c0{suffix}")
+        node = state.h if key == "h0" else state.cell(context.named, f"c0{suffix}")
         if node is None:
             raise context.fail(key, f"'{name}' has no cell's state", 'the name of an lstm, or "zeros"')
         if node.shape != shape:
@@ -122,6 +106,6 @@ def finish(context: LayerContext, ends: Sequence[State]) -> None:
     context.making.ends[context.name] = ends
     if context.settings["states"]:
         joined(context, [state.h for state in ends], 0, "h_n")
-        cells = [state.cell(context, f"c_end{n}") for n, state in enumerate(ends, 1)]
+        cells = [state.cell(context.named, f"c_end{n}") for n, state in enumerate(ends, 1)]
         if found := [cell for cell in cells if cell is not None]:
             joined(context, found, 0, "c_n")

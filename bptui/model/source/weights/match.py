@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from bptui.model.source.weights.names import modules_of, written
 
 TOLD = 6
 """Layers that a note tells one by one."""
+_UNNAMED = re.compile(r"layer\d+")
+"""What layers are called where nobody named them."""
 _START = re.compile(r"learned_[hc]0.*")
 
 
@@ -72,10 +74,10 @@ def wanted(graph: Graph) -> list[Wanted]:
     for node in graph.nodes:
         if node.op is None and node.scope not in ("", "loss") and node.role in ("param", "input", "state"):
             found.setdefault(node.scope, []).append(node)
-    made = []
+    made, read = [], _readers(graph)
     for layer, leaves in found.items():
-        readers = {node.label: _readers(graph, node) for node in leaves}
-        turns = {part for part, read in readers.items() if {("affine", 1), ("matmul", 1)} & read}
+        readers = {node.label: read.get(node.id, set()) for node in leaves}
+        turns = {part for part, uses in readers.items() if {("affine", 1), ("matmul", 1)} & uses}
         norm = {
             node.label
             for node in leaves
@@ -86,15 +88,15 @@ def wanted(graph: Graph) -> list[Wanted]:
     return made
 
 
-def _readers(graph: Graph, leaf: Node) -> set[tuple[str, int]]:
-    """The operations (of a composite the whole) that read a leaf, and as which input."""
-    return {
-        (node.composite or (node.op.name if node.op else ""), position)
-        for node in graph.ops
-        if leaf.id in node.inputs
-        for position, source in enumerate(node.inputs)
-        if source == leaf.id
-    }
+def _readers(graph: Graph) -> Mapping[int, set[tuple[str, int]]]:
+    """By leaf the operations (of a composite the whole) that read it, and as which input."""
+    found: dict[int, set[tuple[str, int]]] = {}
+    for node in graph.ops:
+        for position, source in enumerate(node.inputs):
+            if graph.nodes[source].op is None:
+                name = node.composite or (node.op.name if node.op else "")
+                found.setdefault(source, set()).add((name, position))
+    return found
 
 
 def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tuple[str, ...]]:
@@ -136,23 +138,33 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
 
 
 def _paired(layers: Sequence[Wanted], modules: Mapping[str, Module], layout: str) -> dict[str, str]:
-    """Layer → module: by name where each layer has one, else in order."""
+    """Layer → module: by name where each layer has one, else in order, among those of its name where there are such."""
     named = {layer.layer: _called(layer.layer, modules) for layer in layers}
     if all(named[layer.layer] is not None for layer in layers if layer.needed):
         return {layer: name for layer, name in named.items() if name is not None}
     free, found = list(modules), {}
+    heads = {head for layer in layers if (head := _head(layer.layer))}
+    owners = {name: next((part for part in name.split(".") if part in heads), "") for name in modules}
     for layer in layers:
-        name = next((name for name in free if layer.fits(modules[name], layout)), None)
+        mine = _head(layer.layer) if _head(layer.layer) in owners.values() else ""
+        fitting = (name for name in free if owners[name] == mine and layer.fits(modules[name], layout))
+        name = next(fitting, None)
         if name is not None:
             found[layer.layer] = name
             free.remove(name)
     return found
 
 
-def _called(layer: str, modules: Iterable[str]) -> str | None:
+def _head(layer: str) -> str:
+    """The outermost name that somebody gave to a layer or to what it stands in: `enc` of `enc.block1.think`, where
+    PyTorch has `net.enc.layers.0.linear1`; "" where nobody did."""
+    return next((word for word in layer.split(".") if not _UNNAMED.fullmatch(word)), "")
+
+
+def _called(layer: str, modules: Mapping[str, Module]) -> str | None:
     """The one module of a layer's name, with or without what it stands in: `model.fc1` for `fc1`."""
-    found = [name for name in modules if name == layer or name.endswith(f".{layer}")]
-    return found[0] if len(found) == 1 else None
+    found = [name for name in modules if name.endswith(f".{layer}")]
+    return layer if layer in modules else found[0] if len(found) == 1 else None
 
 
 def _problem(

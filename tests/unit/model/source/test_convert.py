@@ -88,6 +88,17 @@ def test_a_keras_model_is_said_the_same(converted):
     assert from_mapping(table, "n.toml").history().recording(0).loss > 0
 
 
+@pytest.mark.parametrize("kind", ["SGD", "RMSprop", "Adagrad", "Adadelta", "Nadam", "Adamax", "Lion", "AdamW"])
+def test_optimizers_of_keras_are_those_of_here(converted, kind):
+    """What a configuration says of any of them, and is not an option here, is left out, or told."""
+    config = {"learning_rate": 0.25, "momentum": 0.0, "nesterov": False, "clipnorm": None, "centered": False,
+              "weight_decay": None, "rho": 0.9}  # fmt: skip
+    body = model(given([3]), DENSE, compile_config={"loss": "mse", "optimizer": {"class_name": kind, "config": config}})
+    table, _ = converted(body, "m.json")
+    assert table["optimizer"]["learning_rate"] == 0.25
+    assert from_mapping(table, "n.toml").optimizer.kind == kind.lower()
+
+
 def test_images_of_keras_have_their_channels_first(converted):
     table, _ = converted(
         model(given([10, 8, 3]), {"class_name": "Conv2D", "config": {"filters": 5, "kernel_size": [3, 2],
@@ -217,6 +228,9 @@ class Net(nn.Module):
     def __init__(self, width=6):
         super().__init__()
         self.block = nn.TransformerEncoderLayer(width, 2, 5, dropout=0.0, batch_first=True, norm_first=True)
+        each = nn.TransformerEncoderLayer(width, 2, 8, 0.0, batch_first=True)
+        self.two = nn.TransformerEncoder(each, num_layers=2, enable_nested_tensor=False)
+        self.post = nn.TransformerEncoderLayer(width, 3, 7, 0.0, "gelu", batch_first=True)
         self.attn = nn.MultiheadAttention(width, 3, batch_first=True)
         self.norm, self.extra = nn.LayerNorm(width), None
         self.norm = nn.LayerNorm(width)
@@ -224,7 +238,7 @@ class Net(nn.Module):
         self.rnn = nn.GRU(width, 4, batch_first=True)
         self.head = nn.Linear(4, 2)
     def forward(self, x):
-        x = self.block(x)
+        x = self.post(self.block(self.two(x)))
         h = self.norm(x)
         x = x + self.attn(h, h, h)[0]
         x = F.silu(self.a(x)) + x
@@ -233,20 +247,16 @@ class Net(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("first", "kind"), [("True", "transformer"), ("False", "transformer_encoder")])
-def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(
-    converted, tmp_path, first, kind
-):
-    text = BLOCKS.replace("norm_first=True", f"norm_first={first}")
-    table, found = converted(text, "net.py")
+def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_numbers(converted, tmp_path):
+    table, found = converted(BLOCKS, "net.py")
     assert not found.missing
-    assert kinds(table) == [kind, "residual", "residual", "gru", "dense"]
-    assert [each["kind"] for each in table["layers"][1]["layers"]] == ["layer_norm", "attention"]
+    assert kinds(table) == [*["transformer_encoder"] * 3, "residual", "residual", "gru", "dense"]
+    assert [each["kind"] for each in table["layers"][3]["layers"]] == ["layer_norm", "attention"]
     assert table["data"]["inputs"]["shape"][2] == 6
     torch = pytest.importorskip("torch")
     torch.manual_seed(2)
     scope: dict[str, object] = {}
-    exec(text, scope)  # the test's own text, run by PyTorch
+    exec(BLOCKS, scope)  # the test's own text, run by PyTorch
     net = scope["Net"]().double()  # type: ignore[operator]
     x = torch.randn(3, 4, 6).double()
     with (tmp_path / "w.npz").open("wb") as file:
@@ -271,11 +281,30 @@ def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_n
         ),
         ("import", "import)", r"net.py line 1: is no Python program"),
         ("forward", "backward", "no PyTorch model is defined in it"),
+        ("self.fc2(x)", "self.fc2(self.fc2(x))", r"line 16: self.fc2 is gone through twice, with the same weights"),
     ],
 )
 def test_what_is_no_chain_of_layers_is_told_by_its_line(converted, old, new, said):
     with pytest.raises(UserError, match=said):
         converted(LENET.replace(old, new, 1), "net.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("SGD(p, 0.1, momentum=0.9, nesterov=True)",
+         {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("Rprop(p, etas=(0.4, 1.3))", {"kind": "rprop", "learning_rate": 0.01, "eta_minus": 0.4, "eta_plus": 1.3}),
+        ("Adadelta(p, rho=0.8)", {"kind": "adadelta", "learning_rate": 1.0, "rho": 0.8}),
+        ("NAdam(p, foreach=True)", {"kind": "nadam", "learning_rate": 0.002}),
+    ],
+)  # fmt: skip
+def test_an_optimizer_and_its_schedule_are_taken_from_the_program(converted, text, right):
+    more = f"opt = torch.optim.{text}\ns = torch.optim.lr_scheduler.StepLR(opt, 30, gamma=0.5)\n"
+    table, found = converted(LENET.partition("optimizer =")[0] + more, "net.py")
+    assert table["optimizer"] == {**right, "schedule": {"kind": "step", "step_size": 30, "gamma": 0.5}}
+    assert "stepped once after each training step" in found.text
+    assert from_mapping(table, "n.toml").optimizer.kind == right["kind"]
 
 
 def test_one_of_several_models_is_named(converted):

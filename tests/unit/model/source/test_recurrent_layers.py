@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.source.network import from_mapping
+from bptui.model.source.network import from_formula, from_mapping
 
 rng = np.random.default_rng(4)
 SAMPLES, POSITIONS, FEATURES, UNITS = 3, 5, 4, 3
@@ -196,4 +197,88 @@ def test_what_does_not_fit_is_one_line(kind, keys, data, message):
             "net.toml",
         )
     assert message in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["all", "lengths"])
+@pytest.mark.parametrize(("kind", "proj"), [("rnn", 0), ("gru", 0), ("lstm", 0), ("lstm", 2)])
+def test_the_functions_of_python_are_pytorchs(kind, proj, lengths):
+    """One layer, one way: values, the state in the end, and the gradient of every number that goes in."""
+    torch = pytest.importorskip("torch")
+    made = getattr(torch.nn, kind.upper())(FEATURES, UNITS, batch_first=True, **({"proj_size": proj} if proj else {}))
+    made.double()
+    names = [name for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0") if hasattr(made, name)]
+    given = {"x": X, "h0": np.random.default_rng(1).normal(size=(SAMPLES, proj or UNITS))}
+    given |= {name: getattr(made, name).detach().numpy() for name in [*names, *(["weight_hr_l0"] if proj else [])]}
+    if kind == "lstm":
+        given["c0"] = np.random.default_rng(2).normal(size=(SAMPLES, UNITS))
+    ours = {name: bptui.param(value, name=name) for name, value in given.items()}
+    states = {name: ours[name] for name in ("h0", "c0") if name in ours}
+    weights = [value for name, value in ours.items() if name.startswith(("weight", "bias"))]
+    results = getattr(bptui, kind)(ours["x"], *weights, **states, lengths=lengths)
+    found = bptui.grads(sum((bptui.sum(bptui.square(each)) for each in results[1:]), bptui.sum(bptui.tanh(results[0]))))
+    x, *start = (torch.tensor(given[name], requires_grad=True) for name in ("x", *states))
+    rows = tuple(state[None] for state in start)
+    source = x
+    if lengths is not None:
+        source = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    out, end = made(source, rows if kind == "lstm" else rows[0])
+    if lengths is not None:
+        out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=POSITIONS)
+    ends = end if kind == "lstm" else (end,)
+    (torch.tanh(out).sum() + sum(each.square().sum() for each in ends)).backward()
+    right = {"x": x.grad, **dict(zip(states, (each.grad for each in start), strict=True))}
+    right |= {name: value.grad for name, value in made.named_parameters()}
+    for name in given:
+        np.testing.assert_allclose(found[name], right[name].numpy(), rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+def test_what_the_functions_of_python_refuse_is_one_line():
+    w = np.ones((3, 4)), np.ones((3, 3))
+    for given, keys, said in (
+        ((X[0], *w), {}, r"x has shape \(5, 4\): it must be \(samples, positions, features\)"),
+        ((X, w[0]), {}, "w_ih and w_hh are missing"),
+        ((X, *w), {"lengths": [1, 2]}, r"lengths have shape \(2,\)"),
+    ):
+        with pytest.raises(UserError, match=said):
+            bptui.rnn(*given, **keys)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_a_formula_gives_what_python_gives(kind):
+    """All positions and the last states, backwards and with samples that end."""
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
+    there = (np.arange(POSITIONS) < np.array(LENGTHS)[:, None]).astype(float)
+    given = {"x": X, "u": rng.normal(size=(gates * 2, FEATURES)), "w": rng.normal(size=(gates * 2, 2)), "there": there}
+    given["s"] = rng.normal(size=(SAMPLES, 2))
+    states = "y, h, c" if kind == "lstm" else "y, h"
+    loss = "sum(y*y) + sum(h)" + (" + sum(c*c)" if kind == "lstm" else "")
+    text = f"{states} = {kind}(x, u, w, h0=s, there=there, reverse=True)\nL = {loss}"
+    step = from_formula(text, given, ["u", "w", "s"]).program().record()
+    ours = {name: bptui.param(given[name], name=name) for name in ("u", "w", "s")}
+    y, h, *c = getattr(bptui, kind)(X, ours["u"], ours["w"], h0=ours["s"], lengths=LENGTHS, reverse=True)
+    total = bptui.sum(y * y) + bptui.sum(h)
+    right = bptui.grads(total + bptui.sum(c[0] * c[0]) if c else total)
+    for name in ours:
+        np.testing.assert_allclose(step.grad(name), right[name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("y, h = lstm(x, u, w); L = sum(y)", "formula 1:8: lstm gives 3 values (write y, h, c = lstm(x, w_ih"),
+        ("y, h = gru(x, u); L = sum(y)", "gru has 2 values"),
+        ("y, h = gru(x, u, w, size=3); L = sum(y)", "gru has no setting 'size'"),
+        ("y, h = gru(x[0], u, w); L = sum(y)", "gru: x has shape (5, 4): it must be (samples, positions, features)"),
+        ("y, h = gru(x, u, w, there=x); L = sum(y)", "there has shape (3, 5, 4): it must be (3, 5)"),
+        ("y, h = gru(x, w, u); L = sum(y)", "gru_cell"),
+        ("y, h = gru(x, x, x); L = sum(y)", "gru"),
+        ("L = sum(gru(x, u, w))", "over all positions y, h, c = lstm(x, w_ih, w_hh)"),
+    ],
+)
+def test_what_does_not_fit_in_a_formula_is_one_line(text, said):
+    given = {"x": X, "u": np.ones((6, FEATURES)), "w": np.ones((6, 2))}
+    with pytest.raises(UserError) as problem:
+        from_formula(text, given, ["u"])
+    assert said in str(problem.value)
     assert "\n" not in str(problem.value)

@@ -83,6 +83,18 @@ def test_layers_take_the_modules_of_their_names(read):
     assert values(made)["second.bias"].tolist() == [2.0] * 3
 
 
+def test_modules_in_another_order_go_to_what_they_stand_in(read):
+    """A state_dict has modules as they are defined, not as they are gone through: of two that fit, the one inside of a
+    module of the layer's name."""
+    block = {"kind": "residual", "layers": [{"kind": "dense", "units": 3}]}
+    layers = [{**block, "name": "first"}, {**block, "name": "second"}, {"kind": "dense", "units": 3}]
+    tensors = {f"{name}.{part}": np.full((3, 3) if part == "weight" else 3, value)
+               for name, value in (("net.second.0", 2.0), ("net.head", 3.0), ("net.first.0", 1.0))
+               for part in ("weight", "bias")}  # fmt: skip
+    found = values(read(tensors, layers, data={"inputs": ROWS, "targets": [[0.0] * 3] * 2}, name="w.npz"))
+    assert [found[f"{name}.bias"][0] for name in ("first.layer1", "second.layer1", "layer3")] == [1.0, 2.0, 3.0]
+
+
 def test_the_layout_is_a_switch_and_is_said(read):
     turned = {**STATE, "fc1.weight": np.transpose(FC1).tolist(), "fc2.weight": np.transpose(FC2).tolist()}
     with pytest.raises(

@@ -35,11 +35,11 @@ def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, read: set[int]
     builder = u.shop.builder
     total: Node | None = None
     for out, seed in starts:
-        if not builder.depends(out, x):
+        if not builder.derivatives.depends(out, x):
             continue
         name = u.shop.fresh(u.name, u.event.module)
         try:
-            part = builder.derivative(out, x, name=name, scope=u.event.module, seed=seed, alone=readable)
+            part = builder.derivatives.of(out, x, name=name, scope=u.event.module, seed=seed, alone=readable)
         except UserError as problem:
             raise Lacks(problem.what) from None
         total = part if total is None else u.use("add", total, part)
