@@ -43,6 +43,8 @@ FAULTS = [
       lambda g, y, i, src: _arrived(g, i) * (src == _arrived(y, i))),
     B("unfold", "where patches overlap = for +=", "x", "patches", lambda d: d / np.maximum(1, _overlaps())),
     B("unfold", "columns for rows", "x", "patches", lambda d: d[..., ::-1]),
+    B("einsum", "the first alone of what was stretched", "first", "one for all",
+      lambda g, second: (g @ second.T)[:, :1]),
     B("fold", "the mean where patches overlap", "x", "laid", lambda g, d: d / 2),
     B("fold", "numbers of a patch column by column", "x", "laid",
       lambda d: d.reshape(1, 2, 2, 3, 10).transpose(0, 1, 3, 2, 4).reshape(1, 12, 10)),

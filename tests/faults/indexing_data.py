@@ -31,5 +31,6 @@ ARENAS: Mapping[str, Any] = {
     "reflected": ((_mixed(3, 4),), {"pad_width": ((0, 0), (2, 1)), "mode": "reflect"}),
     "round": ((_mixed(3, 4),), {"pad_width": ((1, 0), (0, 2)), "mode": "circular"}),
     "last again": ((_mixed(3, 4),), {"pad_width": ((0, 2), (1, 0)), "mode": "replicate"}),
+    "one for all": ((_mixed(3, 1), _mixed(4, 2)), {"equation": "ij,jk->ik"}),
     "largest there": ((np.zeros((3, 4)), _PLACES, np.array([[2.0, 1.0, 2.0], [2.0, -1.0, 0.5]])), {"reduce": "amax"}),
 }

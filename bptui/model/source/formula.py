@@ -4,8 +4,8 @@
     L = mse(a, y)
 
 Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
-`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]`, `x.T` and `d(u, x)`, a derivative, work. The last statement is
-the loss.
+`+ - * / ** @`, unary minus, `x[1:, None]`, `x[labels]`, `x > 0 and y < 1`, `a, b = split(x, 2)`, `x.T` and `d(u, x)`, a
+derivative, work. The last statement is the loss.
 """
 
 from __future__ import annotations

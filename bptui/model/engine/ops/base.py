@@ -136,6 +136,8 @@ class Op(Inputs):
     dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
+    stretched_axes  (input shapes, attributes) → `Signature.stretched`, where other axes are stretched than those that
+                broadcasting would
     results     (input shapes, attributes) → how many it has, of which one node is the one that its attribute `part`
                 says: `a, b = split(x, 2)` is two nodes; None for one that has one result
     compares    of a loss: what it compares
@@ -164,6 +166,7 @@ class Op(Inputs):
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
     results: Callable[[Sequence[Shape], Attributes], int] | None = None
+    stretched_axes: Callable[[Sequence[Shape], Attributes], tuple[tuple[int, ...], ...]] | None = None
     compares: Compares | None = None
 
     def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
@@ -192,6 +195,8 @@ class Op(Inputs):
                 )
                 for shape in shapes
             )
+        elif self.stretched_axes is not None:
+            stretched = self.stretched_axes(shapes, attributes)
         known = self.attributes
         static = tuple(sorted((k, v) for k, v in attributes.items() if k in known and known[k].static))
         return Signature(self.name, static, tuple(len(s) for s in shapes), stretched, len(out))

@@ -78,23 +78,57 @@ def indices(equation: str, ranks: Sequence[int]) -> Equation:
     return tuple(map(spelled, terms, beside)), spelled(right, most)
 
 
-def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    terms, out = indices(attributes["equation"], [len(shape) for shape in shapes])
+def _sizes(shapes: Sequence[Shape], equation: str) -> dict[str, int]:
+    """Over how many each index runs: an axis of size 1 is stretched to what the others have."""
+    terms, _ = indices(equation, [len(shape) for shape in shapes])
     sizes: dict[str, int] = {}
     for term, shape, name in zip(terms, shapes, _NAMES, strict=False):
+        own: dict[str, int] = {}
         for index, size in zip(term, shape, strict=True):
-            if sizes.setdefault(index, size) != size:
+            inside, elsewhere = own.setdefault(index, size), sizes.get(index, 1)
+            if size != inside or (size != elsewhere and 1 not in (size, elsewhere)):
+                other = inside if size != inside else elsewhere
                 raise ValueError(
-                    f"{name} has shape {shape}: index {index} of equation '{attributes['equation']}' runs over "
-                    f"{size}, and over {sizes[index]} elsewhere"
+                    f"{name} has shape {shape}: index {index} of equation '{equation}' runs over {size}, and over "
+                    f"{other} elsewhere"
                 )
-    return tuple(sizes[index] for index in out)
+        sizes |= {index: size for index, size in own.items() if size != 1 or index not in sizes}
+    return sizes
+
+
+def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    sizes = _sizes(shapes, attributes["equation"])
+    return tuple(sizes[index] for index in indices(attributes["equation"], [len(shape) for shape in shapes])[1])
+
+
+def _stretched(shapes: Sequence[Shape], attributes: Attributes) -> tuple[tuple[int, ...], ...]:
+    """The axes of each operand that have size 1 where their index runs over more, or over nothing."""
+    terms, _ = indices(attributes["equation"], [len(shape) for shape in shapes])
+    sizes = _sizes(shapes, attributes["equation"])
+    return tuple(
+        tuple(axis for axis, index in enumerate(term) if shape[axis] == 1 != sizes[index])
+        for term, shape in zip(terms, shapes, strict=True)
+    )
+
+
+def _apart(shapes: Sequence[Shape], equation: str) -> Equation:
+    """The indices with one of its own for each axis that is stretched: it is summed over alone."""
+    terms, out = indices(equation, [len(shape) for shape in shapes])
+    lost = _stretched(shapes, {"equation": equation})
+    return tuple(
+        tuple(f"{index}/{n}" if axis in axes else index for axis, index in enumerate(term))
+        for n, (term, axes) in enumerate(zip(terms, lost, strict=True))
+    ), out
 
 
 def _definition(signature: Signature) -> str:
     terms, out = indices(signature["equation"], signature.ranks)
     summed = list(dict.fromkeys(index for term in terms for index in term if index not in out))
-    product = "*".join(at(name, term) for name, term in zip(_NAMES, terms, strict=False))
+    read = [
+        ["0" if axis in axes else index for axis, index in enumerate(term)]
+        for term, axes in zip(terms, signature.stretched, strict=True)
+    ]
+    product = "*".join(at(name, term) for name, term in zip(_NAMES, read, strict=False))
     return f"{at('y', out)} = {total(product, summed)}"
 
 
@@ -115,14 +149,14 @@ def _filled_vjp(*arrays: Any) -> None:
 
 
 def _einsum(*operands: Any, equation: str) -> Any:
-    made = indices(equation, [x.ndim for x in operands])
+    made = _apart([x.shape for x in operands], equation)
     shape = _shape([x.shape for x in operands], {"equation": equation})
     return noted(_filled, shape, *operands, options=(made,))
 
 
 def _by(position: int) -> Any:
     def vjp(g: Any, y: Any, *operands: Any, equation: str) -> Any:
-        terms, out = indices(equation, [x.ndim for x in operands])
+        terms, out = _apart([x.shape for x in operands], equation)
         others = [n for n in range(len(operands)) if n != position]
         given = (out, *(terms[n] for n in others))
         inputs = (g, *(operands[n] for n in others))
@@ -143,6 +177,7 @@ OPS = (
         "The sum of products that an equation says: 'bqd,bkd->bqk'. An index that the output has not is summed over, "
         "one that stands twice in an operand is its diagonal, ... are the axes that are not named.",
         {"equation": Attribute(None, equation_of, required=True)},
-        convention="an index has one size: nothing is stretched",
+        convention="an axis of size 1 is stretched to the size that its index has elsewhere",
+        stretched_axes=_stretched,
     ),
 )

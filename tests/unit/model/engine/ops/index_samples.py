@@ -84,3 +84,11 @@ def uses() -> Iterator[Use]:
         for shape, width in (((3, 4), ((0, 1), (2, 3))), ((5,), (2, 0)), ((2, 3, 4), ((0, 0), (1, 1), (0, 2)))):
             yield Use("pad", (shape,), {"pad_width": width, "mode": mode})
     yield Use("pad", ((2, 3),), {"pad_width": ((3, 2), (1, 5)), "mode": "replicate"})
+    for equation, *shapes in (
+        ("ij,jk->ik", (3, 1), (4, 2)),
+        ("...i,...i->...", (2, 1, 3), (4, 1)),
+        ("ii,ij->j", (1, 1), (3, 2)),
+        ("ij,ij,ji->i", (1, 4), (3, 1), (4, 3)),
+        ("ij,jk->ik", (3, 1), (0, 2)),
+    ):
+        yield Use("einsum", tuple(shapes), {"equation": equation})

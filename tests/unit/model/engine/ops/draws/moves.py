@@ -75,7 +75,9 @@ def einsum(random: Random) -> Case:
             term = list(dict.fromkeys(term))
         some = beside[int(random.integers(len(beside) + 1)) :] if chance(random, 0.3) else None
         at = int(random.integers(len(term) + 1))
-        own = [sizes[letter] for letter in term]
+        size = {letter: 1 if chance(random, 0.15) else sizes[letter] for letter in dict.fromkeys(term)}
+        own = [size[letter] for letter in term]
+        some = some and tuple(1 if chance(random, 0.15) else n for n in some)
         inputs[name] = numbers(random, (*own[:at], *(some or ()), *own[at:]))
         terms.append("".join(term[:at]) + ("..." if some is not None else "") + "".join(term[at:]))
     equation = ",".join(terms)
