@@ -139,7 +139,7 @@ BAD = {
     "L = w + 1": "the loss 'L' has shape (1, 2)",
     "x = 3; L = x": "'x' is given and defined",
     "a = x*x; a = a*x; L = a": "'a' is already defined at 1:1",
-    "a, b = x, x": "a statement defines one name",
+    "a, b = x, x": "several names stand for the parts of one value",
     "x*x; L = x*x": "only the last statement may be without a name",
     "L += x": "changing a value in place is not allowed",
     "L = 10**10**10": "10 ** 1e+10 is not a finite number",
