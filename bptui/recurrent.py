@@ -46,13 +46,13 @@ def _over(
 ) -> Any:
     where = f"bptui.{op.removesuffix('_cell')}"
     x, *weights = (item if isinstance(item, Tensor | int | float) else data(item) for item in (x, *weights))
-    if not isinstance(x, Tensor) or len(x.shape) != 3 or not x.shape[1]:
-        raise UserError(where, "x is no sequence", "expected (samples, positions, features)")
+    if not isinstance(x, Tensor):
+        raise UserError(where, "x is a number", "expected (samples, positions, features)")
     if len(weights) < 2 or not isinstance(weights[1], Tensor) or len(weights[1].shape) != 2:
         raise UserError(where, "w_ih and w_hh are missing", f"write {where}(x, w_ih, w_hh, b_ih, b_hh)")
     rows, hidden = weights[1].shape
     start = [
-        data(np.zeros((x.shape[0], size))) if state is None else state if isinstance(state, Tensor) else data(state)
+        data(np.zeros((*x.shape[:1], size))) if state is None else state if isinstance(state, Tensor) else data(state)
         for state, size in zip(given, (hidden, rows // 4), strict=False)
     ]
     there = None
@@ -62,11 +62,14 @@ def _over(
             raise UserError(
                 where, f"lengths have shape {shape_text(ends.shape)}", f"expected {shape_text(x.shape[:1])}"
             )
-        there = data((np.arange(x.shape[1]) < ends[:, None]).astype(float))
+        there = data((np.arange(x.shape[1] if len(x.shape) > 1 else 0) < ends[:, None]).astype(float))
 
     def use(kind: str, *inputs: Any, name: str, symbol: str = "", **attributes: Any) -> Tensor:
         return apply(kind, *inputs, **attributes)
 
-    out, end = unrolled.over(unrolled.Cells(use, op, weights, more, reverse), x, unrolled.State(*start), there)
+    try:
+        out, end = unrolled.over(unrolled.Cells(use, op, weights, more, reverse), x, unrolled.State(*start), there)
+    except ValueError as problem:
+        raise UserError(where, str(problem)) from None
     last = [end.h, end.cell(use, "c")]
     return (out, *(state for state in last if state is not None))

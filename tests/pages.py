@@ -80,6 +80,8 @@ def page() -> str:
             lines.append(
                 f"### {call(row)}\n\n{row.doc}" + (f" Convention: {row.convention}." if row.convention else "") + "\n"
             )
+            if not row.definition:
+                continue
             use = examples[row.name] if isinstance(row, Op) else whole_use(row)
             row = row if isinstance(row, Op) else composites.whole_of(use)[1].node.op
             lines.append("\n".join(f"    {line}" for line in derivation(row, use)) + "\n")

@@ -168,5 +168,7 @@ ARENAS: dict[str, Arena] = {
     "shares": ((KINKED, _changed(_mixed(3, 4), {(1, 1): 0.1})), {"eps": 0.3}),
     "weighted squares": ((KINKED, LABELS, WEIGHTS), {"p": 2, "margin": 0.6}),
     "several labels": ((KINKED, np.array([[1, 3, -1, 0], [0, -1, 2, 2], [2, 0, 3, 1]])), {}),
+    "one moment": ((_mixed(3, 5), _mixed(3, 4), np.array([[1, 3], [2, 2], [3, 1]])), {}),
+    "ends": ((_mixed(3, 5), np.array([2, 0, 1])), {"by_length": True}),
 }  # fmt: skip
 """Inputs and attributes by the name that a row of the corpus gives them."""

@@ -28,6 +28,10 @@ FAULTS = [
     B("focal", "the cross-entropy's own", "logits", "classes", lambda g, logits, labels: g * (softmax(logits) - hot(labels, 4)) / 3),
     B("multilabel_margin", "labels are not left out of the others", "scores", "several labels", lambda d, g: d + g * hot(np.array([1, 0, 3]), 4) / 12),
     B("multilabel_margin", "the label's own share counts once", "scores", "several labels", lambda g, d: np.maximum(d, -g / 12)),
+    B("ctc_step", "equal labels without a blank between", "alpha", "one moment", lambda d, g: d + np.eye(3)[1][:, None] * np.array([0, 0.1, 0, -0.1, 0]) * g),
+    B("ctc_step", "one place for each class: = for +=", "log_probs", "one moment", lambda g, labels: np.stack([np.bincount([0, a, b], [g[n, 4], g[n, 1], g[n, 3]], 4) for n, (a, b) in enumerate(labels)])),
+    B("ctc_end", "not divided by the labels", "alpha", "ends", lambda d, lengths: d * np.maximum(lengths, 1)[:, None]),
+    B("ctc_end", "only where a label ends", "alpha", "ends", lambda d: d * np.array([0, 1, 0, 1, 0])),
     B("multi_margin", "the square's derivative is not doubled", "scores", "weighted squares", lambda d: d / 2),
     B("multi_margin", "the weight of the other class", "scores", "weighted squares", lambda d, labels, weight: d * weight / weight[labels][:, None]),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ FAMILIES = {
     "kinds": "vae gan dqn policy contrastive simclr factorisation tied several",
     "calling": "in_place views accumulation retain autocast scaled checkpoint checkpoint_reentrant custom",
     "mathematics": "einsum physics graph mixture conv1d",
+    "spectral": "fourier_operator filtered",
     "library": "gpt2 bert llama",
 }
 PROGRAMS = [f"{family}.{name}" for family, names in FAMILIES.items() for name in names.split()]

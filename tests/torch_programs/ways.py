@@ -148,7 +148,7 @@ def read_then_written():
 
 
 def spectrum():
-    """Through complex numbers, which bptui does not compute with, and beside them."""
+    """Through complex numbers, and beside them."""
     layer, x = nn.Linear(4, 6), torch.randn(3, 4)
     optimizer = torch.optim.SGD(layer.parameters(), 0.1)
 

@@ -14,6 +14,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger import expressions, hidden
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import kept_back
+from bptui.model.engine.pairs import complex_nodes
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -49,6 +50,35 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
     return rows
 
 
+def complex_tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Line]:
+    """The same of complex numbers, whose parts lie on the last axis: 1.2-0.5i."""
+    values = np.asarray(array)
+    if values.size == 0:
+        return [line(("(empty)", "dim"))]
+    if values.ndim > 3:
+        rows: list[Line] = []
+        for i in _shown(len(values), most):
+            part = [] if i is None else complex_tensor(values[i], style, most)
+            rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *part]
+        return rows
+    table = values.reshape((1,) * (3 - values.ndim) + values.shape)
+    decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
+    cells = {(y, x): _pair(table[y, x], decimals) for y in down if y is not None for x in across if x is not None}
+    width = max(map(len, cells.values())) + 1
+    made = []
+    for y in down:
+        row = [(" …", "dim") if x is None or y is None else (cells[y, x].rjust(width), style) for x in across]
+        made.append(
+            line(("  …", "dim")) if y is None else line(*([(f"[{y}]", "dim")] if values.ndim > 2 else []), *row)
+        )
+    return made
+
+
+def _pair(parts: Array, decimals: int) -> str:
+    re, im = (numbers.field(float(x), numbers.WIDTH, decimals).strip() for x in parts)
+    return f"{re}{im}i" if im.startswith(("-", "−")) else f"{re}+{im}i"
+
+
 def _shown(count: int, most: int) -> list[int | None]:
     if count <= most:
         return list(range(count))
@@ -78,10 +108,17 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
         return [line(*title, f" = {'true' if value else 'false'}")]
     if value.dtype.kind == "i":
         return [line(*title, f" = {numbers.index(value.tolist()) or '[]'}")]
-    rows = _titled(title, tensor(value, _style(expression.text)))
+    shown = complex_tensor if _is_complex(session, expression.text, value) else tensor
+    rows = _titled(title, shown(value, _style(expression.text)))
     if session.hidden and kept_back(value).any():
         rows[-1] = line(*rows[-1], (f"  {hidden.REASON}", "dim"))
     return rows
+
+
+def _is_complex(session: Session, text: str, value: Array) -> bool:
+    """Is it a node of complex numbers, or its gradient, as a whole?"""
+    node = session.graph.by_name.get(text.removesuffix(".grad"))
+    return node is not None and node.id in complex_nodes(session.graph) and value.shape == node.shape
 
 
 def _style(text: str) -> str:

@@ -129,7 +129,7 @@ def _find(graph: Graph) -> Mapping[int, CompositeUse]:
             groups.setdefault(node.composite, []).append(node)
     made: dict[int, CompositeUse] = {}
     for name, parts in groups.items():
-        if len(parts) < 2:
+        if len(parts) < 2 or not graph.composite_calls[name].row.definition:
             continue
         own = {part.id for part in parts}
         read = [i for part in parts for i in part.inputs if i not in own and graph.nodes[i].role != "const"]

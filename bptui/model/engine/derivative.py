@@ -111,6 +111,8 @@ class Derivatives:
         builder, where = self.builder, self.builder.place(column)
         name = name or builder.unnamed("")
         called = Called(name, name if scope is None else scope, column)
+        if x.whole:
+            raise UserError(where, f"d({u.name}, {x.name}): '{x.name}' holds whole numbers: nothing is derived by them")
         if not self.depends(u, x):
             raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
         first = builder.count

@@ -78,7 +78,12 @@ class Cells:
 
 def over(cells: Cells, x: Any, state: State, there: Any = None) -> tuple[Any, State]:
     """(samples, positions, hidden) of x, (samples, positions, features), and the state in the end. there: (samples,
-    positions), 1 where a sample has a position; what stands elsewhere is never read."""
+    positions), 1 where a sample has a position; what stands elsewhere is never read. Raises ValueError where one of
+    them has not these axes."""
+    if len(x.shape) != 3 or not x.shape[1]:
+        raise ValueError(f"x has shape {x.shape}: it must be (samples, positions, features)")
+    if there is not None and there.shape != x.shape[:2]:
+        raise ValueError(f"there has shape {there.shape}: it must be {x.shape[:2]}")
     use, positions = cells.use, range(x.shape[1])
     if there is not None:
         seen = use("reshape", there, name="there_all", shape=(*there.shape, 1))

@@ -28,7 +28,8 @@ from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
 from bptui.model.source.mistakes import MAX_NAME, ReadAsIndex
 from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
-from bptui.model.source.parts import Data, Parts
+from bptui.model.source.parts import Data
+from bptui.model.source.sequences import Sequences, is_recurrent
 
 Value = Node | float
 
@@ -75,7 +76,7 @@ def read(text: str, where: str) -> ast.Module:
     return tree
 
 
-class Reader(Parts):
+class Reader(Sequences):
     """Walks a syntax tree and tells the Builder what it finds."""
 
     def __init__(
@@ -125,6 +126,8 @@ class Reader(Parts):
             self.refuse(statement, "", "write name = expression")
         target = statement.targets[0]
         if len(statement.targets) == 1 and isinstance(target, ast.Tuple | ast.List):
+            if is_recurrent(statement.value) and isinstance(statement.value, ast.Call):
+                return self.unrolled(target.elts, statement.value)
             return self.several(target, statement.value)
         if len(statement.targets) != 1 or not isinstance(target, ast.Name):
             self.fail(statement, "a statement defines one name", "write name = expression")

@@ -10,6 +10,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
+from bptui.model.engine.pairs import complex_nodes
 from bptui.screens.panels import standing
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
@@ -59,6 +60,8 @@ def _how(session: Session, node: Node, width: int) -> str:
             return f"mean of {size} samples"
         return f"sample {min(sample, size - 1)} of {size}" if isinstance(sample, int) else "all samples"
     count = int(np.prod(node.shape, dtype=np.int64))
+    if node.id in complex_nodes(session.graph):
+        return f"{count // 2:,} complex (re, im)"
     return "numbers" if count <= 64 else f"{count:,} numbers"
 
 

@@ -298,8 +298,11 @@ class _Walk:
         term = walk.of(argmax.term, env, len(counts), test != sp.true)
         sign = 1 if argmax.kind == "max" else -1
         term = sign * np.broadcast_to(np.asarray(term, dtype=np.float64), (*counts, *shape))
-        term = np.where(np.broadcast_to(walk.of(test, env, len(counts), False), term.shape), term, -np.inf)
-        flat = np.argmax(term.reshape((math.prod(counts), *shape)), axis=0)
+        inside = np.broadcast_to(walk.of(test, env, len(counts), False), term.shape)
+        term = np.where(inside, term, -np.inf).reshape((math.prod(counts), *shape))
+        flat, inside = np.argmax(term, axis=0), inside.reshape(term.shape)
+        taken = np.take_along_axis(inside, flat[None], 0)[0]
+        flat = np.where(taken, flat, np.argmax(inside, axis=0))  # of those that are all -inf
         return np.asarray(np.unravel_index(flat, counts)[argmax.position] + lows[argmax.position])
 
     def pieces(self, e: Expr, env: dict[Expr, Any], depth: int, guarded: bool) -> Any:

@@ -205,7 +205,8 @@ class Digits:
             if not self._of(argmax.condition, inner):
                 continue
             value = self._of(argmax.term, inner)
-            if best is None or (value > best if argmax.kind == "max" else value < best):
+            beyond = best is None or (value > best if argmax.kind == "max" else value < best)
+            if beyond or (mpmath.isnan(value) and not mpmath.isnan(best)):  # the first nan is both largest and least
                 best, at = value, inner[argmax.limits[argmax.position][0]]
         return at or 0
 

@@ -69,6 +69,8 @@ class Numbers:
         value.place = tensor.storage_offset(), tuple(tensor.stride())
         if tensor.is_floating_point():
             value.stats = stats(tensor)
+        elif tensor.is_complex():
+            value.stats = stats(torch.view_as_real(tensor.resolve_conj()))
         keeps = border if self.rule.tensors == "boundary" else self.rule.tensors == "all"
         if keeps or tensor.numel() == 1 or not tensor.is_floating_point():
             self._write(value, tensor)

@@ -226,7 +226,7 @@ OPS = (
         broadcasts=True,
         inner=1,
         shape_before_unbroadcast=lambda position, shapes, out: out,
-        complex=("first", "second", "y"),
+        complex=("a", "b", "y"),
         convention=GRADIENT,
     ),
 )

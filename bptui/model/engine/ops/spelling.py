@@ -51,7 +51,7 @@ OPERATIONS: Mapping[str, str] = {
 ABSENT: Mapping[str, str] = {
     **dict.fromkeys(
         ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"),
-        "a layer of network files, and in Python bptui.lstm, …; here there is lstm_cell, …",
+        "over all positions y, h, c = lstm(x, w_ih, w_hh), y, h = gru(…), rnn(…); one step: lstm_cell, …",
     ),
 }
 """What there is not, although a word of other mathematics looks like it."""

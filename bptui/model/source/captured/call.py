@@ -29,12 +29,13 @@ class Lacks(Exception):
 
 
 class Ref(NamedTuple):
-    """A recorded value among the arguments; `place` as in `record.Value`."""
+    """A recorded value among the arguments; `place` and `complex` as in `record.Value`."""
 
     id: int
     shape: Shape
     dtype: str
     place: tuple[int, tuple[int, ...]]
+    complex: bool = False
 
 
 class Workshop:
@@ -112,7 +113,7 @@ class Call:
     def ref(self, value: int) -> Ref:
         """A value of the record as an argument."""
         v = self.shop.record.step.values[value]
-        return Ref(v.id, tuple(v.shape), v.dtype, v.place)
+        return Ref(v.id, tuple(v.shape), v.dtype, v.place, v.complex)
 
     def decoded(self, item: Any) -> Any:
         """An argument as the function was given it (see `record`), values as `Ref`. A table of the program's own that
@@ -180,7 +181,7 @@ class Call:
 
     def _counted(self, x: Ref) -> Node:
         """Whole numbers and truth values among what is computed with: numbers without a gradient."""
-        if floating(x) or x.dtype.startswith("complex"):
+        if floating(x):
             raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
         if x.id not in self._numbers:
             self._numbers[x.id] = self.constant(

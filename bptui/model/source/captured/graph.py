@@ -169,7 +169,7 @@ class _Building:
         self.made.event_of.update(dict.fromkeys(ops, event))
 
     def _opaque(self, event: Event, why: str) -> dict[int, Node]:
-        inputs = list(dict.fromkeys(found for v in event.inputs for found in self._behind(v)))[:LISTED]
+        inputs = [v for v in dict.fromkeys(event.inputs) if v in self.shop.nodes][:LISTED]
         names = tuple(f"x{i}" for i in range(len(inputs)))
         outs = {}
         for out in event.outs:
@@ -181,15 +181,6 @@ class _Building:
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
         return outs
-
-    def _behind(self, value: int) -> list[int]:
-        """The value itself, where a node holds it; of complex numbers, which none does, what they come from."""
-        if value in self.shop.nodes:
-            return [value]
-        maker = self.step.made_by.get(value)
-        if maker is None or not self.step.values[value].dtype.startswith("complex"):
-            return []
-        return [found for given in maker.inputs for found in self._behind(given)]
 
     def _loss(self) -> Node | None:
         """The loss of the step: what the backward pass started from, times the gradient that it was started with; where

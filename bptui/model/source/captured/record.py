@@ -46,6 +46,7 @@ class Value:
     offset, strides   where in the blob, in elements
     place    offset and strides in the storage of the running program: which elements two views share
     name     of a parameter or a buffer, as the model calls it; else ""
+    complex  its last axis, of size 2, is (real, imaginary): see `pairs`
     source   of what is given: the variable that the program has for it, or the function that drew or made it; else ""
     """
 
@@ -60,6 +61,7 @@ class Value:
     name: str = ""
     source: str = ""
     stats: Stats | None = None
+    complex: bool = False
 
 
 class Site(NamedTuple):

@@ -111,8 +111,6 @@ class CapturedRecording(Recording):
         ops = self.captured.nodes_of[event.id]
         first = next((i for i in ops if self.timeline.places("backward", i)), ops[0])
         source = self.graph.nodes[consumer].inputs[position]
-        if not set(self.captured.values_of[source]) & set(event.inputs):
-            return self._through_complex(consumer, source)
         found = self.added(event, source)
         return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
 
@@ -191,31 +189,6 @@ class CapturedRecording(Recording):
             if any(value in b.hooked for b in backwards):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
-
-    def _through_complex(self, consumer: int, source: int) -> Array | None:
-        """What was seen to go into complex numbers, said at the first operation that comes out of them."""
-        values = set(self.captured.values_of[source])
-        first = next(
-            c
-            for c, _ in self.graph.consumers[source]
-            if c in self.captured.unknown
-            and (c == consumer or self.timeline.places("backward", c))
-            and not values & set(self.captured.event_of[c].inputs)
-        )
-        if consumer != first:
-            return np.zeros(self.graph.nodes[source].shape)
-        return _sum([self.added(event, source) for value in values for event in self._outside.get(value, ())])
-
-    @cached_property
-    def _outside(self) -> dict[int, list[Event]]:
-        """Value → the events without operations that read it, and make something that wants a gradient."""
-        found: dict[int, list[Event]] = {}
-        values, node_of = self.record.step.values, self.captured.node_of
-        for event in self.record.step.leading:
-            if any(values[out].wants_grad and out not in node_of for out in event.outs):
-                for value in event.inputs:
-                    found.setdefault(value, []).append(event)
-        return found
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself: where a

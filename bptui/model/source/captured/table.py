@@ -15,6 +15,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.safetensors import MAX_AXES, MAX_COUNT
 from bptui.model.base.types import Array
+from bptui.model.source.captured.pairs import as_pairs
 from bptui.model.source.captured.record import Stats, Value
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -85,7 +86,9 @@ def values(columns: Any, blobs: Array, where: str) -> list[Value]:
     there = zip(place.tolist(), places, strict=True)
     stats = _stats(Columns(found.get("stats"), f"{where} stats"), count)
     rows = (kinds, shapes, blob.tolist(), offset.tolist(), strides, there, wants, names, sources, stats)
-    return list(map(Value, range(count), *rows))
+    made = list(map(Value, range(count), *rows))
+    as_pairs(made)
+    return made
 
 
 def _layout(row: Any, where: str) -> tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...], int, int, bool]:

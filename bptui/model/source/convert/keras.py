@@ -12,6 +12,7 @@ from typing import Any
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.engine.optimizers import OPTIMIZERS as RULES
 from bptui.model.source.convert.keras_rows import LAYERS, class_of, piece_of
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
 
@@ -29,6 +30,8 @@ OPTIMIZERS: Mapping[str, tuple[str, float, Mapping[str, Any]]] = {
     "sgd": ("sgd", 0.01, {}), "adam": ("adam", 1e-3, {"eps": 1e-7}), "rmsprop": ("rmsprop", 1e-3, {"alpha": 0.9,
     "eps": 1e-7}), "adagrad": ("adagrad", 1e-3, {"eps": 1e-7}),
     "adamw": ("adamw", 1e-3, {"eps": 1e-7, "weight_decay": 0.004}),
+    "adadelta": ("adadelta", 1e-3, {"rho": 0.95, "eps": 1e-7}), "nadam": ("nadam", 1e-3, {"eps": 1e-7}),
+    "adamax": ("adamax", 1e-3, {"eps": 1e-7}), "lion": ("lion", 1e-3, {}),
 }  # fmt: skip
 """Kind, learning rate and what else is not as here, where nothing is said (https://keras.io/api/optimizers/)."""
 OPTIONS: Mapping[str, str] = {
@@ -121,7 +124,11 @@ def _compiled(found: Foreign, loss: Any, made: Any) -> None:
         given = {
             own: settings[key] for key, own in OPTIONS.items() if own and isinstance(settings.get(key), int | float)
         }
-        found.optimizer = {"kind": kind, "learning_rate": rate, **more, **given}
+        taken = {"learning_rate", "clip_norm", "clip_value", *RULES[kind].options}
+        if odd := [key for key, item in given.items() if key not in taken and item]:
+            found.notes.append(f"{kind} has no {', '.join(odd)} here: left out")
+        kept = {key: item for key, item in given.items() if key in taken}
+        found.optimizer = {"kind": kind, "learning_rate": rate, **more, **kept}
         if isinstance(settings.get("learning_rate"), Mapping):
             found.notes.append("the optimizer's schedule of learning rates is not converted")
     elif word:

@@ -12,8 +12,9 @@ from typing import Any
 from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.engine.schedules import CLASSES
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
-from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, optimizer
+from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, PER_STEP, optimizer, schedule
 from bptui.model.source.layers import KINDS
 
 MAX_LINES = 100_000
@@ -317,23 +318,29 @@ class _Class:
 
 
 def _training(tree: ast.AST, known: Mapping[str, Any], found: Foreign) -> None:
-    """The loss and the optimizer that a program calls, where it calls one."""
+    """The loss, the optimizer and its schedule that a program calls, where it calls them."""
+    changes: dict[str, Any] = {}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         word = dotted(node.func).rpartition(".")[2]
-        if word not in LOSSES and word not in OPTIMIZERS:
+        if word not in LOSSES and word not in OPTIMIZERS and word not in CLASSES:
             continue
         try:
             given = {item.arg: value(item.value, known) for item in node.keywords if item.arg}
+            more = [value(item, known) for item in node.args[1:]] if word not in LOSSES else []
         except (Unknown, RecursionError) as problem:
             found.notes.append(f"{text(node)}: {problem}")
             continue
         if word in LOSSES and not found.loss:
-            reduction = differs_of(given)
-            found.loss = {"kind": LOSSES[word], **reduction}
+            found.loss = {"kind": LOSSES[word], **differs_of(given)}
         elif word in OPTIMIZERS and not found.optimizer:
-            found.optimizer = optimizer(word, given)
+            found.optimizer = optimizer(word, {**({"lr": more[0]} if more else {}), **given})
+        elif word in CLASSES and not changes:
+            changes = schedule(word, more, given)
+    if changes and found.optimizer:
+        found.optimizer["schedule"] = changes
+        found.notes.append(PER_STEP)
 
 
 def differs_of(given: Mapping[str, Any]) -> dict[str, Any]:

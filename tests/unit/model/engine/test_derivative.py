@@ -244,6 +244,8 @@ def test_from_python():
             "u = max(x); L = sum(d(u, x)**2)",
             "'max' (u) has no backward rule made of operations: which element is the largest is not smooth",
         ),
+        ("z = x[t]; L = sum(z*z) + sum(d(z, t))", "'t' holds whole numbers"),
+        ("u = x*x; L = sum(d(u, 2))", "'u' does not depend on '2'"),
         ("u = x*x; L = d(u) + s", "d takes two values"),
         ("u = x*x; L = sum(grad(u, x))", "unknown operation 'grad' (write d(u, x))"),
         ("u = x*x; L = sum(d(u, x, y))", "d takes two values"),
@@ -251,7 +253,7 @@ def test_from_python():
 )
 def test_what_it_refuses(text, said):
     with pytest.raises(UserError) as problem:
-        read(text, GIVEN)
+        read(text, {**GIVEN, "t": np.array([0, 2])})
     assert said in str(problem.value)
     assert "\n" not in str(problem.value)
 
@@ -270,6 +272,11 @@ def test_a_derivative_of_nothing_but_numbers():
     assert step.loss == 9
     assert math.isfinite(step.loss)
     np.testing.assert_array_equal(step.grad("x"), [3, 3])
+
+
+def test_of_a_value_by_itself_it_is_1():
+    step = recorded("u = d(x, x)*x; L = sum(u*u)", {"x": np.array([1.0, 2.0])})
+    assert step.loss == 5
 
 
 def test_given_numbers_may_be_called_d():

@@ -88,6 +88,17 @@ def test_a_keras_model_is_said_the_same(converted):
     assert from_mapping(table, "n.toml").history().recording(0).loss > 0
 
 
+@pytest.mark.parametrize("kind", ["SGD", "RMSprop", "Adagrad", "Adadelta", "Nadam", "Adamax", "Lion", "AdamW"])
+def test_optimizers_of_keras_are_those_of_here(converted, kind):
+    """What a configuration says of any of them, and is not an option here, is left out, or told."""
+    config = {"learning_rate": 0.25, "momentum": 0.0, "nesterov": False, "clipnorm": None, "centered": False,
+              "weight_decay": None, "rho": 0.9}  # fmt: skip
+    body = model(given([3]), DENSE, compile_config={"loss": "mse", "optimizer": {"class_name": kind, "config": config}})
+    table, _ = converted(body, "m.json")
+    assert table["optimizer"]["learning_rate"] == 0.25
+    assert from_mapping(table, "n.toml").optimizer.kind == kind.lower()
+
+
 def test_images_of_keras_have_their_channels_first(converted):
     table, _ = converted(
         model(given([10, 8, 3]), {"class_name": "Conv2D", "config": {"filters": 5, "kernel_size": [3, 2],
@@ -276,6 +287,24 @@ def test_residual_blocks_attention_and_transformers_are_read_and_have_pytorchs_n
 def test_what_is_no_chain_of_layers_is_told_by_its_line(converted, old, new, said):
     with pytest.raises(UserError, match=said):
         converted(LENET.replace(old, new, 1), "net.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("SGD(p, 0.1, momentum=0.9, nesterov=True)",
+         {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("Rprop(p, etas=(0.4, 1.3))", {"kind": "rprop", "learning_rate": 0.01, "eta_minus": 0.4, "eta_plus": 1.3}),
+        ("Adadelta(p, rho=0.8)", {"kind": "adadelta", "learning_rate": 1.0, "rho": 0.8}),
+        ("NAdam(p, foreach=True)", {"kind": "nadam", "learning_rate": 0.002}),
+    ],
+)  # fmt: skip
+def test_an_optimizer_and_its_schedule_are_taken_from_the_program(converted, text, right):
+    more = f"opt = torch.optim.{text}\ns = torch.optim.lr_scheduler.StepLR(opt, 30, gamma=0.5)\n"
+    table, found = converted(LENET.partition("optimizer =")[0] + more, "net.py")
+    assert table["optimizer"] == {**right, "schedule": {"kind": "step", "step_size": 30, "gamma": 0.5}}
+    assert "stepped once after each training step" in found.text
+    assert from_mapping(table, "n.toml").optimizer.kind == right["kind"]
 
 
 def test_one_of_several_models_is_named(converted):

@@ -10,7 +10,7 @@ import pytest
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.source.network import from_mapping
+from bptui.model.source.network import from_formula, from_mapping
 
 rng = np.random.default_rng(4)
 SAMPLES, POSITIONS, FEATURES, UNITS = 3, 5, 4, 3
@@ -236,9 +236,49 @@ def test_the_functions_of_python_are_pytorchs(kind, proj, lengths):
 def test_what_the_functions_of_python_refuse_is_one_line():
     w = np.ones((3, 4)), np.ones((3, 3))
     for given, keys, said in (
-        ((X[0], *w), {}, "x is no sequence"),
+        ((X[0], *w), {}, r"x has shape \(5, 4\): it must be \(samples, positions, features\)"),
         ((X, w[0]), {}, "w_ih and w_hh are missing"),
         ((X, *w), {"lengths": [1, 2]}, r"lengths have shape \(2,\)"),
     ):
         with pytest.raises(UserError, match=said):
             bptui.rnn(*given, **keys)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_a_formula_gives_what_python_gives(kind):
+    """All positions and the last states, backwards and with samples that end."""
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
+    there = (np.arange(POSITIONS) < np.array(LENGTHS)[:, None]).astype(float)
+    given = {"x": X, "u": rng.normal(size=(gates * 2, FEATURES)), "w": rng.normal(size=(gates * 2, 2)), "there": there}
+    given["s"] = rng.normal(size=(SAMPLES, 2))
+    states = "y, h, c" if kind == "lstm" else "y, h"
+    loss = "sum(y*y) + sum(h)" + (" + sum(c*c)" if kind == "lstm" else "")
+    text = f"{states} = {kind}(x, u, w, h0=s, there=there, reverse=True)\nL = {loss}"
+    step = from_formula(text, given, ["u", "w", "s"]).program().record()
+    ours = {name: bptui.param(given[name], name=name) for name in ("u", "w", "s")}
+    y, h, *c = getattr(bptui, kind)(X, ours["u"], ours["w"], h0=ours["s"], lengths=LENGTHS, reverse=True)
+    total = bptui.sum(y * y) + bptui.sum(h)
+    right = bptui.grads(total + bptui.sum(c[0] * c[0]) if c else total)
+    for name in ours:
+        np.testing.assert_allclose(step.grad(name), right[name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("y, h = lstm(x, u, w); L = sum(y)", "formula 1:8: lstm gives 3 values (write y, h, c = lstm(x, w_ih"),
+        ("y, h = gru(x, u); L = sum(y)", "gru has 2 values"),
+        ("y, h = gru(x, u, w, size=3); L = sum(y)", "gru has no setting 'size'"),
+        ("y, h = gru(x[0], u, w); L = sum(y)", "gru: x has shape (5, 4): it must be (samples, positions, features)"),
+        ("y, h = gru(x, u, w, there=x); L = sum(y)", "there has shape (3, 5, 4): it must be (3, 5)"),
+        ("y, h = gru(x, w, u); L = sum(y)", "gru_cell"),
+        ("y, h = gru(x, x, x); L = sum(y)", "gru"),
+        ("L = sum(gru(x, u, w))", "over all positions y, h, c = lstm(x, w_ih, w_hh)"),
+    ],
+)
+def test_what_does_not_fit_in_a_formula_is_one_line(text, said):
+    given = {"x": X, "u": np.ones((6, FEATURES)), "w": np.ones((6, 2))}
+    with pytest.raises(UserError) as problem:
+        from_formula(text, given, ["u"])
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)

@@ -10,6 +10,7 @@ from bptui.model.source.captured.call import short
 from bptui.model.source.captured.known import (
     arithmetic,
     attention,
+    complex_numbers,
     copies,
     derivatives,
     elementwise,
@@ -44,6 +45,6 @@ __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_dra
 
 FAMILIES = (
     elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, images,
-    attention, recurrent, losses, copies, writing, given, derivatives,
+    attention, recurrent, losses, copies, writing, given, complex_numbers, derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

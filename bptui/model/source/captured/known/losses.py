@@ -11,6 +11,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     alike,
+    condition,
     finished,
     finite,
     reduced,
@@ -64,12 +65,15 @@ def soft_margin(
 
 
 def _of_pairs(u: Call, op: str, x: Any, target: Any, weight: Any, reduction: str, **settings: Any) -> Node:
-    """Of pairs of elements, which broadcast against each other."""
+    """Of pairs of elements, which broadcast against each other; a mean by weights is by their sum, huber's is not."""
     if op == "soft_margin":
         finite(u, x, target, nan=True)
-    if weight is not None:
-        u.lacks(f"{u.name} with a weight")
-    return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+    if weight is None:
+        return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+    each = u.use("mul", u.use(op, *alike(u, x, target), reduction="none", **settings), weight)
+    if reduction != "mean" or op == "huber":
+        return finished(u, each, reduction)
+    return u.use("div", u.use("sum", each), u.use("sum", weight))
 
 
 @known(F + "kl_div")
@@ -259,3 +263,46 @@ def multilabel_margin(
     u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Node:
     return u.use("multilabel_margin", input, u.index(target), reduction=reduced(reduction, size_average, reduce))
+
+
+def _counts(u: Call, x: Any) -> list[int]:
+    """Lengths, as a tensor or a list of numbers."""
+    given = x if isinstance(x, list) else [x]
+    return [int(n) for part in given for n in np.asarray(values(u, part)).reshape(-1)]
+
+
+@known(F + "ctc_loss")
+def ctc(
+    u: Call, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
+    reduction: str = "mean", zero_infinity: bool = False,
+) -> Node:  # fmt: skip
+    """PyTorch's gradient has exp(log_probs) in it, too, which the log_softmax before it takes off: a sum of them, less
+    itself, is 0 and has that gradient."""
+    finite(u, log_probs)
+    if len(log_probs.shape) < 3:
+        u.lacks("ctc_loss without an axis of samples")
+    (moments, samples, _), lasting, counts = log_probs.shape, _counts(u, input_lengths), _counts(u, target_lengths)
+    given, most = values(u, targets), max(counts, default=0)
+    starts = np.cumsum([0, *counts])
+    rows = [given[n, :c] if given.ndim == 2 else given[starts[n] : starts[n + 1]] for n, c in enumerate(counts)]
+    needed = [len(row) + int(np.count_nonzero(row[1:] == row[:-1])) for row in rows]
+    if not most or any(n > m for n, m in zip(needed, lasting, strict=True)):
+        u.lacks("ctc_loss of labels for which the moments are too few, or of none")
+    labels = np.array([[*row, *[0] * (most - len(row))] for row in rows], np.int64)
+    there = np.arange(moments)[:, None, None] < np.array(lasting)[:, None]
+    each = u.use(
+        "ctc",
+        log_probs,
+        u.whole((samples, most), lambda: labels, "labels"),
+        u.constant((samples,), lambda: np.array(lasting, np.float64), "input_lengths"),
+        u.whole((samples,), lambda: np.array(counts, np.int64), "target_lengths"),
+        blank=blank,
+        reduction="none",
+    )
+    likely = u.use("where", condition(u, (moments, samples, 1), lambda: there), u.use("exp", log_probs), 0.0)
+    more = u.use("sum", likely, axis=(0, 2))
+    each = u.use("add", each, u.use("sub", more, u.use("detach", more)))
+    if reduction == "mean":
+        lengths = u.constant((samples,), lambda: np.maximum(np.array(counts, np.float64), 1), "lengths")
+        each = u.use("div", each, lengths)
+    return finished(u, each, reduction)

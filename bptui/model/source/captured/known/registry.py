@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Lacks, Workshop, floating, short
-from bptui.model.source.captured.record import FLOATS, Event
+from bptui.model.source.captured.record import FLOATS, Event, Step
 
 Entry = Callable[..., Any]
 E = TypeVar("E", bound=Entry)
@@ -22,6 +22,9 @@ KNOWN: dict[str, Entry] = {}
 
 DERIVATIVE = "torch.autograd.grad"
 """A backward pass that can be derived again; any other is none of the events."""
+
+COMPLEX: dict[str, Entry] = {}
+"""The same for calls of which a value is complex: pairs of numbers on a last axis (`pairs`)."""
 
 HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
 """Where PyTorch keeps what has one name and one signature as a function and as a method. Its other modules
@@ -45,10 +48,30 @@ def known(*names: str) -> Callable[[E], E]:
     return keep
 
 
-def key(name: str) -> str | None:
+def complex_known(*names: str) -> Callable[[E], E]:
+    """As `known`, for calls with complex numbers."""
+
+    def keep(make: E) -> E:
+        for name in names:
+            assert name not in COMPLEX, name
+            COMPLEX[name] = make
+        return make
+
+    return keep
+
+
+def key(name: str, table: Mapping[str, Entry] = KNOWN) -> str | None:
     """Under which name of `KNOWN` a function is found by its full name; None where bptui does not know it."""
     home, last = name.removesuffix(".__get__").rpartition(".")[0], short(name)
-    return next((k for k in (f"{home}.{last}", last if home in HOMES else "") if k in KNOWN), None)
+    return next((k for k in (f"{home}.{last}", last if home in HOMES else "") if k in table), None)
+
+
+def entry_of(step: Step, event: Event) -> Entry | None:
+    """The entry for an event: that for complex numbers where it has any."""
+    values = step.values
+    table = COMPLEX if any(values[v].complex for v in (*event.inputs, *event.outs)) else KNOWN
+    found = key(event.name, table)
+    return None if found is None else table[found]
 
 
 def entry(name: str) -> Entry | None:
@@ -59,15 +82,16 @@ def entry(name: str) -> Entry | None:
 
 def knows(name: str) -> bool:
     """Does a function of this full name (`torch.nn.functional.linear`) stay one event?"""
-    return key(name) is not None
+    return key(name) is not None or key(name, COMPLEX) is not None
 
 
 def said(shop: Workshop, event: Event) -> dict[int, Node]:
     """An event in bptui's operations: value → the node that holds it, of each of its results that has a kind of number
     with gradients. Lacks where bptui does not know it, or not so."""
-    make = entry(event.name)
+    make = entry_of(shop.record.step, event)
     if make is None:
-        raise Lacks(f"bptui does not know {event.name}")
+        complex_too = " with complex numbers" if entry(event.name) is not None else ""
+        raise Lacks(f"bptui does not know {event.name}{complex_too}")
     call = Call(shop, event, short(event.name))
     try:
         return _said(call, make)
@@ -98,8 +122,6 @@ def argument(event: Event, value: int) -> str:
 
 def _said(u: Call, make: Entry) -> dict[int, Node]:
     event, values, names = u.event, u.shop.record.step.values, _parameters(make)
-    if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
-        u.lacks("complex numbers")
     first = u.shop.builder.count
     args = [u.decoded(item) for item in event.args]
     given = {key: u.decoded(item) for key, item in event.kwargs.items() if key not in _UNSAID}

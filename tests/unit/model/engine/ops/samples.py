@@ -400,6 +400,11 @@ def uses():
     yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
     for given in ({"p": 2}, {"p": 2, "reduction": "none", "margin": 0.6}, {"reduction": "sum"}):
         yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
+    for labels, classes, blank in (((3, 2), 4, 0), ((2, 3), 2, 1), ((2,), 3, 0)):
+        yield Use("ctc_step", ((*labels[:-1], 2 * labels[-1] + 1), (*labels[:-1], classes), labels), {"blank": blank})
+    for lead in ((3,), ()):
+        yield Use("ctc_end", ((*lead, 5), lead))
+    yield Use("ctc_end", ((3, 5), (3,)), {"by_length": True})
     for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
         yield Use("multilabel_margin", ((3, 4), (3, 4)), given)
     yield Use("multilabel_margin", ((4,), (4,)))

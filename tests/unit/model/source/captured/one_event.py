@@ -16,7 +16,8 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.call import Call, Lacks, Workshop
-from bptui.model.source.captured.known import entry, is_drawn, knows, registry, short
+from bptui.model.source.captured.known import is_drawn, knows, registry, short
+from bptui.model.source.captured.pairs import as_pairs
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Stats, Step, Value
 
 torch = pytest.importorskip("torch")
@@ -27,8 +28,10 @@ from torch.utils._pytree import tree_flatten, tree_map  # noqa: E402
 
 
 def numbers(tensor: Any) -> np.ndarray:
-    """As they are now, bfloat16 widened."""
+    """As they are now, bfloat16 widened, complex ones as pairs."""
     plain = tensor.detach()
+    if plain.is_complex():
+        return torch.view_as_real(plain.resolve_conj().resolve_neg()).numpy()
     return (plain.float() if plain.dtype == torch.bfloat16 else plain).resolve_conj().resolve_neg().numpy()
 
 
@@ -44,11 +47,12 @@ class Kept(Record):
         place = (tensor.storage_offset(), tuple(tensor.stride()))
         kind = str(tensor.dtype).removeprefix("torch.")
         stats = None
-        if tensor.dtype.is_floating_point:
+        if array.dtype.kind == "f":
             finite = array[np.isfinite(array)]
             ends = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
             stats = Stats(int(np.isnan(array).sum()), int(np.isinf(array).sum()), 0.0, *ends)
-        value = Value(len(self.arrays), kind, tuple(array.shape), wants_grad=wants_grad, place=place, stats=stats)
+        value = Value(len(self.arrays), kind, tuple(tensor.shape), wants_grad=wants_grad, place=place, stats=stats)
+        as_pairs([value])
         self.step.values.append(value)
         self.arrays.append(array)
         return value.id
@@ -103,7 +107,7 @@ def recorded(
 
     def copied(tensor: Any) -> Any:
         if id(tensor) not in leaves:
-            floats = tensor.dtype.is_floating_point and (wanted is None or len(leaves) < wanted)
+            floats = (tensor.is_floating_point() or tensor.is_complex()) and (wanted is None or len(leaves) < wanted)
             leaf = tensor.detach().clone().requires_grad_(floats)
             copy = leaf * 1 if floats else leaf
             leaves[id(tensor)] = leaf, copy, record.add(copy, floats)
@@ -162,6 +166,7 @@ def recorded(
     total = None
     for out, x in pairs:
         if x.requires_grad:
+            x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
             seed = random.normal(size=tuple(x.shape))
             found.seeds[out] = seed
             term = (x * torch.from_numpy(np.asarray(seed)).to(x.dtype)).sum()
@@ -170,7 +175,7 @@ def recorded(
         total.backward()
     backward = Backward([])
     for leaf, _, value in leaves.values():
-        found.grads[value] = None if leaf.grad is None else (leaf.grad.to_dense().double() + 0).numpy()
+        found.grads[value] = None if leaf.grad is None else numbers(leaf.grad.to_dense() + 0).astype(np.float64)
         if leaf.grad is not None:
             backward.grads[value] = record.add(leaf.grad.to_dense() + 0)
     record.step.backwards.append(backward)
@@ -195,7 +200,7 @@ def built(call: Recorded) -> Built:
         v = record.step.values[value]
         if v.dtype in FLOATS:
             shop.nodes[value] = builder.leaf(shop.fresh(f"v{value}"), "input", shape=v.shape, wants_grad=v.wants_grad)
-    make = entry(event.name)
+    make = registry.entry_of(record.step, event)
     assert make is not None, event.name
     outs = registry._said(Call(shop, event, short(event.name)), make)
     operations = [node.op.name for node in builder._nodes if node.op is not None]

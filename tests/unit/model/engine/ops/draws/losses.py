@@ -182,6 +182,30 @@ def multilabel_margin(random: Random) -> Case:
         x, y, **given), given)  # fmt: skip
 
 
+def ctc(random: Random) -> Case:
+    """Of what a log_softmax made, which is a part of the case: PyTorch's gradient is right for that alone."""
+    samples, classes, most = (int(random.integers(low, 4)) for low in (1, 2, 1))
+    moments, blank = int(random.integers(2 * most, 8)), int(random.integers(classes))
+    kinds = [n for n in range(classes) if n != blank]
+    labels, x = random.choice(kinds, (samples, most)), random.normal(size=(moments, samples, classes))
+    given = {"blank": blank, "reduction": pick(random, "mean", "sum", "none")}
+    inputs = {"log_probs": x - np.log(np.exp(x).sum(-1, keepdims=True)), "labels": labels}
+    lasting, counts = np.full(samples, moments), np.full(samples, most)
+    if chance(random):
+        lasting, counts = random.integers(2 * most, moments + 1, samples), random.integers(0, most + 1, samples)
+        inputs |= {"input_lengths": lasting.astype(float), "target_lengths": counts}
+
+    def call(torch: Any, logs: Any, labels: Any, *lengths: Any) -> Any:
+        likely = logs.exp() * (torch.arange(moments)[:, None, None] < torch.tensor(lasting)[:, None])
+        less = (likely - likely.detach()).sum((0, 2))  # PyTorch's gradient is that with exp(log_probs) added
+        each = torch.nn.functional.ctc_loss(logs, labels, torch.tensor(lasting), torch.tensor(counts), blank, "none")
+        each = each - less
+        each = each / torch.tensor(counts).clamp_min(1) if given["reduction"] == "mean" else each
+        return each if given["reduction"] == "none" else getattr(each, given["reduction"])()
+
+    return Case("ctc", inputs, call, given)
+
+
 def poisson_nll(random: Random) -> Case:
     made = compared("poisson_nll", "poisson_nll_loss", ("rate", "target"), positive, log_input=chance, full=chance)
     return made(random)
@@ -263,6 +287,7 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "cosine_embedding": embeddings("cosine_embedding", "cosine_embedding_loss", ("x1", "x2", "target"),
                                    margin=lambda r: pick(r, -0.5, 0.0, 0.3)),
     "gaussian_nll": gaussian_nll,
+    "ctc": ctc,
     "multilabel_margin": multilabel_margin,
     "multilabel_soft_margin": multilabel_soft_margin,
 }  # fmt: skip

@@ -206,6 +206,7 @@ def losses(t: Draw) -> None:
                 f(*pair, reduction=reduction),
                 f(t.ties(3, 4), t.ties(3, 4), reduction=reduction),
                 f(t(3, 1), t(4), reduction=reduction),
+                *([] if f is F.smooth_l1_loss else [f(*pair, weight=t.positive(3, 4), reduction=reduction)]),
             )
         (
             F.smooth_l1_loss(*pair, beta=0.0, reduction=reduction),
@@ -261,6 +262,9 @@ def losses(t: Draw) -> None:
         F.multi_margin_loss(t(3, 4), labels % 4, margin=0.5, reduction=reduction)
         F.multi_margin_loss(t(3, 4), labels % 4, 2, 0.5, t.positive(4), reduction=reduction)
         F.hinge_embedding_loss(t(2, 3), sign, 0.4, reduction=reduction)
+        logs, counts = t(5, 2, 3).log_softmax(2), torch.tensor([2, 1])
+        F.ctc_loss(logs, torch.tensor([[1, 1], [2, 0]]), torch.tensor([5, 3]), counts, reduction=reduction)
+        F.ctc_loss(logs, torch.tensor([0, 2, 2]), (5, 4), (2, 1), 1, reduction, True)
         F.multilabel_margin_loss(
             t(3, 4), torch.tensor([[1, 3, -1, 0], [0, -1, 2, 2], [2, 0, 3, 1]]), reduction=reduction
         )
