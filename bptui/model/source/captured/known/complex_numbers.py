@@ -10,7 +10,7 @@ from bptui.model.base.types import Shape
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known import copies, indexing, joining, shapes, writing
-from bptui.model.source.captured.known.common import Tensor, finite, reshaped, spread, stretched, tensor
+from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor
 from bptui.model.source.captured.known.matrices import product
 from bptui.model.source.captured.known.registry import complex_known
 
@@ -60,12 +60,13 @@ def to(u: Call, input: Any, *_: Any, **__: Any) -> Node:
 
 @complex_known("complex")
 def complex_(u: Call, real: Any, imag: Any) -> Node:
-    return u.use("complex", real, imag)
+    return u.use("complex", *alike(u, real, imag))
 
 
 @complex_known("polar")
 def polar(u: Call, abs: Any, angle: Any) -> Node:
-    return u.use("complex", u.use("mul", abs, u.use("cos", angle)), u.use("mul", abs, u.use("sin", angle)))
+    size, turn = alike(u, abs, angle)
+    return u.use("complex", u.use("mul", size, u.use("cos", turn)), u.use("mul", size, u.use("sin", turn)))
 
 
 @complex_known("real", "imag", "angle")
@@ -245,7 +246,7 @@ def _several(u: Call, x: Any, s: Any, dim: Any, norm: Any) -> Node:
 
 @complex_known(*(f"torch.fft.{name}2" for name in ("fft", "ifft", "rfft", "irfft")))
 def over_two(u: Call, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Node:
-    return _several(u, input, s, list(dim), norm)
+    return _several(u, input, s, [dim] if isinstance(dim, int) else list(dim), norm)
 
 
 @complex_known(*(f"torch.fft.{name}n" for name in ("fft", "ifft", "rfft", "irfft")))

@@ -201,7 +201,8 @@ def built(call: Recorded) -> Built:
         if v.dtype in FLOATS:
             shop.nodes[value] = builder.leaf(shop.fresh(f"v{value}"), "input", shape=v.shape, wants_grad=v.wants_grad)
     make = registry.entry_of(record.step, event)
-    assert make is not None, event.name
+    if make is None:
+        raise Lacks(f"bptui does not know {event.name} of such numbers")
     outs = registry._said(Call(shop, event, short(event.name)), make)
     operations = [node.op.name for node in builder._nodes if node.op is not None]
     loss: Node | None = None
