@@ -20,8 +20,9 @@ import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.syntax import Limits, Unreadable, parse
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.trace import Standin
-from bptui.model.engine.update_rule import Rule, Settings, written
+from bptui.model.engine.update_rule import Flat, Rule, Settings, written
 
 LIMITS = Limits(characters=2_000, brackets=40, parts=400, digits=300)
 MAX_STATES = 8
@@ -87,13 +88,13 @@ class Own:
     @property
     def rule(self) -> Rule:
         """It as a row."""
-        return Rule(
-            "a rule of one's own",
-            {},
-            lambda o: self.states,
-            lambda o: self.definition,
-            written(self._update, lambda o, lr, t: (float(t),)),
-        )
+        calls = written(self._update, lambda o, lr, t: (float(t),))
+
+        def emit(emit: Emit, o: Settings, flat: Flat) -> None:
+            with np.errstate(all="ignore"):  # a constant may be too large for float32
+                calls(emit, o, flat)
+
+        return Rule("a rule of one's own", {}, lambda o: self.states, lambda o: self.definition, emit)
 
     def _update(self, o: Settings, lr: Any, p: Any, g: Any, *rest: Any) -> tuple[Any, ...]:
         """What p and each state become, of stand-ins."""
@@ -102,9 +103,8 @@ class Own:
         known |= {name: np.float64(value) for name, value in self.numbers}
         known |= dict(zip(self.states, states, strict=True))
         statements: tuple[tuple[str, ast.expr], ...] = self._read  # type: ignore[attr-defined]
-        with np.errstate(all="ignore"):
-            for name, tree in statements:
-                known[name] = _value(tree, known)
+        for name, tree in statements:
+            known[name] = _value(tree, known)
         return tuple(_spread(known[name], p) for name in ("p_new", *(f"{state}_new" for state in self.states)))
 
 

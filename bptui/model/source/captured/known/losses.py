@@ -65,12 +65,15 @@ def soft_margin(
 
 
 def _of_pairs(u: Call, op: str, x: Any, target: Any, weight: Any, reduction: str, **settings: Any) -> Node:
-    """Of pairs of elements, which broadcast against each other."""
+    """Of pairs of elements, which broadcast against each other; a mean by weights is by their sum, huber's is not."""
     if op == "soft_margin":
         finite(u, x, target, nan=True)
-    if weight is not None:
-        u.lacks(f"{u.name} with a weight")
-    return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+    if weight is None:
+        return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+    each = u.use("mul", u.use(op, *alike(u, x, target), reduction="none", **settings), weight)
+    if reduction != "mean" or op == "huber":
+        return finished(u, each, reduction)
+    return u.use("div", u.use("sum", each), u.use("sum", weight))
 
 
 @known(F + "kl_div")

@@ -206,6 +206,7 @@ def losses(t: Draw) -> None:
                 f(*pair, reduction=reduction),
                 f(t.ties(3, 4), t.ties(3, 4), reduction=reduction),
                 f(t(3, 1), t(4), reduction=reduction),
+                *([] if f is F.smooth_l1_loss else [f(*pair, weight=t.positive(3, 4), reduction=reduction)]),
             )
         (
             F.smooth_l1_loss(*pair, beta=0.0, reduction=reduction),
