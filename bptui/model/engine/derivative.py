@@ -205,8 +205,9 @@ class _Pass:
         for way in (_by_mathematics, _by_plan, _by_derivation):
             try:
                 return way(self, node, position, g)
-            except NoOperation as problem:
-                why = f": {problem.__cause__.what}" if isinstance(problem.__cause__, UserError) else ""
+            except (NoOperation, UserError) as problem:
+                cause = problem if isinstance(problem, UserError) else problem.__cause__
+                why = f": {cause.what}" if isinstance(cause, UserError) else ""
                 self.builder.undo(count)
                 for made in (self.known, self._again):
                     _forget(made, count)
@@ -276,7 +277,7 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
     inputs = [passed.lifted(i) for i in node.inputs]
     try:
         part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
-    except (TypeError, UserError) as problem:  # a number in it that no formula has: NaN where x is infinite
+    except TypeError as problem:
         raise NoOperation(node.op.name) from problem
     return g.lifted(part)
 
@@ -317,7 +318,4 @@ def _by_derivation(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifte
         except (ModuleNotFoundError, UserError) as problem:
             raise NoOperation(op.name) from problem
     row, reads = passed.rules[key]
-    try:
-        return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
-    except UserError as problem:
-        raise NoOperation(op.name) from problem
+    return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
