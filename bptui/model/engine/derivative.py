@@ -153,7 +153,8 @@ class _Pass:
     def __init__(self, of: Derivatives, u: Node, x: Node, called: Called, alone: Alone | None) -> None:
         self.builder, self.rules = of.builder, of.rules
         self.known = of.known if alone is None else {}
-        self.u, self.x, self.called, self.alone = u, x, called, alone
+        self.u, self.x, self.called = u, x, called
+        self.alone = _not_inside if alone is None else alone
         self.first = self.builder.count
         self.use = self.builder.inside(called)
         self._again: dict[int, Node] = {}
@@ -223,7 +224,7 @@ class _Pass:
 
     def _readable(self, node: Node) -> Node:
         """The node, or what it is computed again."""
-        if self.alone is None or node.id >= self.first or self.alone(node):
+        if node.id >= self.first or self.alone(node):
             return node
         waiting = [node.id]
         while waiting:
@@ -238,6 +239,12 @@ class _Pass:
             if i not in self._again:
                 self._again[i] = self.use(at.op, *inputs, **at.attributes)
         return self._again[node.id]
+
+
+def _not_inside(node: Node) -> bool:
+    """Not of a part of a composite, but for its result: a gradient that came to it from elsewhere would be none that
+    the rule of the whole knows."""
+    return not node.composite or node.composite.endswith(f" as {node.name}")
 
 
 def _forget(made: dict[Any, Node], count: int) -> None:
@@ -310,4 +317,7 @@ def _by_derivation(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifte
         except (ModuleNotFoundError, UserError) as problem:
             raise NoOperation(op.name) from problem
     row, reads = passed.rules[key]
-    return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
+    try:
+        return g.made(row, *(g if n is None else passed.lifted(inputs[n]) for n in reads))
+    except UserError as problem:
+        raise NoOperation(op.name) from problem

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bptui.model.source.captured.file import Writer, open_record
+from bptui.model.source.captured.pairs import as_pairs
 from tests.torch_programs import PROGRAMS, make
 
 torch = pytest.importorskip("torch")
@@ -93,9 +94,11 @@ def test_a_record_is_read_from_its_file_as_it_was(program: str, tmp_path: Path) 
         writer.blob(data, kind)
     writer.close(record.step)
     read = open_record(tmp_path / "step.bptui")
+    rights = [record.array(value.id) for value in record.step.values]
+    as_pairs(record.step.values)
     assert read.step == record.step
-    for value in record.step.values:
-        found, right = read.array(value.id), record.array(value.id)
+    for value, right in zip(record.step.values, rights, strict=True):
+        found = read.array(value.id)
         if right is None:
             assert found is None
         else:
