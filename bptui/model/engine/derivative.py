@@ -153,7 +153,8 @@ class _Pass:
     def __init__(self, of: Derivatives, u: Node, x: Node, called: Called, alone: Alone | None) -> None:
         self.builder, self.rules = of.builder, of.rules
         self.known = of.known if alone is None else {}
-        self.u, self.x, self.called, self.alone = u, x, called, alone
+        self.u, self.x, self.called = u, x, called
+        self.alone = _not_inside if alone is None else alone
         self.first = self.builder.count
         self.use = self.builder.inside(called)
         self._again: dict[int, Node] = {}
@@ -204,8 +205,9 @@ class _Pass:
         for way in (_by_mathematics, _by_plan, _by_derivation):
             try:
                 return way(self, node, position, g)
-            except NoOperation as problem:
-                why = f": {problem.__cause__.what}" if isinstance(problem.__cause__, UserError) else ""
+            except (NoOperation, UserError) as problem:
+                cause = problem if isinstance(problem, UserError) else problem.__cause__
+                why = f": {cause.what}" if isinstance(cause, UserError) else ""
                 self.builder.undo(count)
                 for made in (self.known, self._again):
                     _forget(made, count)
@@ -223,7 +225,7 @@ class _Pass:
 
     def _readable(self, node: Node) -> Node:
         """The node, or what it is computed again."""
-        if self.alone is None or node.id >= self.first or self.alone(node):
+        if node.id >= self.first or self.alone(node):
             return node
         waiting = [node.id]
         while waiting:
@@ -238,6 +240,12 @@ class _Pass:
             if i not in self._again:
                 self._again[i] = self.use(at.op, *inputs, **at.attributes)
         return self._again[node.id]
+
+
+def _not_inside(node: Node) -> bool:
+    """Not of a part of a composite, but for its result: a gradient that came to it from elsewhere would be none that
+    the rule of the whole knows."""
+    return not node.composite or node.composite.endswith(f" as {node.name}")
 
 
 def _forget(made: dict[Any, Node], count: int) -> None:
@@ -269,7 +277,7 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
     inputs = [passed.lifted(i) for i in node.inputs]
     try:
         part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
-    except (TypeError, UserError) as problem:  # a number in it that no formula has: NaN where x is infinite
+    except TypeError as problem:
         raise NoOperation(node.op.name) from problem
     return g.lifted(part)
 

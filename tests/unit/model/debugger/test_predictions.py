@@ -55,6 +55,9 @@ def test_the_losses_of_the_samples_make_up_the_loss(name: str, step: int) -> Non
         ("mae", [[0.5], [1.0], [-1.0], [2.0], [0.0]], lambda p, t: abs(p - t)),
         ("bce_with_logits", [[0], [1], [1], [0], [1]], lambda p, t: np.log1p(np.exp(p)) - t * p),
         ("hinge", [[-1], [1], [1], [-1], [1]], lambda p, t: np.maximum(0, 1 - t * p)),
+        ("log_cosh", [[0.5], [1.0], [-1.0], [2.0], [0.0]], lambda p, t: np.log(np.cosh(p - t))),
+        ("poisson_nll", [[0], [1], [2], [0], [1]], lambda p, t: np.exp(p) - t * p),
+        ("multilabel_soft_margin", [[0], [1], [1], [0], [1]], lambda p, t: np.log1p(np.exp(p)) - t * p),
     ],
 )
 def test_the_loss_of_a_sample_is_what_its_definition_says(kind: str, targets: object, one: object) -> None:
@@ -117,6 +120,9 @@ def test_a_loss_that_is_written_out(formula: str, made_of_samples: bool) -> None
         ("hinge", [[-1], [1], [1], [-1], [1]], 1, "0 or more"),
         ("bce_with_logits", [[0.1], [0.9], [0.9], [0.1], [0.9]], 1, "0 or more"),
         ("cross_entropy", [0, 1, 1, 0, 1], 2, "largest"),
+        ("focal", [0, 1, 1, 0, 1], 2, "largest"),
+        ("multilabel_soft_margin", [[0.1], [0.9], [0.9], [0.1], [0.9]], 1, "0 or more"),
+        ("poisson_nll", [[0], [1], [2], [0], [1]], 1, ""),
     ],
 )
 def test_right_and_wrong_are_told_of_classes_alone(kind: str, targets: object, units: int, text: str) -> None:

@@ -210,6 +210,14 @@ def test_a_rule_that_is_derived_is_an_operation_with_its_own_checks():
     assert {row.verdict for row in rows} <= {"ok", "skipped"}
 
 
+def test_a_composite_in_it_is_checked_as_a_whole():
+    """Its parts are no business of a derivative: those that it needs are computed again."""
+    text = "q = reshape(x, shape=(1, 3, 4)); a = scaled_dot_product_attention(q, q, q); L = sum(d(a*a, x)**2)"
+    rows = check_step(recorded(text, GIVEN)).rows
+    assert {row.verdict for row in rows} <= {"ok", "skipped"}
+    assert [row for row in rows if row.op == "scaled_dot_product_attention" and row.row == "symbolic"]
+
+
 def test_its_operations_stand_together_under_what_they_are():
     graph = read("h = tanh(x @ W1 + b1); u = h @ W2; ux = d(u, x); L = mean(ux**2)", NET)
     (heading,) = graph.layers

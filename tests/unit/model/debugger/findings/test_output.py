@@ -42,6 +42,10 @@ NUMBERS = [[0.7 * (i - 10)] for i in range(20)]
         (CLASSES, 3, "softmax", "nll", "error"),
         (ONES, 1, "linear", "hinge", "warning"),
         (ONES, 1, "sigmoid", "mse", "note"),
+        (ONES, 1, "sigmoid", "log_cosh", "note"),
+        (CLASSES, 3, "softmax", "focal", "warning"),
+        (ONES, 1, "sigmoid", "sigmoid_focal", "warning"),
+        (ONES, 1, "linear", "dice", "warning"),
     ],
 )
 def test_a_wrong_pair_is_found(targets: list[object], units: int, activation: str, loss: str, severity: str) -> None:
@@ -58,6 +62,10 @@ def test_a_wrong_pair_is_found(targets: list[object], units: int, activation: st
         (CLASSES, 3, "log_softmax", "nll"),
         (NUMBERS, 1, "linear", "mse"),
         (NUMBERS, 1, "linear", "huber"),
+        (NUMBERS, 1, "linear", "gaussian_nll"),
+        (CLASSES, 3, "linear", "focal"),
+        (ONES, 1, "linear", "multilabel_soft_margin"),
+        (ONES, 1, "sigmoid", "dice"),
         ([[2 * y[0] - 1] for y in ONES], 1, "linear", "hinge"),
     ],
 )
