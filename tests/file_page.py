@@ -177,8 +177,8 @@ b = [0]
 
 `formula` stands in the place of `layers` and `loss`. Statements are `name = expression`, one per line or separated by
 `;`; the last one is the loss, a single number. There are numbers, names, `+ - * / ** @`, unary minus, `x.T`,
-`x[1:, None, ::2]`, `x[labels]`, `x[[0, 2], [1, 1]]`, conditions (`x > 0 and not y == 2`), `inf`, `a, b = split(x, 2)`,
-and every operation of [operations.md](operations.md) by its name, settings as keywords.
+`x[1:, None, ::2]`, `x[labels]`, `x[[0, 2], [1, 1]]`, conditions (`x > 0 and not y == 2`, `0 < x < 1`), `inf`,
+`a, b = split(x, 2)`, and every operation of [operations.md](operations.md) by its name, settings as keywords.
 Every given float has a gradient; the names in `train` are updated. Values that stand for labels or positions are whole
 numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Unnamed parts are `t1`, `t2`, …
 
@@ -208,7 +208,7 @@ any other; the backward pass of the loss goes through them, and so makes the sec
 from the rules themselves: the NumPy that the engine runs, call by call; a rule that is not made of such calls (a
 convolution's) is derived by SymPy, and stands there as one operation, `correlate2d_by_x`. The second derivative of a
 kink is 0 (relu). What has no such rule is refused by name: the largest of several numbers (`max`, max pooling) and
-what SymPy does not derive in its time. `bptui run oscillator` is an example.
+what SymPy does not derive in its time. `bptui run spring` is an example.
 """
 
 

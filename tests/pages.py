@@ -5,7 +5,8 @@ The backward rules on that page are derived by SymPy while it is made, from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from bptui.model.base.spans import plain
 from bptui.model.engine import ops
@@ -63,28 +64,35 @@ def whole_use(row: Composite) -> composites.Use:
     return max((use for use in composites.uses() if use.op == row.name), key=lambda use: len(use.shapes))
 
 
+@cache
+def examples() -> Mapping[str, Use]:
+    """A use of each operation: the first, or the first whose inputs all have axes."""
+    found: dict[str, Use] = {}
+    for use in uses():
+        best = found.get(use.row.name)
+        if best is None or (min(map(len, best.shapes), default=0) == 0 and all(use.shapes)):
+            found[use.row.name] = use
+    return found
+
+
+def section(row: Op | Composite) -> str:
+    """What the page says of a row."""
+    said = f"### {call(row)}\n\n{row.doc}" + (f" Convention: {row.convention}." if row.convention else "") + "\n"
+    if not row.definition:
+        return said
+    use = examples()[row.name] if isinstance(row, Op) else whole_use(row)
+    whole = row if isinstance(row, Op) else composites.whole_of(use)[1].node.op
+    return said + "\n" + "\n".join(f"    {line}" for line in derivation(whole, use)) + "\n"
+
+
 def page() -> str:
     """docs/operations.md."""
-    examples: dict[str, Use] = {}
-    for use in uses():
-        best = examples.get(use.row.name)
-        if best is None or (min(map(len, best.shapes), default=0) == 0 and all(use.shapes)):
-            examples[use.row.name] = use
     lines = [HEAD]
     for title, rows in (
         ("Primitives", ops.OPS),
         ("Composites: graphs of primitives, folded to one card", ops.COMPOSITES),
     ):
-        lines.append(f"## {title}\n")
-        for row in rows.values():
-            lines.append(
-                f"### {call(row)}\n\n{row.doc}" + (f" Convention: {row.convention}." if row.convention else "") + "\n"
-            )
-            if not row.definition:
-                continue
-            use = examples[row.name] if isinstance(row, Op) else whole_use(row)
-            row = row if isinstance(row, Op) else composites.whole_of(use)[1].node.op
-            lines.append("\n".join(f"    {line}" for line in derivation(row, use)) + "\n")
+        lines += [f"## {title}\n", *map(section, rows.values())]
     return "\n".join(lines)
 
 

@@ -278,9 +278,10 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     if not rows:
         return _one_column(state, width, room)
     of = {part: [(at, item) for at, item in rows if item.part == part] for part in range(len(PARTS))}
-    first = [_rule(state, LESSONS, _said(state, LESSONS, left), left), ()]
+    under_rule: list[Line] = [()] if len(of[LESSONS]) + len(of[EXAMPLES]) + 7 <= room else []  # else the list needs it
+    first = [_rule(state, LESSONS, _said(state, LESSONS, left), left), *under_rule]
     first += [_row(state, at, item, left) for at, item in of[LESSONS]]
-    first += [(), _rule(state, EXAMPLES, _said(state, EXAMPLES, width), left), ()]
+    first += [(), _rule(state, EXAMPLES, _said(state, EXAMPLES, width), left), *under_rule]
     shown = _around(state, of[EXAMPLES], max(1, room - len(first)))
     first += [_row(state, place, item._replace(mark=""), left) for place, item in shown]
     if len(first) < room and not state.wanted:  # a row is left over: explorers open by a line

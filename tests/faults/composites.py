@@ -178,6 +178,8 @@ UNIT = Use("normalize", ((3, 4),))
 ANGLE = Use("cosine_similarity", ((3, 4), (3, 4)))
 PLANE = Use("rfft2", ((3, 4),))
 SHEET = Use("fft2", ((3, 4, 2),))
+SHEET_BACK = Use("ifft2", ((3, 4, 2),))
+PLANE_BACK = Use("irfft2", ((3, 4, 2),))
 POLAR = Use("angle", ((3, 2),))
 MIXED = Use("ceinsum", ((3, 4, 2), (4, 5, 2)), {"equation": "ij,jk->ik"})
 SUMS = Use("matrix_norm", ((3, 4),), {"ord": 1})
@@ -259,6 +261,8 @@ FAULTS = (
     Composite(PLANE, "the other axis not transformed", {"y": lambda use, kind, given, settings: use("conj", given[0])}),
     Composite(PLANE, "both along the last axis", {"y": instead("fft", axis=-1)}),
     Composite(SHEET, "one of them inverse", {"y": instead("ifft")}),
+    Composite(SHEET_BACK, "one of them forward", {"y": instead("fft")}),
+    Composite(PLANE_BACK, "the last axis scaled as in an orthogonal one", {"y": instead("irfft", norm="ortho")}),
     Composite(POLAR, "re/im for im/re", {"y": turned}),
     Composite(MIXED, "i·i taken as 1", {"re": instead("add")}),
     Composite(MIXED, "one of the mixed products", {"im": first}),

@@ -340,10 +340,10 @@ def test_what_the_stories_say_is_so():
     assert program.record().loss == pytest.approx(0, abs=1e-30)
 
 
-# ------------------------------------------------------------------------------------------------------ oscillator
-def test_the_oscillator_learns_the_cosine_from_its_equation():
-    network = load("oscillator")
-    step = step_of("oscillator")
+# ------------------------------------------------------------------------------------------------------ spring
+def test_the_spring_learns_the_cosine_from_its_equation():
+    network = load("spring")
+    step = step_of("spring")
     close(step.loss, 1.756771314147082)
     h, w1, w2 = step.value("h"), step.value("W1"), step.value("W2")
     close(step.value("ut"), ((1 - h * h) * w1) @ w2)  # by hand
@@ -356,9 +356,9 @@ def test_the_oscillator_learns_the_cosine_from_its_equation():
     assert np.abs(step.value("u") - np.cos(step.value("t"))).max() < 0.01
 
 
-def test_the_gradients_of_the_oscillator_are_those_of_a_double_backward():
+def test_the_gradients_of_the_spring_are_those_of_a_double_backward():
     torch = pytest.importorskip("torch")
-    step = step_of("oscillator")
+    step = step_of("spring")
     t, *weights = (torch.tensor(step.value(name), requires_grad=True) for name in ("t", "W1", "b1", "W2", "b2"))
     w1, b1, w2, b2 = weights
     u = torch.tanh(t @ w1 + b1) @ w2 + b2

@@ -51,7 +51,7 @@ CALLS: Mapping[str, str] = {
     "int": "leave it out", **dict.fromkeys(("grad", "diff", "derivative", "D", "gradient"), "write d(u, x)"),
 }  # fmt: skip
 KINDS: Mapping[str, str] = {
-    "Compare": "one sign at a time: x > 0 and x < 1, clip(x, 0, 1)",
+    "Compare": "there are < <= == != >= >",
     "IfExp": "where(x > 0, a, b)", "List": "give it as a value: a=[1, 2]",
     "ListComp": "write the terms out", "Import": "leave it out: every operation is there by its name",
     "ImportFrom": "leave it out: every operation is there by its name", "For": "write the steps out, a line each",

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[2] / "networks"
 """Where they are, with their data."""
 ORDER = (
     "darts", "chain", "boxes", "lesson-2-2-1", "mazur", "xor", "xor-stuck", "cs231n-neuron", "two-paths",
-    "deep-sigmoid", "deep-relu", "deep-explode", "classifier", "swoosh", "oscillator", "lenet", "resnet-block", "lstm",
+    "deep-sigmoid", "deep-relu", "deep-explode", "classifier", "swoosh", "spring", "lenet", "resnet-block", "lstm",
     "transformer",
 )  # fmt: skip
 """The examples in the order in which one would meet them; others follow by name."""

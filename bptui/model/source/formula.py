@@ -204,15 +204,23 @@ class Reader(Sequences):
             return self.use(node, "transpose", [self.tensor(node.value, depth)], name, {})
         if isinstance(node, ast.Subscript):
             return self.part(node, depth, name)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1 and not defines(node):
-            sides = [self.expression(side, depth + 1) for side in (node.left, node.comparators[0])]
-            if type(node.ops[0]) in COMPARISONS:
-                return self.use(node, COMPARISONS[type(node.ops[0])], sides, name, {})
+        if isinstance(node, ast.Compare) and not defines(node) and all(type(op) in COMPARISONS for op in node.ops):
+            return self.compared(node, depth, name)
         if isinstance(node, ast.BoolOp):
             return self.connected(node, depth, name)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.use(node, "logical_not", [self.expression(node.operand, depth + 1)], name, {})
         self.refuse(node, " in a formula")
+
+    def compared(self, node: ast.Compare, depth: int, name: str | None) -> Value:
+        """`a < b < c` is `a < b and b < c`, as everywhere, and b is computed once."""
+        sides = [self.expression(side, depth + 1) for side in (node.left, *node.comparators)]
+        last = len(node.ops) - 1
+        found = self.use(node, COMPARISONS[type(node.ops[0])], sides[:2], None if last else name, {})
+        for n, op in enumerate(node.ops[1:], 1):
+            held = self.use(node, COMPARISONS[type(op)], sides[n : n + 2], None, {})
+            found = self.use(node, "logical_and", [found, held], name if n == last else None, {})
+        return found
 
     def connected(self, node: ast.BoolOp, depth: int, name: str | None) -> Value:
         """`a and b and c`, from the left."""

@@ -19,6 +19,8 @@ ENOUGH = 7
 """Rows of a sum that are worth more than anything that could be left out for them."""
 DETAIL = 18
 """From a check's mark to what it says."""
+LONGEST = 5
+"""Rows of a head, beyond which it gives way to the definition where there is not room for both."""
 
 
 class Columns(NamedTuple):
@@ -60,16 +62,21 @@ def columns(width: int) -> Columns:
 # -------------------------------------------------------------------------------------------------------------- head
 def head(card: Card, at: Columns) -> Block:
     """`layer1.a = sigmoid(layer1.z)`, at the right shape and element; where that takes more than one row, in the short
-    names of the formulas. The full names and the shape, where they have no room, begin the second page."""
+    names of the formulas, and of a call with many settings the beginning. The full names and the shape, where they have
+    no room, begin the second page."""
     rows, title, shaped = _head(card, at)
-    full = wrap(card.title, at.inner, 2) if title is not card.title else []
+    named = title is card.title
+    full = wrap(card.title, at.inner, 2) if not named or len(rows) > LONGEST else []
     shape: list[Line] = [(Span(f"shape {card.shape}", "dim"),)] if card.shape and not shaped else []
     missing = [at.place(row) for row in (*full, *shape)]
 
     def within(room: int) -> Shown:
-        return Shown(rows[:room], room >= len(rows) and not full, room >= len(rows))
+        if room >= len(rows):
+            return Shown(rows, named)
+        return Shown([*cut(rows[:-1], room - 1, at.width), rows[-1]] if room > 1 else rows[:room], False, False)
 
-    return Block(((Worth.HEAD, 1), (Worth.HEAD, len(rows))), within, lambda: Full(missing))
+    claims = ((Worth.HEAD, 1), (Worth.HEAD, min(len(rows), LONGEST)), (Worth.WHOLE_DEFINITION, len(rows)))
+    return Block(claims, within, lambda: Full(missing))
 
 
 def _head(card: Card, at: Columns) -> tuple[list[Line], Line, bool]:

@@ -152,7 +152,7 @@ def test_every_card_of_an_operation(use):
     assert not calculator.about
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_every_explanation_of_an_operation(use):
     calculator = Calculator()

@@ -13,6 +13,9 @@ from bptui.model.debugger.commands.registry import FAMILIES, find, table
 from bptui.model.debugger.commands.row import Command, shown
 from bptui.model.debugger.glossary import MARKS, WORDS
 
+PARTS_ALONE = "no definition of the whole: it is its parts, and each of them has one"
+"""Of an operation that has none."""
+
 
 def help_text(word: str = "") -> list[str]:
     """Help on a word, or the table of all commands: plain lines. A word that means several things has all of them; a
@@ -133,7 +136,7 @@ def _operation(word: str) -> Iterator[str]:
     row = ops.OPS.get(word) or ops.COMPOSITES.get(word)
     if row is not None:
         yield f"{signature(row)}  an operation: {row.doc}"
-        yield from (f"  {line}" for line in defined(row).split("\n") if line)
+        yield from (f"  {line}" for line in (defined(row) or PARTS_ALONE).split("\n"))
         if row.convention:
             yield f"  convention: {row.convention}"
 

@@ -352,7 +352,7 @@ def test_what_networks_are_made_of_is_not_refused():
 
 def test_a_session_walks_changes_and_trains_through_it():
     """why, paths, what if, undo, and training steps there and back, with numbers by hand."""
-    session = Session(load("oscillator"))
+    session = Session(load("spring"))
 
     def by_hand():
         step = session.recording

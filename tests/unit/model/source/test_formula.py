@@ -175,7 +175,7 @@ BAD = {
     "L = 2j": "is not a number",
     "L = ...": "is not a number",
     "L = x if x else x": "a condition is not allowed",
-    "L = 0 < x < 1": "a comparison is not allowed",
+    "L = x in x": "a comparison is not allowed",
     "L = x > 1": "nothing that the loss 'L' depends on has a gradient",
     "L == x + 1": "write = for ==",
     "L = x // 2": "the operator // is not allowed",

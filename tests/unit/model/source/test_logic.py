@@ -29,6 +29,8 @@ def value(text, name, **given):
         "not (x > 0 and x < 3) or x == 1",
         "x > 0 and not x == 1 or x < -2",
         "x and x > -2",
+        "-2 < x < 3",
+        "not 0 <= x < 2 != x or x == 4",
     ],
 )
 def test_a_condition_is_pythons(test):
@@ -39,6 +41,14 @@ def test_a_condition_is_pythons(test):
 def test_the_last_of_a_chain_has_the_name():
     graph = parse("m = x > 0 and x < 3 and x != 1; L = sum(where(m, x, 0))", {"x": X})
     assert [node.op.name for node in graph.ops][-4:] == ["not_equal", "logical_and", "where", "sum"]
+    assert graph.by_name["m"].op.name == "logical_and"
+
+
+def test_a_chain_of_comparisons_computes_what_stands_between_them_once():
+    graph = parse("m = 0 < exp(x) <= 2 < 3; L = sum(where(m, x, 0))", {"x": X})
+    names = [node.op.name for node in graph.ops]
+    assert names.count("exp") == 1
+    assert names.count("logical_and") == 2
     assert graph.by_name["m"].op.name == "logical_and"
 
 

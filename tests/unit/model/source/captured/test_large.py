@@ -20,18 +20,18 @@ from tests.records import MadeRecord, V, two_layers
 def test_what_an_event_took_is_given_back_at_once():
     """Without waiting for a collection: the memory of a large event is gigabytes."""
     made = network_of(two_layers(), "step.bptui")
-    for event in made.captured.record.step.leading:
-        gc.collect()
-        gc.disable()
-        try:
+    gc.collect()
+    gc.disable()
+    try:
+        for event in made.captured.record.step.leading:
             run = made.recording.run_in(event, "float64")
             assert run is not None
             memory = weakref.ref(run.recording.memory.obj.base)  # type: ignore[attr-defined]
             assert memory() is not None
             del run
             assert memory() is None, event.name
-        finally:
-            gc.enable()
+    finally:
+        gc.enable()
 
 
 def updated(size: int, wrong: int | None = None, rate: float = 0.1) -> MadeRecord:
