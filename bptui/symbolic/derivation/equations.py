@@ -16,6 +16,7 @@ from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, number
 from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.formula.width import measure
 from bptui.symbolic.formula.worked import worked
 
 _AS_FORMULAS = ("definition", "local", "gradient", "rule", "element", "update")
@@ -42,7 +43,7 @@ def together(card: Card) -> list[str]:
 
 def _symbols(f: Formula) -> list[str]:
     left = _left(f)
-    first, *more = typeset.rows(f.right, f.names, typeset.ROOM - typeset.measure(left))
+    first, *more = typeset.rows(f.right, f.names, typeset.ROOM - measure(left))
     return [f"{left} &= {first}", *(f"&{row}" for row in more)]
 
 
@@ -56,7 +57,7 @@ def _left(f: Formula) -> str:
 def _filled(f: Formula, exact: bool) -> list[str]:
     """The rows under `left &=` with the numbers; the last one ends with the result."""
     assert f.value is not None
-    room = typeset.ROOM - typeset.measure(_left(f))
+    room = typeset.ROOM - measure(_left(f))
     tree, names = f.filled, f.numbers
     if _DOTS in t.walk(tree):
         names = _with_rest(tree, f)
@@ -65,7 +66,7 @@ def _filled(f: Formula, exact: bool) -> list[str]:
     if written == [value]:
         return [f"&= {value}"]
     sign = "=" if made.sign == "=" else r"\approx"
-    close = len(written) == 1 and typeset.measure(f"{written[0]} = {value}") <= room
+    close = len(written) == 1 and measure(f"{written[0]} = {value}") <= room
     out = [f"&= {written[0]}", *(f"&{row}" for row in written[1:])]
     if close or len(written) > 1:
         return [*out[:-1], f"{out[-1]} {sign} {value}"]

@@ -10,6 +10,7 @@ from bptui.model.base.printable import printable
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, number
 from bptui.symbolic.formula.tree import Statement, Tree
+from bptui.symbolic.formula.width import measure
 
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi",
@@ -38,12 +39,14 @@ _KNOWN = {"exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh"
           "prod": r"\prod", "argmax": r"\operatorname{first\ argmax}",
           "argmin": r"\operatorname{first\ argmin}"}  # fmt: skip
 _SIGNS = {">": ">", "<": "<", ">=": r"\geq", "<=": r"\leq", "==": "=", "!=": r"\neq"}
+_LONG = 60
+"""Digits: conditions that are wider stand in rows, where a formula is too wide."""
 _CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
 
 
-def to_latex(formula: Tree, names: Names | None = None) -> str:
-    """A formula in math mode."""
-    return _Writer(names or Names()).write(formula, _CASES)
+def to_latex(formula: Tree, names: Names | None = None, stacked: bool = False) -> str:
+    """A formula in math mode. `stacked`: long conditions of a sum or a choice stand one below the other."""
+    return _Writer(names or Names(), stacked).write(formula, _CASES)
 
 
 def definition(statements: Sequence[Statement], names: Names | None = None) -> str:
@@ -113,8 +116,8 @@ def _letter(c: str) -> str:
 
 
 class _Writer:
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, stacked: bool = False) -> None:
+        self.names, self.stacked = names, stacked
 
     def write(self, tree: Tree, outer: int, numbers: bool = True) -> str:
         text, level = self.parts(tree, numbers)
@@ -212,18 +215,45 @@ class _Writer:
             else:
                 low = "0" if r.low is None else self.write(r.low, _ADD)
                 under.append(rf"{low} \leq {letter} < {self.write(r.high, _ADD)}")
-        under += [self.write(c, _CASES) for c in reduction.conditions]
+        groups = [*([each] for each in under), *map(self.apart, reduction.conditions)]
+        for group in groups[:-1]:
+            group[-1] += ","
+        said = self.stack([each for group in groups for each in group], r"\substack{", r" \\ ", "}")
         called = _KNOWN.get(reduction.kind) or rf"\operatorname{{{escape(reduction.kind)}}}"
-        text = f"{called}_{{{', '.join(under)}}} {self.write(reduction.body, _MUL)}"
+        text = f"{called}_{{{said}}} {self.write(reduction.body, _MUL)}"
         return text, _ADD if reduction.kind == "sum" else _MUL
+
+    def apart(self, condition: Tree) -> list[str]:
+        """The conditions that together are this one, each after the first with its sign."""
+        match condition:
+            case t.Logic("and", parts):
+                first, *more = dict.fromkeys(self.write(part, _AND + 1) for part in parts)
+                return [first, *(rf"\wedge {each}" for each in more)]
+        return [self.write(condition, _CASES)]
+
+    def stack(self, pieces: Sequence[str], start: str, below: str, end: str) -> str:
+        """Conditions one after the other; between `start` and `end` in rows with `below` between them, if so much is
+        to be said."""
+        said = " ".join(pieces)
+        return f"{start}{below.join(_packed(pieces))}{end}" if self.stacked and measure(said) > _LONG else said
 
     def cases(self, tree: Tree) -> str:
         rows = []
         while isinstance(tree, t.IfElse):
-            rows.append(rf"{self.write(tree.yes, _OR)} & \text{{if }} {self.write(tree.condition, _CASES)}")
+            condition = self.stack(self.apart(tree.condition), r"\begin{aligned}[t] & ", r" \\ & ", r" \end{aligned}")
+            rows.append(rf"{self.write(tree.yes, _OR)} & \text{{if }} {condition}")
             tree = tree.no
         rows.append(rf"{self.write(tree, _OR)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+def _packed(pieces: Sequence[str]) -> list[str]:
+    """The pieces in as few rows as hold them, none wider than _LONG if its pieces are not."""
+    rows = list(pieces[:1])
+    for piece in pieces[1:]:
+        longer = f"{rows[-1]} {piece}"
+        rows[-1:] = [longer] if measure(longer) <= _LONG else [rows[-1], piece]
+    return rows
 
 
 def _level(number: str) -> int:

@@ -1,4 +1,5 @@
-"""Long formulas in LaTeX, in as many rows as the page needs: a sum is broken before its + signs, wherever it stands."""
+"""Long formulas in LaTeX, in as many rows as the page needs: conditions stand one below the other, then a sum is broken
+before its + signs, wherever it stands."""
 
 from __future__ import annotations
 
@@ -8,15 +9,11 @@ from bptui.symbolic.formula import latex
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names
 from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.formula.width import measure
 
 ROOM = 150
 """Digits that fit a row of the page of `bptui explain`: landscape A4 with margins of 15 mm, `\\small` (9 pt)."""
 _PLACE = "BREAKHERE"
-_TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|[_^{}&]|.", re.DOTALL)
-_NARROW = {"left", "right", "bigl", "bigr", "mathrm", "operatorname", "text", "hat", "begin", "end", "small"}
-_WIDE = {"cdot": 1.6, "quad": 2.2, "sum": 2.6, "prod": 2.6, "leq": 2.8, "geq": 2.8, "neq": 2.8, "wedge": 2.6,
-         "vee": 2.6, "ldots": 2.6, "partial": 1.3, "delta": 1.0, "infty": 2.2, "log": 3.0, "exp": 3.4, "sin": 3.0,
-         "cos": 3.2, "tanh": 4.4, "max": 4.0, "min": 3.8, "bmod": 6.0}  # fmt: skip
 
 
 def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
@@ -24,17 +21,21 @@ def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
     whole = latex.to_latex(formula, names)
     if measure(whole) <= room:
         return [whole]
+    whole = latex.to_latex(formula, names, stacked=True)
+    if measure(whole) <= room:
+        return [whole]
     found = _apart(formula, 3) or _apart(formula, 2)
     if found is None:
         return [whole]
     frame, add = found
-    before, _, after = latex.to_latex(frame, names).partition(latex.name(_PLACE))
+    before, _, after = latex.to_latex(frame, names, stacked=True).partition(latex.name(_PLACE))
     if frame != t.Name(_PLACE) and not before.endswith(r"\left("):
         before, after = before + r"\left(", r"\right)" + after
     before, after = _fixed(before, r"\left", r"\right", r"\bigl"), _fixed(after, r"\right", r"\left", r"\bigr", -1)
     out, row = [], before
     for n, (term, minus) in enumerate(zip(add.terms, add.minus, strict=True)):
-        part = latex.to_latex(t.Add((t.Name("x"), term), (False, minus)), names)[1:].lstrip()  # with its sign
+        with_sign = t.Add((t.Name("x"), term), (False, minus))
+        part = latex.to_latex(with_sign, names, stacked=True)[1:].lstrip()
         part = part if n or minus else part[1:].lstrip()
         if n and measure(f"{row} {part}") > room - 4:
             out.append(row)
@@ -80,42 +81,3 @@ def _apart(tree: Tree, least: int) -> tuple[Tree, t.Add] | None:
             inner = _apart(argument, least)
             return None if inner is None else (t.Call(function, (inner[0],)), inner[1])
     return None
-
-
-def measure(text: str) -> float:
-    """About how many digits wide a formula is set: of a fraction the wider part, an index at 0.7."""
-    return _measured(_TOKEN.findall(text), 0)[0]
-
-
-def _measured(tokens: list[str], at: int, stop: str = "") -> tuple[float, int]:
-    """(width, the place after it) from `at` to the `stop` that belongs to it."""
-    width = 0.0
-    while at < len(tokens):
-        token = tokens[at]
-        at += 1
-        if token == stop:
-            break
-        if token == r"\frac":
-            above, at = _group(tokens, at)
-            below, at = _group(tokens, at)
-            width += max(above, below) + 0.5
-        elif token in ("_", "^"):
-            inner, at = _group(tokens, at)
-            width += 0.75 * inner
-        elif token == "{":
-            inner, at = _measured(tokens, at, "}")
-            width += inner
-        elif token.startswith("\\"):
-            width += 0 if token[1:] in _NARROW else _WIDE.get(token[1:], 1.5)
-        elif token in "+-=<>":
-            width += 2.6
-        elif not token.isspace():
-            width += 0.6 if token in ".,()[]|" else 1.1
-    return width, at
-
-
-def _group(tokens: list[str], at: int) -> tuple[float, int]:
-    """The width of what stands in the next braces, or of the next token."""
-    if at < len(tokens) and tokens[at] == "{":
-        return _measured(tokens, at + 1, "}")
-    return 1.1, at + 1

@@ -7,7 +7,8 @@ import pytest
 from bptui.symbolic.formula import latex
 from bptui.symbolic.formula.printing import Names
 from bptui.symbolic.formula.read import from_hint
-from bptui.symbolic.formula.typeset import measure, rows
+from bptui.symbolic.formula.typeset import rows
+from bptui.symbolic.formula.width import measure
 
 LONG = " + ".join(f"a[{n}]*b[{n}]" for n in range(40))
 TEXTS = [
@@ -54,3 +55,14 @@ def test_widths_are_those_of_the_page():
     assert measure("1234567890") == pytest.approx(11)
     assert measure(r"\frac{1234}{1}") < measure("12345")
     assert measure("a_{12}") < measure("a12")
+
+
+def test_long_conditions_stand_one_below_the_other():
+    tests = " and ".join(f"a[{n}] > b[{n}]*c[{n}]" for n in range(12))
+    for text in (f"d[1]*(e if {tests} else 0)", f"sum(x[i] for i in range(3) if {tests})"):
+        tree = from_hint(text)
+        whole = latex.to_latex(tree, Names())
+        (made,) = rows(tree, Names(), 100)
+        assert measure(whole) > 100 > measure(made)
+        assert made.count(r"\wedge") == whole.count(r"\wedge") == 11
+        assert rows(tree, Names(), 1000) == [whole]
