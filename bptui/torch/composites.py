@@ -159,18 +159,27 @@ def _multi_head(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return linear(mixed.transpose(-2, -3).flatten(-2), w_o, biases[3])
 
 
+def _cell(name: str, torch: Any, x: Sequence[Any], states: int = 1) -> Any:
+    """PyTorch's own cell knows one axis of rows: those of all leading axes. `states`: how many follow x."""
+    rows = [each.reshape(-1, each.shape[-1]) for each in x[: states + 1]]
+    before = rows[1] if states == 1 else tuple(rows[1:])
+    after = getattr(torch._VF, f"{name}_cell")(rows[0], before, *x[states + 1 :])
+    after = after if states == 1 else torch.cat(after, -1)
+    return after.reshape(*x[0].shape[:-1], -1)
+
+
 def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    return getattr(torch._VF, f"rnn_{s['nonlinearity']}_cell")(*x)
+    return _cell(f"rnn_{s['nonlinearity']}", torch, x)
 
 
 def _lstm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     source, h, c, *weights = x
     if len(weights) < 5:
-        return torch.cat(torch._VF.lstm_cell(source, (h, c), *weights), -1)
+        return _cell("lstm", torch, x, 2)
     rows = weights[0].shape[:1]  # PyTorch's cell has no projection: one step of its layer
     given = [w if n not in (2, 3) else w.expand(rows) for n, w in enumerate(weights)]
-    one = source[None] if source.ndim > 1 else source[None, None]
     before = tuple(state.reshape(1, -1, state.shape[-1]) for state in (h, c))
+    one = source.reshape(1, -1, source.shape[-1])
     _, after, state = torch._VF.lstm(one, before, given, True, 1, 0.0, False, False, False)
     return torch.cat([after, state], -1).reshape(*source.shape[:-1], -1)
 
@@ -216,6 +225,6 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "multi_head_attention": _multi_head,
         "rnn_cell": _rnn,
         "lstm_cell": _lstm,
-        "gru_cell": lambda torch, x, s: torch._VF.gru_cell(*x),
+        "gru_cell": lambda torch, x, s: _cell("gru", torch, x),
     }
 )

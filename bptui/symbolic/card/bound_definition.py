@@ -17,7 +17,7 @@ from bptui.model.engine.recording import Recording
 from bptui.model.engine.rounding import settled
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.numeric import evaluate, sizes
+from bptui.symbolic.formula.numeric import counted, evaluate, sizes
 from bptui.symbolic.formula.printing import Setting, number
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement, Tree, rebuild, substitute
@@ -119,7 +119,7 @@ class BoundDefinition:
         return known
 
     def _part(self, part: Part, known: Mapping[str, Any], size: Mapping[str, int]) -> dict[str, Any]:
-        shape = tuple(int(evaluate(s, known, {}, size)) for s in part.sizes)
+        shape = tuple(int(evaluate(counted(s, known, size), known, {}, size)) for s in part.sizes)
         grid = dict(zip(part.indices, np.ogrid[tuple(slice(0, n) for n in shape)], strict=True)) if shape else {}
         value = evaluate(part.value, known, grid, size)
         return {part.name: np.broadcast_to(value, shape) if shape else value}

@@ -156,7 +156,8 @@ class _Writer:
             case t.IfElse():
                 return self.cases(tree), _ATOM
             case t.Compare(sign, left, right):
-                return f"{self.write(left, _ADD)} {_SIGNS[sign]} {self.write(right, _ADD)}", _COMPARE
+                level = _MUL if isinstance(left, t.Reduction) else _ADD
+                return f"{self.write(left, level)} {_SIGNS[sign]} {self.write(right, _ADD)}", _COMPARE
             case t.Logic("not", (part,)):
                 return rf"\neg {self.write(part, _ATOM)}", _COMPARE
             case t.Logic(word, parts):

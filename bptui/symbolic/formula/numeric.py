@@ -65,6 +65,17 @@ def evaluate(tree: Tree, arrays: Arrays, index: Index, size: Mapping[str, int] |
         return _Walk(arrays, known, max((np.ndim(v) for v in index.values()), default=0))(tree, index)
 
 
+def counted(tree: Tree, arrays: Arrays, size: Mapping[str, int]) -> Tree:
+    """The end of a range with its sizes as numbers, where a tensor has the letter of one: G is the gradient, and how
+    many an index g counts."""
+
+    def number(part: Tree) -> Tree | None:
+        name = part.name if isinstance(part, t.Name) else ""
+        return t.integer(size[name]) if name in size and np.ndim(arrays.get(name, 0)) else None
+
+    return t.rebuild(tree, number)
+
+
 class _Walk:
     def __init__(self, arrays: Arrays, size: Mapping[str, int], base: int) -> None:
         self.arrays, self.size, self.base = arrays, size, base
@@ -152,9 +163,10 @@ class _Walk:
         return array[place]
 
     def bounds(self, r: t.Range, env: Index) -> tuple[int, int]:
-        low = 0 if r.low is None else int(self(r.low, env))
-        high = self.size[r.index.upper()] if r.high is None else int(self(r.high, env))
-        return low, high
+        low = 0 if r.low is None else int(self(counted(r.low, self.arrays, self.size), env))
+        if r.high is None:
+            return low, self.size[r.index.upper()]
+        return low, int(self(counted(r.high, self.arrays, self.size), env))
 
     def reduction(self, tree: t.Reduction, env: Index) -> Any:
         """Every bound index gets a leading axis of its own; these axes are then folded away."""

@@ -154,7 +154,8 @@ class _Printer:
                 test = [Span(" if "), *self.print(condition, _OR), Span(" else ")]
                 return [*self.print(yes, _OR), *test, *self.print(no, _CHOICE)], _CHOICE
             case t.Compare(sign, left, right):
-                return [*self.print(left, _ADD), Span(f" {self.sign(sign)} "), *self.print(right, _ADD)], _COMPARE
+                level = _MUL if isinstance(left, t.Reduction | t.Mul) else _ADD  # (Σ_i x[i]) > 0: not a sum of answers
+                return [*self.print(left, level), Span(f" {self.sign(sign)} "), *self.print(right, _ADD)], _COMPARE
             case t.Logic("not", (part,)):
                 return [Span("not "), *self.print(part, _COMPARE)], _NOT
             case t.Logic(word, parts):

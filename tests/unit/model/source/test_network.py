@@ -155,6 +155,8 @@ def test_every_loss_works_in_a_file(kind):
     table["layers"][1] |= {"units": 2, "activation": "softmax"}
     row = layers.loss_kinds()[kind]
     table["data"]["targets"] = [0, 1, 1, 0] if row.indices else [[1, 0], [0, 1], [0, 1], [1, 0]]
+    if kind == "multilabel_margin":  # a row of classes for each sample, which ends at -1
+        table["data"]["targets"] = [[1, -1], [0, 1], [-1, -1], [0, -1]]
     found = from_mapping(table, "n")
     assert np.isfinite(found.program().record().loss)
     table["loss"]["reduction"] = "sum"

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bptui.model.source.captured.file import Writer
+from bptui.model.source.captured.pairs import OF
 from bptui.model.source.captured.record import (
     Backward,
     Event,
@@ -102,10 +103,12 @@ def steps(draw: Any) -> tuple[Step, list[np.ndarray | None]]:
 
 
 def _fit(step: Step) -> None:
-    """A gradient has the shape of its value, a parameter keeps its shape: another is not drawn."""
+    """A gradient has the shape of its value, a parameter keeps its shape: another is not drawn. So it is with complex
+    ones, which have one more axis when they are read."""
+    kinds = [(value.shape, value.dtype in OF) for value in step.values]
 
     def like(value: int, other: int) -> int:
-        return other if step.values[other].shape == step.values[value].shape else value
+        return other if kinds[other] == kinds[value] else value
 
     for row in step.backwards:
         row.losses = [(loss, None if seed is None else like(loss, seed)) for loss, seed in row.losses]
