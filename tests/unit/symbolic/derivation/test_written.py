@@ -35,7 +35,7 @@ KNOWN = set(
     raggedright section subsection par medskip textbf textit quad arraybackslash textbackslash
     textasciitilde textasciicircum frac partial sum prod max min exp log sin cos tanh sinh cosh sqrt
     left right bigl bigr cdot operatorname mathrm delta text leq geq neq wedge vee neg lfloor rfloor
-    bmod infty hat ldots approx times div pm surd nabla in to leftarrow uparrow downarrow triangleright
+    bmod substack infty hat ldots approx times div pm surd nabla in to leftarrow uparrow downarrow triangleright
     backslash sim alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau
     phi chi psi omega Delta grave acute tilde bar breve dot ddot mathring check
     """.split()  # noqa: SIM905
