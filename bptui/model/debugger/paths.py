@@ -75,6 +75,7 @@ class Paths:
     gradient  what the backward pass recorded, None where it did not
     shared  the edges that all paths have in common
     eps     the distance from 1 to the next number of the coarsest kind on the way;  size  the sum of all sizes
+    least   the smallest number above 0 of that kind: what is less is lost on the way
     unsure  what of the sum may be rounding inside of the local derivatives, where it is not the gradient at once
     """
 
@@ -89,6 +90,7 @@ class Paths:
     shared: tuple[Edge, ...]
     eps: float
     size: float
+    least: float = 0.0
     unsure: float = 0.0
 
     @property
@@ -96,7 +98,7 @@ class Paths:
         """How far the sum may be from the gradient: the part of all that is added that the check allows of a derivative
         (`symbolic.check.tolerance`), and what factors have lost that are differences of numbers much larger than they
         (softmax's y*(1 - y), where y is next to 1)."""
-        return (1e-9 if self.eps < 1e-12 else max(1e-4, 16 * self.eps)) * self.size + self.unsure
+        return (1e-9 if self.eps < 1e-12 else max(1e-4, 16 * self.eps)) * self.size + self.unsure + 16 * self.least
 
     @property
     def equal(self) -> bool | None:
@@ -130,6 +132,7 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
     shown = total([path.product for path in best])
     recorded = recording.grad(node)
     met = {recording.dtype(each) for each in (node, *between(recording.graph, node.id))}
+    coarsest = max((*(met & {*kinds.KINDS}), "float64"), key=kinds.eps)
     made = Paths(
         node,
         element,
@@ -140,8 +143,9 @@ def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda 
         0.0 if count <= len(best) else everything - shown,
         None if recorded is None else float(recorded[element]),
         found.shared(start) if count else (),
-        max(kinds.eps(kind) for kind in (*(met & {*kinds.KINDS}), "float64")),
+        kinds.eps(coarsest),
         found.size.get(start, 0.0),
+        kinds.ulp(0.0, coarsest),
     )
     return made if made.equal is not False else replace(made, unsure=found.unsure(start, local))
 

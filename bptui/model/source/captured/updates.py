@@ -83,6 +83,9 @@ def _options(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
     for pair, names in _PAIRS.items():
         if pair in options:
             found |= dict(zip(names, options[pair], strict=True))
+    for name, value in found.items():
+        if not isinstance(value, bool | int | float | str):
+            raise TypeError(f"{name} is no number")
     return found
 
 

@@ -80,9 +80,12 @@ def program(content: str, where: str, model: str) -> Foreign:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
-    if imported & {"keras", "tensorflow", "tf_keras"}:
-        return keras.program(tree, torch_text.names(tree), where)
-    return torch_text.program(tree, where, model)
+    try:
+        if imported & {"keras", "tensorflow", "tf_keras"}:
+            return keras.program(tree, torch_text.names(tree), where)
+        return torch_text.program(tree, where, model)
+    except RecursionError:
+        raise UserError(where, "is nested too deeply to be read", "a model with shorter expressions") from None
 
 
 def notebook(content: str, where: str) -> str:

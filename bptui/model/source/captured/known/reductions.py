@@ -121,6 +121,8 @@ def matrix_norm(
         return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
     if ord not in (1, -1, inf, -inf) or dtype is not None:
         u.lacks(f"matrix_norm {ord}")
+    if 0 in A.shape:
+        u.lacks("matrix_norm of no elements")
     finite(u, A)
     summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = u.use("sum", u.use("abs", A), axis=summed, keepdims=True)
