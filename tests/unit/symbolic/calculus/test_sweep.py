@@ -59,7 +59,7 @@ def test_pytorch_agrees(case):
         )
 
 
-@pytest.mark.corpus
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_engine_agrees(use):
     """Also for stretched axes, size 1, empty tensors, negative axes: shapes that PyTorch's numbers do not cover."""

@@ -23,7 +23,7 @@ def diagnosed(network: Network, steps: int) -> None:
     assert len({each.rule for each in diagnosis.looked_for}) == len(diagnosis.looked_for)
 
 
-@pytest.mark.corpus(every=24)
+@pytest.mark.corpus(every=24, rows=3)
 @pytest.mark.parametrize("use", list(uses()), ids=lambda use: f"use-{use}")
 def test_an_operation_by_itself(use: Any) -> None:
     graph = graph_of(use.row, use.inputs(), use.attributes)
