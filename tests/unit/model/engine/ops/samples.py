@@ -466,7 +466,7 @@ def uses():
             yield Use(name, (shape,), given)
     yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
     yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "padding": 1, "divisor_override": 5})
-    yield Use("avg_pool3d", ((2, 3, 4, 3),), {"kernel_size": 2, "ceil_mode": True, "divisor_override": -3})
+    yield Use("avg_pool2d", ((2, 5, 3),), {"kernel_size": 2, "ceil_mode": True, "divisor_override": -3})
     for kind in ("max", "avg"):
         for shape, given in (
             ((2, 8), {"kernel_size": 2}),
