@@ -142,9 +142,12 @@ def grads(loss: Tensor, **options: Any) -> dict[str, Array]:
     made = network(loss, **options)
     recording = made.program().record()
     found: dict[str, Array] = {}
+    unnamed = re.compile(r"(.+\.)?t\d+")
+    derived = {of for i in made.graph.derivatives if unnamed.fullmatch(of := made.graph.nodes[i].name)}
     for name, node in made.graph.by_name.items():
         grad = recording.grad(node)
-        if grad is not None and (node.op is None or not re.fullmatch(r"(.+\.)?t\d+", name)) and node.role != "const":
+        named = node.op is None or (not unnamed.fullmatch(name) and node.scope not in derived)
+        if grad is not None and named and node.role != "const":
             found[name] = np.array(grad)
     return found
 
