@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Option(NamedTuple):
-    """An option as argparse takes it. `{verb}` in what is said about it is what the command does with a training step."""
+    """An option as argparse takes it. `{verb}` in `about` is what the command does with a training step."""
 
     flag: str
     commands: tuple[str, ...]
