@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -261,6 +262,17 @@ def test_a_result_is_never_cut(width: int, height: int) -> None:
     )
 
 
+@pytest.mark.parametrize("width", range(32, 58))
+@pytest.mark.parametrize("name", ["layer1.hc4", "decoder.attention3", "z"])
+def test_the_name_below_upstream_is_never_broken(name: str, width: int) -> None:
+    """Longer than its column, it has a row of its own."""
+    note = Note((line(f"from {name}"), line(name)))
+    card = product(-0.5, 0.25, -0.125)
+    assert card.equation is not None
+    made = replace(card.equation, upstream=card.equation.upstream._replace(note=note))
+    assert any(name in plain(row).split() for row in band.equation(made, width).rows)
+
+
 WORDS = st.lists(st.sampled_from(["a·b", " + ", "exp(-z)", " - ", "verylongname", ", ", "/"]), min_size=1, max_size=30)
 
 
@@ -270,6 +282,15 @@ def test_a_number_is_not_broken_at_its_comma(width: int) -> None:
     told = " ".join(plain(row) for row in rows)
     assert "1,000" in told
     assert "12,345,678" in told
+
+
+@pytest.mark.parametrize("width", range(34, 60))
+def test_one_of_several_equations_is_not_broken_at_its_sign(width: int) -> None:
+    """Nor a formula inside of a sentence, which has blanks between its words."""
+    rows = wrap((Span("t = d  where c[i,j] = cofactor(A[i,j]), d = det(A[i,j] for i for j)"),), width)
+    assert any("d = det(" in plain(row) for row in rows)
+    rows = wrap((Span("of the symmetric part (a + aᵀ)/2, so that the gradient is symmetric"),), width)
+    assert "(a + aᵀ)/2," in plain(rows[0])
 
 
 @settings(max_examples=80, deadline=None)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
@@ -388,7 +389,8 @@ class NodeCheck:
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
         error = abs(float(reference - mine))
-        ulp = float(np.spacing(np.asarray(largest, np.asarray(got).dtype))) if largest else 0.0
+        kind = self.recording.dtype(self.node.inputs[self.op.input_names.index(row.input)])
+        ulp = kinds.ulp(largest, kind) if largest else 0.0
         allowed = float(self.tolerance.allowed(mine, float(reference), max(largest, size) or 1.0))
         # p - 1 of a class that is certain: what cancels inside of an element leaves the rounding of ∂L/∂output
         rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))
