@@ -43,7 +43,7 @@ SPELLED = {"²": "^2", "³": "^3", "½": "1/2", "±": "+-", "→": "->"}
 
 def spelled(spans: Sequence[Span], width: int) -> Line:
     """A row of prose with such glyphs spelled out in ASCII, as far as it has room for in `width`."""
-    room, out = width - len("".join(span.text for span in spans).rstrip()), []
+    room, out = width - length(trimmed(spans)), []
     for span in spans:
         text = ""
         for glyph in span.text:
@@ -101,6 +101,11 @@ def fit(spans: Sequence[Span], width: int, style: str = "text") -> Line:
     if used > width:
         return clip(spans, width)
     return (*spans, Span(" " * (width - used), style))
+
+
+def trimmed(spans: Sequence[Span]) -> Line:
+    """The line without the blanks at its end."""
+    return crop(spans, 0, len(plain(spans).rstrip()))
 
 
 def under(spans: Sequence[Span], background: str) -> Line:

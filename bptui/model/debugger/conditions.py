@@ -82,7 +82,7 @@ def needs(expression: Expression) -> frozenset[tuple[str, str]]:
 def there_from(needed: Iterable[tuple[str, str]], timeline: Timeline, node: int = -1) -> int:
     """The first place of a training step at which all that is needed is there, for an expression that is asked about
     `node`, by its id; the length of the training step where something of it never is."""
-    named = timeline.graph.by_name
+    named = timeline.graph.called
     return max((_first(what, named[name].id if name else node, timeline) for what, name in needed), default=0)
 
 

@@ -67,7 +67,7 @@ class Expression:
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "grad":
                 found.add(("grad", dotted(part.args[0]) or ""))
             elif isinstance(part, ast.Name | ast.Attribute) and (name := dotted(part)) is not None:
-                if name in self.graph.by_name:
+                if name in self.graph.called:
                     found.add(("value", name))
                 elif name == "loss":
                     found.add(("value", self.graph.nodes[self.graph.loss].name))
@@ -178,8 +178,8 @@ class _Evaluator:
 
     def visit_Name(self, tree: ast.Name | ast.Attribute) -> Any:
         name = dotted(tree) or ""  # `check`: one that there is
-        if name in self.graph.by_name:
-            return self.value_of(self.graph.by_name[name])
+        if name in self.graph.called:
+            return self.value_of(self.graph.called[name])
         if name in self.more:
             return self.more[name]
         if name in TRUTH:
@@ -235,7 +235,7 @@ class _Evaluator:
     def visit_Call(self, tree: ast.Call) -> Any:
         assert isinstance(tree.func, ast.Name)
         if tree.func.id == "grad":
-            return self.grad_of(self.graph.by_name[dotted(tree.args[0]) or ""])
+            return self.grad_of(self.graph.called[dotted(tree.args[0]) or ""])
         if tree.keywords:
             return FUNCTIONS[tree.func.id].call(self.visit(tree.args[0]), axis=int(self.visit(tree.keywords[0].value)))
         return FUNCTIONS[tree.func.id].call(*(self.visit(value) for value in tree.args))

@@ -100,12 +100,12 @@ class Reading:
         self._kept: OrderedDict[tuple[int, int], Array | None] = OrderedDict()
         names = {
             part.id for part in ast.walk(expression.tree) if isinstance(part, ast.Name)
-        } - branch.graph.by_name.keys()
+        } - branch.graph.called.keys()
         self._settings = names & {"step", "lr"}
         loss = ("value", branch.graph.nodes[branch.graph.loss].name)
-        aliases = {("value", name) for name, node in branch.graph.by_name.items() if node.id == branch.graph.loss}
+        aliases = {("value", name) for name, node in branch.graph.called.items() if node.id == branch.graph.loss}
         self._loss_alone = "lr" not in names and expression.reads <= {loss, *aliases, ("shape", "")}
-        self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.by_name.keys())
+        self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.called.keys())
 
     @property
     def varies(self) -> bool:
@@ -122,7 +122,7 @@ class Reading:
         for what, name in self.expression.reads:
             if not name:
                 return range(timeline.length)
-            node = self.branch.graph.by_name[name].id
+            node = self.branch.graph.called[name].id
             if what == "value":
                 found |= {timeline.written_at(node), *timeline.places("update", node)}
             elif what != "shape":
@@ -166,7 +166,7 @@ class Reading:
         graph, timeline = self.branch.graph, self.branch.timeline
         found: dict[Literal["value", "grad"], list[str]] = {}
         for what, name in self.expression.reads:
-            node = graph.by_name[name] if name else None
+            node = graph.called[name] if name else None
             if what == "value" and (node is None or node.op is not None or node.role == "param"):
                 found.setdefault("value", []).append(name or what)
             elif what in ("grad", "upstream") and (node is None or len(timeline.arrivals(node.id)) == 1):

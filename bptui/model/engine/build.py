@@ -16,7 +16,8 @@ from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
-from bptui.model.engine.derivative import Called, Derivatives
+from bptui.model.engine.derivative import Derivatives
+from bptui.model.engine.derivative_names import Called
 from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
@@ -267,7 +268,7 @@ class Builder:
         while True:
             self._unnamed[prefix] = self._unnamed.get(prefix, 0) + 1
             name = f"{prefix}t{self._unnamed[prefix]}"
-            if name not in self._names and name not in self._reserved:
+            if not self.taken(name):
                 return name
 
     def _use(
@@ -399,10 +400,9 @@ class Builder:
         self._nodes[node.id] = named
         return named
 
-    def free(self, name: str) -> str:
-        """The name, or with a number behind it where it is taken."""
-        names = (name, *(f"{name}_{n}" for n in range(2, len(self._nodes) + 3)))
-        return next(each for each in names if each not in self._names and each not in self._reserved)
+    def taken(self, name: str) -> bool:
+        """Does a node have this name, or will one?"""
+        return name in self._names or name in self._reserved
 
     def inside(self, called: Called) -> Callable[..., Node]:
         """`use` for operations of a derivative, which have no names of their own."""

@@ -32,7 +32,8 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.node import Comparison, Index, NodeCheck, Passed
+from bptui.symbolic.check.comparison import Comparison, Index, Passed
+from bptui.symbolic.check.node import NodeCheck
 from bptui.symbolic.types import CheckRow
 
 ERROR = 2.0**-36

@@ -28,11 +28,12 @@ from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 from bptui.symbolic.check.captured import check_captured, rows_of
+from bptui.symbolic.check.comparison import Index
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.derivative import check_derivative
 from bptui.symbolic.check.finite import check_finite
 from bptui.symbolic.check.flow import check_flow
-from bptui.symbolic.check.node import Index, NodeCheck
+from bptui.symbolic.check.node import NodeCheck
 from bptui.symbolic.check.paths import check_paths
 from bptui.symbolic.check.update import check_update
 from bptui.symbolic.types import CheckRow, Report
