@@ -341,6 +341,20 @@ def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None
     assert "⋯ page 2 of " in turned[-1]
 
 
+@pytest.mark.parametrize("size", [(37, 13), (37, 11), (60, 14), (66, 18)])
+@pytest.mark.parametrize("place", ["layer2.z", "70%", "end"])
+def test_the_band_has_straight_edges(size: tuple[int, int], place: str) -> None:
+    """Also beside the word that there is more: blanks on its background are seen."""
+    session = at("xor", 0)
+    session.goto(place)
+    ends = set()
+    for row in operation.lines(Scene(session, *size, RenderOptions(), derived(session))):
+        painted = [("on-band" in span.style, len(span.text)) for span in row]
+        if any(band for band, _ in painted):
+            ends.add(sum(cells for _, cells in painted[: max(n for n, (band, _) in enumerate(painted) if band) + 1]))
+    assert len(ends) <= 1
+
+
 def test_a_sum_among_factors_that_share_a_column_has_its_brackets() -> None:
     """Three factors have no room for three columns at 80x24."""
     session = formula(
