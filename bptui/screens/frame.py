@@ -145,7 +145,8 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
-            rules[box.panel] = layout.rule(row.number, name, left, right, box.width, row is focus, box.x > 0)
+            title = layout.Title(row.number, name, left, right)
+            rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
     rows[0] = _first(session, ui, width)
     if grid.single:
