@@ -93,7 +93,7 @@ def _read(tree: Tree) -> set[str]:
 
 
 def _letters(line: Statement) -> set[str]:
-    """The indices of a statement: of a Fourier transform's `n`, how many numbers, and an index may both be called so."""
+    """The indices of a statement: how many numbers a Fourier transform has, and an index, may both be called `n`."""
     own = line.target.index if isinstance(line.target, t.Element) else ()
     sums = [part for part in t.walk(line.value) if isinstance(part, t.Reduction)]
     return {i.name for i in own if isinstance(i, t.Name)} | {r.index for part in sums for r in part.ranges}
