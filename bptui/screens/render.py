@@ -133,12 +133,12 @@ def middle(row: Sequence[Span], width: int) -> Line:
     return (Span(" " * max(0, (width - length(row)) // 2)), *row)
 
 
-def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str = "text") -> Line:
+def between(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     """`left` at the left, `right` at the right, blanks between; where both do not fit, `left` is cut."""
     room = width - length(right)
     if room < 0:
         return clip(right, width)
-    return (*fit(left, room, style), *right)
+    return (*fit(left, room), *right)
 
 
 def boxed(rows: Sequence[Line], width: int, height: int, look: RenderOptions) -> list[Line]:
