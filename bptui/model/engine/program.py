@@ -88,7 +88,11 @@ class Program:
         if ask is None:
             self._quiet.run(self._loop, count, losses)
         else:
-            self._quiet.run(self._patient, count, losses, ask)
+            self._clock.ask = ask
+            try:
+                self._quiet.run(self._patient, count, losses, ask)
+            finally:
+                self._clock.ask = None
 
     def _loop(self, count: int, losses: Array | None) -> None:
         calls, clock, loss = self.calls, self._clock, self._loss
