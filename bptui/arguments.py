@@ -171,7 +171,7 @@ def parser(command: str) -> Parser:
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
         made.add_argument(
-            "--lr", type=float, metavar="RATE", help="their learning rate, default 0.1; of --optimizer 0.01"
+            "--lr", type=float, metavar="RATE", help="their learning rate, default 0.1; of --optimizer 0.01, of lbfgs 1"
         )
         made.add_argument("--optimizer", metavar="KIND", help="what trains them, in the words of a network file's "
                           "[optimizer]: adam, or 'adam, beta1 = 0.8, clip_norm = 1'; default sgd")  # fmt: skip

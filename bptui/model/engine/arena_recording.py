@@ -56,6 +56,17 @@ class ArenaLayout:
     search: Slot | None = None
 
     @cached_property
+    def together(self) -> Optimizer | None:
+        """The rule of all parameters together, where there is one."""
+        return next((rule for rule in self.rules.values() if rule.rule.room is not None), None)
+
+    @cached_property
+    def trained(self) -> int:
+        """How many numbers it moves."""
+        nodes = self.graph.nodes
+        return sum(prod(nodes[i].shape) for i, rule in self.rules.items() if rule.rule.room is not None)
+
+    @cached_property
     def stretches(self) -> Mapping[str, tuple[tuple[int, int], ...] | None]:
         """Where all that is computed (the values, those after the update, too; the gradients) lies: as few stretches of
         the arena as cover it. None where some of it lies elsewhere."""
@@ -182,25 +193,14 @@ class ArenaRecording(Recording):
 
     @property
     def search(self) -> Search | None:
-        slot, size = self._layout.search, self._trained
-        return None if slot is None else Search(self._together, self._view(slot), size)
+        slot, rule = self._layout.search, self._layout.together
+        return None if slot is None or rule is None else Search(rule, self._view(slot), self._layout.trained)
 
     def carried(self, after: bool = False) -> Carried | None:
         slot = self._layout.carried
         if slot is None:
             return None
-        return Carried(self._view(self._next(slot) if after else slot), self._trained)
-
-    @property
-    def _together(self) -> Optimizer:
-        """The rule of all parameters together."""
-        return next(rule for rule in self._layout.rules.values() if rule.rule.room is not None)
-
-    @property
-    def _trained(self) -> int:
-        """How many numbers it moves."""
-        nodes, rules = self.graph.nodes, self._layout.rules
-        return sum(prod(nodes[i].shape) for i, rule in rules.items() if rule.rule.room is not None)
+        return Carried(self._view(self._next(slot) if after else slot), self._layout.trained)
 
     def part(self, node: Key, whole: Array) -> Array:
         slot = self._layout.values[self.id(node)]

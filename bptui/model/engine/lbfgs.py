@@ -69,6 +69,13 @@ class Carried:
         """How many pairs there are."""
         return int(self["pairs"])
 
+    def adopt(self, other: Carried) -> None:
+        """Know what another does, of the pairs as many of the newest as there is room for."""
+        self._numbers[:] = other._numbers
+        count = min(other.pairs, len(self.s))
+        self["pairs"] = count
+        self.s[:count], self.y[:count] = other.s[:count], other.y[:count]
+
     def push(self, s: Array, y: Array) -> None:
         """Keep a pair; the oldest goes where there is no room."""
         kept = min(self.pairs, len(self.s) - 1)
@@ -172,16 +179,27 @@ class Search:
         self._head[2] = why
 
 
-def direction(g: Array, s: Array, y: Array, scale: float) -> Array:
+class Recursion(NamedTuple):
+    """-H·g, and what the two loops made on the way to it, of each pair: ρ = 1/(y·s), α and β."""
+
+    d: Array
+    ro: list[Any]
+    alpha: list[Any]
+    beta: list[Any]
+
+
+def recursion(g: Array, s: Array, y: Array, scale: float) -> Recursion:
     """-H·g by the two-loop recursion. s, y: the pairs, the newest first; scale: that of the H before all of them."""
-    q, weights, ro = -g, [], [1.0 / y_k.dot(s_k) for s_k, y_k in zip(s, y, strict=True)]
-    for s_k, y_k, ro_k in zip(s, y, ro, strict=True):
-        weights.append(s_k.dot(q) * ro_k)
-        q -= weights[-1] * y_k
+    q, pairs = -g, list(zip(s, y, strict=True))
+    ro, alpha, beta = [1.0 / y_k.dot(s_k) for s_k, y_k in pairs], [], []
+    for (s_k, y_k), ro_k in zip(pairs, ro, strict=True):
+        alpha.append(ro_k * s_k.dot(q))
+        q -= alpha[-1] * y_k
     r = q * scale
-    for s_k, y_k, ro_k, weight in zip(s[::-1], y[::-1], ro[::-1], weights[::-1], strict=True):
-        r += (weight - y_k.dot(r) * ro_k) * s_k
-    return r
+    for (s_k, y_k), ro_k, alpha_k in zip(pairs[::-1], ro[::-1], alpha[::-1], strict=True):
+        beta.append(ro_k * y_k.dot(r))
+        r += (alpha_k - beta[-1]) * s_k
+    return Recursion(r, ro, alpha, beta[::-1])
 
 
 def learn(carried: Carried, s: Array, y: Array) -> None:
@@ -215,7 +233,7 @@ class Step:
         o, f, carried, search = self.o, self.f, self.carried, self.search
         x, g, loss = f.p.copy(), f.g.copy(), self.again.loss
         search.begin()
-        self._saw(0.0, loss, 0.0, x, g)
+        number = self._saw(0.0, loss, 0.0, x, g)
         why = GRADIENT if _within(g, o.tolerance_grad) else ITERATIONS
         while why != GRADIENT and self.iteration < o.max_iter:
             self.iteration += 1
@@ -226,9 +244,9 @@ class Step:
                 search.went(Iteration(0.0, NO_SEARCH, -1, scale, pairs, slope, self.d))
                 why = UPHILL
                 break
-            point, ended = self._go(x, t, Point(0.0, loss, slope, g, -1))
+            point, ended = self._go(x, t, Point(0.0, loss, slope, g, number))
             x += point.t * self.d
-            carried["t"], loss, g = point.t, point.loss, point.gradient
+            carried["t"], loss, g, number = point.t, point.loss, point.gradient, point.number
             search.went(Iteration(point.t, ended, point.number, scale, pairs, slope, self.d))
             found = self._ended(g, loss, start)
             if found is not None:
@@ -249,7 +267,7 @@ class Step:
         else:
             learn(carried, d * carried["t"], g - before)
             m = carried.pairs
-            d[:] = direction(g, carried.s[:m], carried.y[:m], carried["H_diag"])
+            d[:] = recursion(g, carried.s[:m], carried.y[:m], carried["H_diag"]).d
         before[:] = g
         carried["prev_loss"] = loss
         carried["t"] = t = first_length(g, self.lr) if first else self.lr
@@ -262,7 +280,7 @@ class Step:
             line = Along(lambda t: self._at(x, t), start, np.abs(d).max())
             return strong_wolfe(line, t, most(o) - self.seen, o.tolerance_change)
         if self.iteration == o.max_iter:  # nobody looks at the loss at the end of the last one
-            return start._replace(t=t), NO_SEARCH
+            return start._replace(t=t, number=-1), NO_SEARCH
         return self._at(x, t), NO_SEARCH
 
     def _at(self, x: Array, t: Any) -> Point:
@@ -308,5 +326,6 @@ def _update(o: Settings, f: Flat) -> None:
 
 
 def steps_text(count: int) -> str:
-    """The update of one element after so many iterations."""
-    return "p_new = p" + "".join(f" + t{k}*d{k}" for k in range(1, count + 1))
+    """The update of one element by so many iterations: tK, dK and gK are length, direction and gradient of the K-th."""
+    kept = f"d_new = d{count}; prev_grad_new = g{count}" if count else "d_new = d; prev_grad_new = prev_grad"
+    return f"{kept}; p_new = p" + "".join(f" + t{k}*d{k}" for k in range(1, count + 1))

@@ -20,7 +20,9 @@ from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
 from bptui.model.engine.update_rule import COUNTS, FLAGS, WORDS, Flat, Rule, Settings
 from bptui.model.engine.updates import FROZEN, RULES
 
-__all__ = ["FLAGS", "OPTIMIZERS", "OPTIONS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped"]
+__all__ = [
+    "COUNTS", "FLAGS", "OPTIMIZERS", "OPTIONS", "WORDS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped",
+]  # fmt: skip
 
 CLIP_EPS = 1e-6
 """torch.nn.utils.clip_grad_norm_ divides by the norm plus this."""
