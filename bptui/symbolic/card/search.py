@@ -168,7 +168,7 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
     seen, made = search.evaluations, search.iterations
     count = f"{search.size:,} numbers of all parameters together"
     yield sentence("symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss in "
-                   f"{len(made)} iterations; no rule of one element, held by checks")  # fmt: skip
+                   f"{len(made)} iteration{'s' * (len(made) != 1)}; no rule of one element, held by checks")  # fmt: skip
     yield sentence("symbols", "stopped", f"{STOPS[search.stopped]}", (f"  {_limit(search, o)}", "dim"))
     for number, evaluation in enumerate(seen):
         yield sentence("symbols", f"evaluation {number}" if not number else f"{number}", *_evaluated(evaluation, made))

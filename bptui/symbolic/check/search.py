@@ -180,17 +180,19 @@ class Check:
         return losses, gradients, differences
 
     def _difference(self, passes: Passes, number: int) -> Off:
-        """g·d by differences of the loss."""
+        """g·d by differences of the loss, of two widths: by how much they differ tells how exact they are; of a kink,
+        how far its two sides are apart."""
         seen = self.seen[number]
         d = self.made[seen.iteration - 1].d
-        h = 1e-5 * (1 + float(np.abs(seen.p).max())) / float(np.abs(d).max())
-        ahead, here, behind = (passes.at(seen.p + side * h * d)[0] for side in (1, 0, -1))
-        right, left = (ahead - here) / h, (here - behind) / h
-        middle = (right + left) / 2
-        noise = 64 * self.eps * max(abs(ahead), abs(here)) / h
-        allowed = 1e-4 * abs(middle) + abs(right - left) + noise  # a kink, and curvature, are between the two sides
-        error = abs(seen.slope - middle)
-        return Off(error / allowed, error, allowed, (number,), seen.slope, middle, "g·d, by differences of the loss")
+        wide = 1e-5 / float(np.abs(d).max())
+        far, ahead, here, behind, back = (passes.at(seen.p + k * wide * d / 2)[0] for k in (2, 1, 0, -1, -2))
+        one, two = (far - back) / (2 * wide), (ahead - behind) / wide
+        size = max(abs(far), abs(here), abs(back), float(np.abs(seen.g * seen.p).sum()))
+        allowed = 1e-6 * abs(two) + 8 * abs(one - two) + 64 * self.eps * size / wide
+        if abs(kink := (ahead - 2 * here + behind) / wide) > 1e-3 * abs(two):
+            allowed += abs(kink)
+        error = abs(seen.slope - two)
+        return Off(error / allowed, error, allowed, (number,), seen.slope, two, "g·d, by differences of the loss")
 
     # ---------------------------------------------------------------------------------------------- the direction
     def _direction(self, k: int) -> Off:
