@@ -51,7 +51,8 @@ class Carried:
     def __init__(self, block: Array, size: int) -> None:
         count = len(NUMBERS)
         self._numbers = block[:count]
-        self.s, self.y = block[count:].reshape(2, -1, size) if size else np.zeros((2, 0, 0))
+        pairs: Array = block[count:].reshape(2, -1, size)
+        self.s, self.y = pairs[0], pairs[1]
 
     @staticmethod
     def room(o: Settings, size: int) -> int:

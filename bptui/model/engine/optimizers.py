@@ -21,7 +21,8 @@ from bptui.model.engine.update_rule import COUNTS, FLAGS, WORDS, Flat, Rule, Set
 from bptui.model.engine.updates import FROZEN, RULES
 
 __all__ = [
-    "COUNTS", "FLAGS", "OPTIMIZERS", "OPTIONS", "WORDS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped",
+    "COUNTS", "FLAGS", "OPTIMIZERS", "OPTIONS", "WORDS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip",
+    "grouped",
 ]  # fmt: skip
 
 CLIP_EPS = 1e-6
@@ -143,7 +144,11 @@ class Optimizer(Settings):
 
     def symbols(self, step: int) -> dict[str, float]:
         """The numbers of the definition's parameters at a training step (from 0): `lr`, `t`, options."""
-        named = {name: float(getattr(self, name)) for name in self.rule.options if name not in FLAGS and name not in WORDS and getattr(self, name) is not None}
+        named = {
+            name: float(getattr(self, name))
+            for name in self.rule.options
+            if name not in FLAGS and name not in WORDS and getattr(self, name) is not None
+        }
         own = dict(self.own.numbers) if self.own is not None else {}
         return {"lr": float(self.learning_rate), "t": float(step + 1 - self.first), **named, **own}
 
@@ -159,7 +164,9 @@ def _fits(name: str, value: Any) -> None:
             said = str(value)[:40]
             raise UserError(f"optimizer.{name}", f"unknown '{said}'", did_you_mean(said, words, " or ".join(words)))
     elif isinstance(value, bool) or value != int(value) or not 1 <= value <= COUNTS[name]:
-        raise UserError(f"optimizer.{name}", f"{value} does not make sense", f"a whole number from 1 to {COUNTS[name]:,}")
+        raise UserError(
+            f"optimizer.{name}", f"{value} does not make sense", f"a whole number from 1 to {COUNTS[name]:,}"
+        )
 
 
 @dataclass(frozen=True)

@@ -365,7 +365,8 @@ class Plan:
         _, count = block.rule.rule.room(block.rule, block.size)
         self._search = arena.take((count,))
         again = Again(passes, p, rest, self._arrays[self.graph.loss].reshape(-1), self._clock)
-        return Whole(*(arena.view(at) for at in (self._carried, self._carried.moved(after), self._search)), again)
+        carried, carried_new = arena.view(self._carried), arena.view(self._carried.moved(after))
+        return Whole(carried, carried_new, arena.view(self._search), again)
 
     def _clip(self, grad: Array) -> Array:
         """The gradient that the update uses; what is frozen has no part in its length."""

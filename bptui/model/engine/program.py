@@ -109,11 +109,11 @@ class Program:
             for n, call in enumerate(self.calls):
                 try:
                     ask()
+                    call()  # one that takes long asks, too
                 except BaseException:
                     if n:  # the first call keeps the state that the step begins with, the last ones write the next
                         self._next[:] = self._now
                     raise
-                call()
             self._clock.step += 1
             if losses is not None:
                 losses[i] = self._loss[0]
@@ -183,9 +183,9 @@ class Program:
                 continue
             places.append((self.layout.values[node.id], other.layout.values[source.id]))
             rule, before = (found.get(at.id) for found, at in zip(rules, (node, source), strict=True))
-            carried = rule is not None and before is not None and rule.kind == before.kind
-            carried = carried and (rule.rule.room is None or together)
-            for name in rule.states if carried and rule is not None else ():
+            if rule is None or before is None or rule.kind != before.kind or not (rule.rule.room is None or together):
+                continue
+            for name in rule.states:
                 moments = self.layout.moments.get((node.id, name)), other.layout.moments.get((source.id, name))
                 places.append(moments)
         if together and self.layout.carried is not None and other.layout.carried is not None:
@@ -204,8 +204,10 @@ class Program:
     def _together(self, other: Program) -> bool:
         """Do both train the same parameters at once? What such a rule knows is of all of them."""
         rules = self.layout.rules, other.layout.rules
-        mine, theirs = ([(node.name, node.shape) for node in program.graph.params if found[node.id].rule.room is not None]
-                        for program, found in zip((self, other), rules, strict=True))  # fmt: skip
+        mine, theirs = (
+            [(node.name, node.shape) for node in program.graph.params if found[node.id].rule.room is not None]
+            for program, found in zip((self, other), rules, strict=True)
+        )
         return mine == theirs
 
     def load(self, state: Array, step: int) -> None:

@@ -109,7 +109,7 @@ class Recording(ABC):
     @property
     def rate(self) -> float:
         """The learning rate of its update; NaN where nobody knows it."""
-        return self.optimizer.learning_rate
+        return float(self.optimizer.learning_rate)
 
     def is_given(self, node: int) -> bool:
         """Does a leaf come from outside of the step? (The gradient of another rank is a leaf that does not.)"""

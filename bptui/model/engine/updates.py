@@ -224,8 +224,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             written(_asgd, _asgd_shared),
         ),
         "lbfgs": Rule(
-            "several steps at once for all parameters together, each along -H·g, where H is learned from the steps before "
-            "(torch.optim.LBFGS); the loss is looked at again in each, and max_eval is 5/4 of max_iter where it is not said",
+            "several steps at once for all parameters together, each along -H·g, where H is learned from those before "
+            "(torch.optim.LBFGS, whose rate is 1); each looks at the loss again; max_eval starts as 5/4 of max_iter",
             {"max_iter": 20, "max_eval": None, "tolerance_grad": 1e-7, "tolerance_change": 1e-9, "history_size": 100,
              "line_search_fn": "none"},
             _states("d", "prev_grad"),

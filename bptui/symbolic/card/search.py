@@ -1,8 +1,8 @@
 """The card of an update of all parameters together (lbfgs): where it looked at the loss, and along which directions.
 
-No rule of one element gives its new value: each direction is made of all parameters. So the card has, for the selected
-element, the sum of its moves, t·d of each iteration, and for all of them the evaluations and the numbers of the two-loop
-recursion; that they are right is held by checks (`bptui.symbolic.check.search`).
+No rule of one element gives its new value: each direction is made of all parameters. So the card has, for the
+selected element, the sum of its moves, t·d of each iteration, and for all of them the evaluations and the numbers of
+the two-loop recursion; that they are right is held by checks (`bptui.symbolic.check.search`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ from bptui.symbolic.card.names import symbol, title
 from bptui.symbolic.card.rate import rate
 from bptui.symbolic.card.table import Terms
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, sentence
-from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import Names, Setting, to_spans
+from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.read import from_text
 
 DEFINITION = "p_new = p + sum(t[k]*d[k] for k in K)"
@@ -167,8 +166,8 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
     search = known.search
     seen, made = search.evaluations, search.iterations
     count = f"{search.size:,} numbers of all parameters together"
-    yield sentence("symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss in "
-                   f"{len(made)} iteration{'s' * (len(made) != 1)}; no rule of one element, held by checks")  # fmt: skip
+    yield sentence("symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss "
+                   f"in {len(made)} iteration{'s' * (len(made) != 1)}; held by checks")  # fmt: skip
     yield sentence("symbols", "stopped", f"{STOPS[search.stopped]}", (f"  {_limit(search, o)}", "dim"))
     for number, evaluation in enumerate(seen):
         yield sentence("symbols", f"evaluation {number}" if not number else f"{number}", *_evaluated(evaluation, made))

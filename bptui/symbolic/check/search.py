@@ -43,11 +43,10 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.search import Known, Start, flat_states, starts
-from bptui.symbolic.types import CheckRow
+from bptui.symbolic.types import CheckRow, Verdict
 
 DENSE = 128
-"""Parameters up to which H is a matrix over all of them; of more over what is spanned by the pairs and the gradient,
-beyond which it is γ times the identity."""
+"""Parameters up to which H is made as a matrix over all of them."""
 SLACK = 64
 """So many times the change that rounding its inputs makes may a direction differ by."""
 
@@ -80,7 +79,7 @@ def check_search(recording: Recording, node: Node) -> Iterator[CheckRow]:
             if not rows:
                 continue
             worst = max(rows, key=lambda off: off.badness)
-            verdict = "ok" if worst.badness <= 1 else "FAIL"
+            verdict: Verdict = "ok" if worst.badness <= 1 else "FAIL"
             row = CheckRow(node.name, optimizer.kind, name, "update", verdict, *worst[1:6])
             yield replace(row, note=worst.note)
 
@@ -219,7 +218,9 @@ class Check:
         last = k == len(self.made) - 1
         falls = not made.slope > -self.o.tolerance_change
         if falls == (last and self.known.search.stopped == UPHILL):
-            return Off(np.inf, abs(made.slope), 0.0, (k,), made.slope, -self.o.tolerance_change, "the loss falls along d")
+            return Off(
+                np.inf, abs(made.slope), 0.0, (k,), made.slope, -self.o.tolerance_change, "the loss falls along d"
+            )
         return off
 
     # -------------------------------------------------------------------------------------------------- the length
@@ -248,7 +249,9 @@ class Check:
             slope = float(_wide(start.g) @ made.d)
             most_loss, most_slope = start.loss + C1 * made.t * slope, -C2 * slope
             yield self._below(here.loss, most_loss, k, "enough lower: f(t) ≤ f(0) + 1e-4·t·g·d", abs(start.loss))
-            yield self._below(abs(float(here.g @ made.d)), most_slope, k, "flat enough: |slope| ≤ 0.9·|g·d|", most_slope)
+            yield self._below(
+                abs(float(here.g @ made.d)), most_slope, k, "flat enough: |slope| ≤ 0.9·|g·d|", most_slope
+            )
         elif made.ended == 1:
             used = 1 + sum(len(self._looks(j)) for j in range(k + 1))
             yield self._below(float(most(o)), float(used), k, "as many evaluations as max_eval", 0.0)
@@ -314,12 +317,15 @@ class Check:
         for k, (s, y) in enumerate(pairs):
             for got, expected, name in ((after.s[k], s, "s"), (after.y[k], y, "y")):
                 allowed = self._loose * float(np.abs(expected).max(initial=0.0))
-                rows.append(self._vectors(_wide(got), expected, allowed, k, f"{name} of pair {k + 1}, the newest first"))
+                rows.append(
+                    self._vectors(_wide(got), expected, allowed, k, f"{name} of pair {k + 1}, the newest first")
+                )
         return rows
 
 
 class Passes:
-    """The step's own program, made anew from what was recorded: the same batch, masks, running states; not its update."""
+    """The step's own program, made anew from what was recorded: the same batch, masks, running states; another
+    update."""
 
     def __init__(self, recording: Recording, moved: Sequence[Node]) -> None:
         graph = recording.graph
@@ -351,19 +357,25 @@ class Passes:
 
 def product(pairs: Sequence[tuple[Array, Array]], scale: float, g: Array) -> Array:
     """H·g, with H as it is defined: γ times the identity, and of each pair, the oldest first,
-    H ← (I - ρ·s·yᵀ)·H·(I - ρ·y·sᵀ) + ρ·s·sᵀ, ρ = 1/(y·s) (Nocedal and Wright, 7.16)."""
-    basis = None
-    if g.size > DENSE and g.size > 2 * len(pairs) + 1:
-        basis = np.linalg.qr(np.array([g, *(v for pair in pairs for v in pair)]).T)[0]
-        g, pairs = basis.T @ g, [(basis.T @ s, basis.T @ y) for s, y in pairs]
-    one = np.eye(g.size)
-    h = scale * one
+    H ← (I - ρ·s·yᵀ)·H·(I - ρ·y·sᵀ) + ρ·s·sᵀ, ρ = 1/(y·s) (Nocedal and Wright, 7.16), multiplied out."""
+    if g.size > DENSE and pairs:
+        return compact(pairs, scale, g)
+    h = scale * np.eye(g.size)
     for s, y in reversed(pairs):
-        ro = 1 / float(y @ s)
-        left = one - ro * np.outer(s, y)
-        h = left @ h @ left.T + ro * np.outer(s, s)
-    made = h @ g
-    return made if basis is None else basis @ made
+        ro, hy = 1 / float(y @ s), h @ y
+        crossed = np.outer(s, hy)
+        h = h - ro * (crossed + crossed.T) + (ro + ro * ro * float(y @ hy)) * np.outer(s, s)
+    return np.asarray(h @ g)
+
+
+def compact(pairs: Sequence[tuple[Array, Array]], scale: float, g: Array) -> Array:
+    """The same without a matrix over all parameters: H as γI and a matrix over the pairs (Byrd, Nocedal and Schnabel
+    1994, Representations of quasi-Newton matrices, theorem 2.2; R is the upper triangle of SᵀY, the oldest first)."""
+    s, y = (np.array(rows[::-1]) for rows in zip(*pairs, strict=True))
+    r = np.triu(s @ y.T)
+    inner = np.linalg.solve(r, s @ g)
+    outer = np.linalg.solve(r.T, np.diag(r) * inner + scale * (y @ (y.T @ inner)) - scale * (y @ g))
+    return np.asarray(scale * g + s.T @ outer - scale * (y.T @ inner))
 
 
 def _wide(array: Array | None) -> Array:
