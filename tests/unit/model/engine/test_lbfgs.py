@@ -14,11 +14,11 @@ from bptui.model.engine import lbfgs
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph
-from bptui.model.engine.history import Training
 from bptui.model.engine.line_search import Point, cubic
 from bptui.model.engine.optimizers import Group, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.schedules import read
+from bptui.model.engine.training import Training
 from tests.unit.model.engine.small import branching
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
