@@ -126,7 +126,7 @@ class Recording(ABC):
         """Ids of the nodes of whose value, gradient, or value after the (first) update any number is not finite."""
         arrays = {"value": self.value, "grad": self.grad, "after": self.after}
         nodes = self.graph.params if what == "after" else self.graph.nodes
-        return [node.id for node in nodes if (what != "grad" or node.wants_grad) and _any_bad(arrays[what](node))]
+        return [node.id for node in nodes if (what != "grad" or node.wants_grad) and not_finite(arrays[what](node))]
 
     @property
     @abstractmethod
@@ -169,7 +169,8 @@ class Recording(ABC):
         return [node.id for node in self.graph.ops if node.id not in bad and not bad.isdisjoint(node.inputs)]
 
 
-def _any_bad(array: Array | None) -> bool:
+def not_finite(array: Array | None) -> bool:
+    """Is any of its numbers nan or inf? Whole ones are none, and what is absent has none."""
     return array is not None and array.dtype.kind == "f" and not bool(np.isfinite(array).all())
 
 

@@ -26,7 +26,7 @@ def set_(session: Session, text: str) -> Reply:
     from bptui.model.debugger.lines import evaluated
 
     if "=" not in text:
-        given = session.graph.by_name.get(text.partition("[")[0])
+        given = session.graph.called.get(text.partition("[")[0])
         if given is None:
             return say(settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
         return say(*evaluated(session, expressions.parse(text, session.graph)))

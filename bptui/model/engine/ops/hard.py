@@ -99,6 +99,7 @@ def _not_zero(value: Any) -> float:
 
 
 _LAMBD = {"lambd": Attribute(0.5, real(0), static=False)}
+_ANY_LAMBD = {"lambd": Attribute(0.5, real(), static=False)}
 
 OPS = (
     unary(
@@ -125,7 +126,7 @@ OPS = (
         lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
         lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x, and 0 where it is at most lambd away from 0.",
-        attributes=_LAMBD,
+        attributes=_ANY_LAMBD,
         analytic=False,
         convention="the derivative at the bounds themselves is 0",
     ),

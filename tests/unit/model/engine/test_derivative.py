@@ -391,3 +391,37 @@ def test_data_without_a_gradient_may_be_derived_by():
     h = np.tanh(step.value("x") @ step.value("W"))
     np.testing.assert_allclose(step.value("g"), ((1 - h * h) * step.value("V").T) @ step.value("W").T, rtol=1e-12)
     assert {row.verdict for row in check_step(step).rows} <= {"ok", "skipped"}
+
+
+NAMED = (
+    "h = tanh(x @ W1 + b1); u = h @ W2 + b2; ux = d(u, x); uxx = d(ux, x); uxxx = d(uxx, x); L = mean(uxxx**2 + ux)",
+    "L = mean((d(d(tanh(x @ W1 + b1) @ W2, x), x) + x)**2)",
+    "u = softmax(layer_norm(x @ W1, b1, b1)) @ W2; v = u*u; ux = d(u, x); vx = d(v, x); L = mean(ux*vx) + d(ux, b1)[0]",
+    "d_h = x*x; h = tanh(d_h); u = h*h; ux = d(u, x); d_u = mean(ux); dux_dh = d(ux, x); L = mean(dux_dh)*d_u",
+)
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_what_is_shown_is_one_row_and_can_be_typed(text):
+    graph = read(text, NET)
+    rows = [node for node in graph.nodes if node.role != "const"]
+    assert len({node.label for node in rows}) == len(rows)
+    assert {node.label: node.id for node in rows}.items() <= {
+        name: node.id for name, node in graph.called.items()
+    }.items()
+    made = [node for node in graph.ops if "." in node.name and not node.composite]
+    assert made
+    assert not [node.name for node in made if node.label.startswith("t") and node.label[1:].isdigit()]
+
+
+def test_a_gradient_is_called_after_its_node_and_a_part_of_a_rule_after_its_operation():
+    graph = read(NAMED[0], NET)
+    of = {node.name: node for node in graph.ops}
+    assert [node.label for node in graph.ops if node.scope == "ux"] == [
+        "W2_T", "d_t3", "d_h", "h_mul", "h_sub", "d_t2", "W1_T", "ux",
+    ]  # fmt: skip
+    assert of["ux.h_sub"].inputs[1] == of["ux.h_mul"].id
+    assert {"uxx.d_d_t2", "uxx.d_h_sub", "uxx.dux_dh"} <= of.keys()  # ux has a d_h: that of u
+    step = recorded(NAMED[0], NET)
+    h, x = step.value("h"), step.value("ux.d_h")
+    np.testing.assert_allclose(step.value("ux.d_t2"), (1 - h * h) * x)

@@ -16,9 +16,9 @@ from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
 from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from tests.unit.model.engine.small import CASES, branching, case_graph, minibatches, xor
 
 MAKERS: dict[str, Callable[[], Program]] = {
