@@ -3,18 +3,18 @@
 from typing import Any
 
 from bptui.model.base.errors import UserError as UserError
-from bptui.python import Tensor as Tensor
 from bptui.python import check as check
-from bptui.python import d as d
-from bptui.python import data as data
 from bptui.python import debug as debug
 from bptui.python import grads as grads
 from bptui.python import network as network
-from bptui.python import op as op
-from bptui.python import param as param
 from bptui.recurrent import gru as gru
 from bptui.recurrent import lstm as lstm
 from bptui.recurrent import rnn as rnn
+from bptui.tensors import Tensor as Tensor
+from bptui.tensors import d as d
+from bptui.tensors import data as data
+from bptui.tensors import op as op
+from bptui.tensors import param as param
 
 __version__: str
 
@@ -56,6 +56,7 @@ def avg_pool2d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def avg_pool3d(
@@ -66,6 +67,7 @@ def avg_pool3d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def batch_norm(

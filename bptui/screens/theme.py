@@ -18,7 +18,6 @@ from rich.style import Style
 from bptui.model.base.spans import KINDS
 
 CHIPS = {"chip-forward": "value", "chip-backward": "gradient", "chip-update": "parameter", "chip-fail": "fail"}
-HEAT_KINDS = ("value", "gradient", "parameter")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from bptui.symbolic.derivation.number import sections
 from bptui.symbolic.service import Service
 
 Format = Literal["text", "markdown", "latex"]
-FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
 WRITERS: Mapping[Format, Callable[[Document], str]] = {
     "text": text.written, "markdown": markdown.written, "latex": latex.written
 }  # fmt: skip

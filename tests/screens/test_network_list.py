@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, plain
+from bptui.model.debugger import locations
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.session import Session
@@ -295,3 +297,48 @@ def test_of_a_long_list_only_the_rows_in_sight_are_looked_at(monkeypatch) -> Non
         network.move(scene, 1, 0)
         network.lines(scene)
     assert looked < 5 * 2 * 2 * 30
+
+
+@pytest.mark.parametrize("room", [5, 6, 14])
+@pytest.mark.parametrize("target", ["spring", "lstm", "transformer", "xor"])
+def test_no_two_rows_are_called_alike(target: str, room: int) -> None:
+    """Under one heading; and what stands there typed back is that node, or the message names it."""
+    graph = load(target).graph
+    derived = {graph.nodes[i].name for i in graph.derivatives}
+    called: dict[tuple[str, str], str] = {}
+    for node in graph.nodes:
+        if node.role == "const":
+            continue
+        heading, shown = listing.group(graph, node), listing.shown_as(graph, node, room)
+        assert len(shown) <= room
+        assert called.setdefault(("" if heading in derived else heading, shown), node.name) == node.name
+
+
+@pytest.mark.parametrize("shown", ["d_h", "dut_dt2", "d_h_s…", "h_m_m…", "ut.W1_T", "equat…"])
+def test_what_a_row_is_called_can_be_typed(shown: str) -> None:
+    graph = load("spring").graph
+    wanted = {"d_h_s…": "utt.d_h_sub", "h_m_m…": "utt.h_mul_mul", "equat…": "equation"}.get(shown)
+    if wanted is None:
+        assert locations.node(graph, shown, "print").label == shown.removeprefix("ut.")
+    else:
+        with pytest.raises(UserError, match=wanted):
+            locations.node(graph, shown, "print")
+
+
+def test_what_several_layers_have_is_told_by_all_of_their_names() -> None:
+    with pytest.raises(UserError, match=r"one of layer1\.z, layer2\.z"):
+        locations.node(load("xor").graph, "z", "print")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = x @ w; n = layer_norm(a); b = n*n; m = matrix_norm(w, ord='inf'); c = m*b; L = mean(c)",
+        "a = x @ w; p = log_softmax(a); q = rms_norm(p); L = mse(q, x)",
+    ],
+)
+def test_in_a_formula_operations_stand_in_the_order_in_which_they_run(text: str) -> None:
+    """What is made of several operations stands where it runs, not above all."""
+    graph = from_formula(text, {"x": [[1.0, 2.0], [0.5, -1.0]], "w": [[0.5, 0.25], [1.5, -1.0]]}, ["w"]).graph
+    listed = [node.id for node in listing.sorted_nodes(graph) if node.op is not None]
+    assert listed == sorted(listed)

@@ -71,16 +71,9 @@ def test_no_row_moves_when_the_details_of_checks_arrive(name: str, full: bool) -
     sessions = [at(name, stop) for stop in moments(name, 3, full)]
     for session, before, after in zip(sessions, *checked(sessions), strict=True):
         for size in {operation(session, size) for size in sizes(name, 12, full)}:
-            if (name, size) in ONE_ROW_MORE:
-                continue
             rows = zip_longest(*(texts(draw(card, *size)) for card in (before, after)), fillvalue="")
             moved = [(old, new) for old, new in rows if old != new]
             assert all(told(new) or (told(old) and not new.strip()) for old, new in moved), (session.stop, size, moved)
-
-
-ONE_ROW_MORE = {("lenet", (88, 16)), ("resnet-block", (88, 16)), ("spring", (88, 16))}
-"""Where the check's detail leaves no room for the word that there is more, which takes a row of the table then: seen at
-this size alone."""
 
 
 def told(row: str) -> bool:

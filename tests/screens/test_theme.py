@@ -7,11 +7,18 @@ from rich.style import Style
 
 from bptui.model.base.spans import KINDS, WEIGHTS
 from bptui.model.debugger.commands.registry import find
-from bptui.screens.theme import CHIPS, CHOICES, HEAT_KINDS, THEMES, choose, contrast
+from bptui.screens.theme import CHIPS, CHOICES, THEMES, choose, contrast
 from bptui.terminal import THEMES as NAMES_IN_THE_SHELL
 from tests.screens.rig import debug
 
-BACKGROUNDS = ["", "on-band", "on-cursor", *CHIPS, *(f"heat-{kind}-{i}" for kind in HEAT_KINDS for i in range(5))]
+HEATED = tuple(THEMES["dark"].heat)
+BACKGROUNDS = [
+    "",
+    "on-band",
+    "on-cursor",
+    *CHIPS,
+    *(f"heat-{kind}-{i}" for kind in HEATED for i in range(5)),
+]
 EXACT = [name for name, theme in THEMES.items() if theme.background]
 
 
@@ -33,8 +40,8 @@ def test_text_and_kinds_reach_4_5_on_page_band_and_cursor_row(name: str) -> None
 @pytest.mark.parametrize("name", EXACT)
 def test_the_sign_is_readable_on_every_heat_cell(name: str) -> None:
     theme = THEMES[name]
-    for kind in HEAT_KINDS:
-        for level, back in enumerate(theme.heat[kind]):
+    for kind, backs in theme.heat.items():
+        for level, back in enumerate(backs):
             style = theme.style(f"heat-{kind}-{level} bold")
             assert style.bgcolor is not None
             assert style.bgcolor.name == back

@@ -146,7 +146,7 @@ class Breakpoint(UserStop):
         if self.name:
             return nodes
         if condition is not None:
-            return frozenset(branch.graph.by_name[name].id for _, name in condition.expression.reads if name)
+            return frozenset(branch.graph.called[name].id for _, name in condition.expression.reads if name)
         return frozenset(branch.timeline.events[place].node for place in indexes[:1])
 
     def resolve(self, branch: Branch) -> Resolved:

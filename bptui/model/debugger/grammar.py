@@ -14,6 +14,7 @@ import numpy as np
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS, NAMES
+from bptui.model.debugger.locations import meant
 from bptui.model.engine.graph import Graph, Node
 
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -71,7 +72,7 @@ def spelled(text: str, graph: Graph) -> str:
         known = path
         for n in range(len(parts), 0, -1):
             beginning = "".join(parts[:n])
-            if beginning in graph.by_name or beginning in outputs(graph):
+            if beginning in graph.called or beginning in outputs(graph):
                 known = beginning
                 break
             if parts[n - 1].lstrip(".") not in (*DOTTED, *FUNCTIONS):
@@ -104,15 +105,15 @@ class Plain(ast.NodeTransformer):
 
     def visit_Name(self, tree: ast.Name) -> ast.expr:
         name = tree.id.translate(_MEANT)
-        known = name in self.graph.by_name or name in SPECIAL or name in TRUTH or name in self.more
+        known = name in self.graph.called or name in SPECIAL or name in TRUTH or name in self.more
         leaves = None if known else outputs(self.graph).get(name)
         return ast.Name(name if leaves is None else leaves.name)
 
     def visit_Attribute(self, tree: ast.Attribute) -> ast.expr:
         name = (dotted(tree) or "").translate(_MEANT)
-        if name not in self.graph.by_name and (leaves := outputs(self.graph).get(name)) is not None:
+        if name not in self.graph.called and (leaves := outputs(self.graph).get(name)) is not None:
             return ast.Name(leaves.name)
-        if name in self.graph.by_name or tree.attr not in DOTTED:
+        if name in self.graph.called or tree.attr not in DOTTED:
             return tree
         if tree.attr == "grad" and dotted(tree.value) == "value":
             return ast.Name("grad")
@@ -139,10 +140,10 @@ def check(tree: ast.expr, graph: Graph, where: str, more: Mapping[str, Array]) -
             return
         case ast.Name() | ast.Attribute():
             name = dotted(tree)
-            if name is None or not any(name in names for names in (graph.by_name, SPECIAL, TRUTH, more)):
-                known = (*graph.by_name, *more, *SPECIAL, *FUNCTIONS)
+            if name is None or not any(name in names for names in (graph.called, SPECIAL, TRUTH, more)):
+                known = (*graph.called, *more, *SPECIAL, *FUNCTIONS)
                 wrong = "nothing is" if name is None else f"nothing is called '{name[:40]}'"
-                raise UserError(where, wrong, did_you_mean(name or "", known, "a node, value, grad, step or lr"))
+                raise UserError(where, wrong, meant(graph, name or "", known, "a node, value, grad, step or lr"))
         case ast.BinOp(op=op) if type(op) in BINARY:
             check(tree.left, graph, where, more)
             check(tree.right, graph, where, more)
@@ -161,7 +162,7 @@ def check(tree: ast.expr, graph: Graph, where: str, more: Mapping[str, Array]) -
             for item in items:
                 _check_literal(item, where)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            if name == "grad" and len(args) == 1 and dotted(args[0]) in graph.by_name:
+            if name == "grad" and len(args) == 1 and dotted(args[0]) in graph.called:
                 return
             if name not in FUNCTIONS:
                 right = "grad takes the name of a node" if name == "grad" else did_you_mean(name, FUNCTIONS)

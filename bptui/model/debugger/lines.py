@@ -117,7 +117,7 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
 
 def _is_complex(session: Session, text: str, value: Array) -> bool:
     """Is it a node of complex numbers, or its gradient, as a whole?"""
-    node = session.graph.by_name.get(text.removesuffix(".grad"))
+    node = session.graph.called.get(text.removesuffix(".grad"))
     return node is not None and node.id in complex_nodes(session.graph) and value.shape == node.shape
 
 

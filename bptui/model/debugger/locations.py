@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
@@ -14,6 +14,8 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.timeline import PHASES, Moment, Phase
 
 Index = tuple[int, ...]
+LONGEST = 40
+"""Of a word that may be a name in few cells."""
 MAX_STEP = 10_000_000
 """The furthest training step one can ask for."""
 
@@ -38,15 +40,29 @@ def names(graph: Graph) -> tuple[str, ...]:
     layers = dict.fromkeys(layer.name for layer in graph.layers)
     for path in dict.fromkeys(node.scope for node in graph.nodes if node.scope):
         layers.update(dict.fromkeys(scopes(path)))
-    return (*graph.by_name, *(name for name in layers if name not in graph.by_name))
+    return (*graph.called, *(name for name in layers if name not in graph.called))
+
+
+def meant(graph: Graph, text: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What would be right, where no node is called `text`: the nodes that are shown so in their layers, or where there
+    is no room for all of their names; or the nearest of the known words, or else `otherwise`."""
+    shown = [node.name for node in graph.labelled.get(text, ())]
+    if not shown and 1 < len(text) < LONGEST and ("_" in text or "…" in text):
+        letters = re.compile(re.escape(text).replace("_", r"\w*_").replace("…", ".*"))
+        names = {node.name: (node.label, node.name.rpartition(".")[2]) for node in graph.nodes}
+        shown = [name for name, forms in names.items() if any(map(letters.fullmatch, forms))]
+    if shown:
+        return f"one of {_some(shown)}" if len(shown) > 1 else f"did you mean '{shown[0]}'?"
+    return did_you_mean(text, known, otherwise)
 
 
 def node(graph: Graph, text: str, where: str) -> Node:
     """The node of that name or alias, or UserError with the nearest name."""
     text = text.strip()
-    found = graph.by_name.get(text)
+    found = graph.called.get(text)
     if found is None:
-        raise UserError(where, f"no node is called '{_short(text)}'", did_you_mean(text, graph.by_name, _some(graph)))
+        there = f"there are {_some(graph.by_name)}"
+        raise UserError(where, f"no node is called '{_short(text)}'", meant(graph, text, graph.called, there))
     return found
 
 
@@ -79,13 +95,13 @@ def stops_of(found: Node, walk: Walk, step: int, phase: Phase | None = None) -> 
 
 def matching(graph: Graph, text: str) -> frozenset[int]:
     """Ids of the nodes of a name or alias, a layer, an operation, or a glob over any of these; a UserError for none."""
-    if text in graph.by_name:
-        return frozenset({graph.by_name[text].id})
+    if text in graph.called:
+        return frozenset({graph.called[text].id})
     named = graph.once(_by_word)
     words = fnmatch.filter(named, text) if _GLOB.search(text) else [text]
     found = frozenset(i for word in words for i in named.get(word, ()))
     if not found:
-        right = did_you_mean(text, (*names(graph), *named, *PHASES), "a node, layer, operation or phase")
+        right = meant(graph, text, (*names(graph), *named, *PHASES), "a node, layer, operation or phase")
         raise UserError("break", f"'{_short(text)}' is no place", right)
     return found
 
@@ -162,7 +178,7 @@ def parse(text: str, walk: Walk, cursor: Moment, planned: int) -> int:
 
 def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
     graph = walk.timeline.graph
-    found = graph.by_name.get(name)
+    found = graph.called.get(name)
     for wanted in (cursor.phase, *PHASES) if phase is None else (phase,):
         stops = (
             stops_of(found, walk, cursor.step, wanted)
@@ -180,7 +196,7 @@ def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
     if found is not None:
         what = f"no moment computes {name}" if phase is None else f"{name} has no {phase} moment"
         raise UserError("goto", what, first_use(graph, found))
-    raise UserError("goto", f"'{_short(name)}' is not a place", did_you_mean(name, (*names(graph), *PHASES), _RIGHT))
+    raise UserError("goto", f"'{_short(name)}' is not a place", meant(graph, name, (*names(graph), *PHASES), _RIGHT))
 
 
 def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
@@ -207,9 +223,8 @@ def _percent(word: str, where: str) -> float:
     return part
 
 
-def _some(graph: Graph, most: int = 6) -> str:
-    known = list(graph.by_name)
-    return "there are " + ", ".join(known[:most]) + (", …" if len(known) > most else "")
+def _some(known: Collection[str], most: int = 6) -> str:
+    return ", ".join(list(known)[:most]) + (", …" if len(known) > most else "")
 
 
 def _short(text: str, most: int = 40) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
-from bptui.model.engine.state import State
+from bptui.model.engine.state import NOTHING, Gradient, State
 from bptui.model.engine.summary import Summary
 from bptui.model.engine.timeline import Moment
 
@@ -80,16 +80,20 @@ class Step:
 
 
 class LossAlone:
-    """Stands in the place of a State, for an expression that reads no other number than the loss, or none."""
+    """The numbers for an expression that reads none but the loss (nor the learning rate)."""
 
     def __init__(self, step: Step, moment: Moment) -> None:
         self._step, self._place = step, step.branch.timeline.index(moment)
-        self.recording = SimpleNamespace(step=step.number)
+        self.recording = conditions.Named(step.number, math.nan)
 
     def value(self, node: Node) -> Array | None:
         """The loss, from its Moment on."""
         written = self._step.branch.timeline.written_at(node.id)
         return np.asarray(self._step.loss) if self._place >= written else None
+
+    def gradient(self, node: Node) -> Gradient:
+        """None: nothing that is read has one."""
+        return NOTHING
 
 
 class Reading:
@@ -100,12 +104,12 @@ class Reading:
         self._kept: OrderedDict[tuple[int, int], Array | None] = OrderedDict()
         names = {
             part.id for part in ast.walk(expression.tree) if isinstance(part, ast.Name)
-        } - branch.graph.by_name.keys()
+        } - branch.graph.called.keys()
         self._settings = names & {"step", "lr"}
         loss = ("value", branch.graph.nodes[branch.graph.loss].name)
-        aliases = {("value", name) for name, node in branch.graph.by_name.items() if node.id == branch.graph.loss}
+        aliases = {("value", name) for name, node in branch.graph.called.items() if node.id == branch.graph.loss}
         self._loss_alone = "lr" not in names and expression.reads <= {loss, *aliases, ("shape", "")}
-        self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.by_name.keys())
+        self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.called.keys())
 
     @property
     def varies(self) -> bool:
@@ -122,7 +126,7 @@ class Reading:
         for what, name in self.expression.reads:
             if not name:
                 return range(timeline.length)
-            node = self.branch.graph.by_name[name].id
+            node = self.branch.graph.called[name].id
             if what == "value":
                 found |= {timeline.written_at(node), *timeline.places("update", node)}
             elif what != "shape":
@@ -166,7 +170,7 @@ class Reading:
         graph, timeline = self.branch.graph, self.branch.timeline
         found: dict[Literal["value", "grad"], list[str]] = {}
         for what, name in self.expression.reads:
-            node = graph.by_name[name] if name else None
+            node = graph.called[name] if name else None
             if what == "value" and (node is None or node.op is not None or node.role == "param"):
                 found.setdefault("value", []).append(name or what)
             elif what in ("grad", "upstream") and (node is None or len(timeline.arrivals(node.id)) == 1):
@@ -194,7 +198,7 @@ class Reading:
     def _evaluate(self, step: Step, moment: Moment) -> Array | None:
         step.progress.tick()
         node = self.branch.timeline.node(moment)
-        state = cast(State, LossAlone(step, moment)) if self._loss_alone else State(step.recording, moment)
+        state = LossAlone(step, moment) if self._loss_alone else State(step.recording, moment)
         try:
             value = self.expression.evaluate(state, node, step.progress.tick)
         except expressions.NotYet:

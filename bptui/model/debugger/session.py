@@ -255,6 +255,6 @@ class Session(Selecting):
             self.view.close()  # in the original nothing was changed
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
-        named = self.graph.by_name.get(name)
+        named = self.graph.called.get(name)
         self.selection.pinned = None if named is None else named.id
         return Reply((line(*self.where(), "  ", (note, "kink")),), moved=True)

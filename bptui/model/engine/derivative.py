@@ -18,36 +18,29 @@ Where none of them does, there is no second derivative of it here, and a UserErr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.engine.calls import Backward
+from bptui.model.engine.derivative_names import Called, Names
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
 from bptui.model.engine.replayed import UNSAVED, Into, Replayed
 
 MAKER = "bptui.symbolic.custom"
-_UNNAMED = re.compile(r"t\d+")
-
-
-class Called(NamedTuple):
-    """What the operations of one derivative are called: its `name`, the scope that they stand in, and where it is
-    written."""
-
-    name: str
-    scope: str
-    column: Column = None
-
-
 Alone = Callable[[Node], bool]
 
 
 class Builder(Protocol):
     """What makes the nodes (`bptui.model.engine.build`), as far as it is needed here."""
+
+    dtype: np.dtype[Any]
+    """Of all numbers that no cast says otherwise of."""
 
     @property
     def count(self) -> int:
@@ -65,8 +58,8 @@ class Builder(Protocol):
     def called(self, node: Node, name: str, column: Column) -> Node:
         """The node under another name."""
 
-    def free(self, name: str) -> str:
-        """The name, or one like it that is not taken."""
+    def taken(self, name: str) -> bool:
+        """Does a node have this name, or will one?"""
 
     def unnamed(self, prefix: str) -> str:
         """The next free name for what has none."""
@@ -117,7 +110,8 @@ class Derivatives:
             raise UserError(where, f"d({u.name}, {x.name}): '{u.name}' does not depend on '{x.name}'")
         first = builder.count
         passed = _Pass(self, u, x, called, alone)
-        found = passed.run(seed).settled()
+        found = passed.run(seed)
+        passed.names.give(found)
         if found.id >= first:
             found = builder.called(found, called.name, called.column)
             if scope is None:
@@ -157,9 +151,10 @@ class _Pass:
         self.alone = _not_inside if alone is None else alone
         self.first = self.builder.count
         self.use = self.builder.inside(called)
-        self._again: dict[int, Node] = {}
+        self.names = Names(of.builder, called, u)
+        self._again: dict[Any, Node] = {}
 
-    def run(self, seed: Node | None) -> Lifted:
+    def run(self, seed: Node | None) -> Node:
         """From u, with the seed, or 1 for each of its elements, back to x."""
         nodes, reached = self.between, {self.x.id}
         start = Lifted(self.use, self.known, 1.0, self.u.shape) if seed is None else self.lifted(seed)
@@ -168,23 +163,32 @@ class _Pass:
         for node in reversed(nodes):
             if node.id not in arrived:
                 continue
-            g = self._named(_rounded(_sum(arrived.pop(node.id)), node), node)
+            g = self._gradient(arrived.pop(node.id), node)
             for position, source in enumerate(node.inputs):
                 assert node.op is not None
                 if source in reached and node.op.differentiable(position):
+                    since = self.builder.count
                     part = self._contribution(node, position, g)
                     if part.node or part.what != 0:
                         arrived.setdefault(source, []).append(part.summed_to(self.builder.node(source).shape))
-        return _sum(arrived.get(self.x.id, [Lifted(self.use, self.known, 0.0, self.x.shape)]))
+                    self.names.rule(since, node, None if isinstance(g.what, Node) else g.what)
+        nothing = Lifted(self.use, self.known, 0.0, self.x.shape)
+        return self._gradient(arrived.get(self.x.id, [nothing]), self.x).settled()
 
-    def _named(self, g: Lifted, node: Node) -> Lifted:
-        """∂u/∂node is called `ux.d_node`, where it is a node of its own and the author gave that one a name."""
-        own = self.builder.node(g.what.id) if isinstance(g.what, Node) else None
-        said = not node.composite and not _UNNAMED.fullmatch(node.label)
-        if said and own is not None and own.id >= self.first and _UNNAMED.fullmatch(own.name.rpartition(".")[2]):
-            name = self.builder.free(f"{self.called.name}.d_{node.label}")
-            self.builder.called(own, name, self.called.column)
+    def _gradient(self, parts: Sequence[Lifted], node: Node) -> Lifted:
+        """∂u/∂node, of all that came to it."""
+        since = self.builder.count
+        g = self._rounded(_sum(parts), node)
+        self.names.rule(since, node)
+        if isinstance(g.what, Node):
+            self.names.gradient(g.what, node)
         return g
+
+    def _rounded(self, g: Lifted, node: Node) -> Lifted:
+        """A gradient is of the kind of numbers that its value is, the program's own or another."""
+        if not isinstance(g.what, Node) or g.what.kind == node.kind:
+            return g
+        return g.made("cast", g, dtype=node.kind or self.builder.dtype.name)
 
     @cached_property
     def between(self) -> list[Node]:
@@ -231,15 +235,15 @@ class _Pass:
         while waiting:
             i = waiting[-1]
             at = self.builder.node(i)
-            needed = [n for n in at.inputs if n not in self._again and not self.alone(self.builder.node(n))]
+            needed = [n for n in at.inputs if ("again", n) not in self._again and not self.alone(self.builder.node(n))]
             if needed:
                 waiting += needed
                 continue
             waiting.pop()
-            inputs = [self._again.get(n) or self.builder.node(n) for n in at.inputs]
-            if i not in self._again:
-                self._again[i] = self.use(at.op, *inputs, **at.attributes)
-        return self._again[node.id]
+            inputs = [self._again.get(("again", n)) or self.builder.node(n) for n in at.inputs]
+            if ("again", i) not in self._again:
+                self._again["again", i] = self.use(at.op, *inputs, **at.attributes)
+        return self._again["again", node.id]
 
 
 def _not_inside(node: Node) -> bool:
@@ -249,7 +253,7 @@ def _not_inside(node: Node) -> bool:
 
 
 def _forget(made: dict[Any, Node], count: int) -> None:
-    for key in [key for key, node in made.items() if node.id >= count]:
+    for key in [key for key, node in made.items() if node.id >= count or (key[0] == "turned" and key[1] >= count)]:
         del made[key]
 
 
@@ -258,13 +262,6 @@ def _sum(parts: Sequence[Lifted]) -> Lifted:
     for part in parts[1:]:
         total = total + part
     return total
-
-
-def _rounded(g: Lifted, node: Node) -> Lifted:
-    """A gradient is of the kind of numbers that its value is."""
-    if not node.kind or not isinstance(g.what, Node) or g.what.kind == node.kind:
-        return g
-    return g.made("cast", g, dtype=node.kind)
 
 
 # ------------------------------------------------------------------------------------------------------------ the ways

@@ -55,7 +55,10 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The name inside its scope: `z` for `layer1.z`."""
+        """The name inside its scope: `z` for `layer1.z`. A composite is no scope that has a heading: a part of it is
+        called by its whole name there, which no other node has."""
+        if self.composite and self.composite.endswith(f" as {self.scope}"):
+            return self.name
         prefix = self.scope + "."
         return self.name[len(prefix) :] if self.scope and self.name.startswith(prefix) else self.name
 
@@ -125,6 +128,22 @@ class Graph:
         names = {node.name: node for node in self.nodes}
         names.update({alias: self.nodes[i] for alias, i in self.aliases.items() if alias not in names})
         return MappingProxyType(names)
+
+    @cached_property
+    def labelled(self) -> Mapping[str, tuple[Node, ...]]:
+        """Nodes by what they are called inside of their scopes: `z` may be several."""
+        found: dict[str, tuple[Node, ...]] = {}
+        for node in self.nodes:
+            found[node.label] = (*found.get(node.label, ()), node)
+        return MappingProxyType(found)
+
+    @cached_property
+    def called(self) -> Mapping[str, Node]:
+        """Nodes by what a user may call them: names and aliases, and the operations of a derivative by what is shown,
+        which no other row is called (`bptui.model.engine.derivative_names`)."""
+        made = {self.nodes[i].name for i in self.derivatives}
+        shown = {node.label: node for node in self.nodes if node.scope in made and node.label != node.name}
+        return MappingProxyType({**shown, **self.by_name})
 
     @cached_property
     def ops(self) -> tuple[Node, ...]:

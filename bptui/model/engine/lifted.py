@@ -224,7 +224,15 @@ def _transpose(x: Lifted, axes: Any = None) -> Lifted:
     order = tuple(reversed(range(x.ndim))) if axes is None else tuple(axis % x.ndim for axis in axes)
     if order == tuple(range(x.ndim)):
         return x
-    return x.made("transpose", x, axes=order) if x.node else x.number(x.what, tuple(x.shape[n] for n in order))
+    if not isinstance(x.what, Node):
+        return x.number(x.what, tuple(x.shape[n] for n in order))
+    back = x.known.get(("turned", x.what.id, order))
+    if back is not None:  # of what is turned already: that from which it was
+        return Lifted(x.use, x.known, back)
+    turned = x.made("transpose", x, axes=order)
+    assert isinstance(turned.what, Node)
+    x.known["turned", turned.what.id, tuple(order.index(n) for n in range(x.ndim))] = x.what
+    return turned
 
 
 def _ordered(function: Any) -> Callable[..., Lifted]:

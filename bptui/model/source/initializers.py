@@ -32,9 +32,6 @@ from bptui.model.engine.ops.common import integer, real
 INIT = 3
 """The purpose of a draw (see `bptui.model.engine.batches.draw`)."""
 
-Uniform = Callable[[int], Array]
-"""`count` independent numbers of one standard distribution."""
-
 
 def unit(words: Array) -> Array:
     """Random 64-bit words as numbers in [0, 1), 53 bits each."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card.block import Block, Full, Shown
-from bptui.screens.render import clip, length
+from bptui.screens.render import clip, length, trimmed
 
 MORE = "⋯ more"
 BRIEF = "⋯"
@@ -60,7 +60,7 @@ def _noted(first: Callable[[int], First], width: int, height: int, key: str) -> 
     """The first page with the word that there is more, where there is: in its last row if that has room for it, or in
     one near to it, else in one of its own."""
     made = first(height)
-    rows = list(made.rows)
+    rows = [trimmed(row) for row in made.rows]
     if not made.left:
         return made, rows
     quiet = all(shown.brief for _, shown in made.left)
@@ -74,8 +74,7 @@ def _noted(first: Callable[[int], First], width: int, height: int, key: str) -> 
             if length(bottom[n]) and length(bottom[n]) + 2 + len(MORE) <= width - 1:
                 return made, [*bottom[:n], _ended(bottom[n], MORE, width), *bottom[n + 1 :]]
         made = first(height - 1)
-        rows = [*made.rows, *[()] * (height - 1 - len(made.rows))]
-        return made, [*rows, _ended((), words, width)]
+        return made, [*made.rows, *[()] * (height - 1 - len(made.rows)), _ended((), words, width)]
     for n in reversed(range(len(rows))):
         if length(rows[n]) + 1 < width - 1:
             return made, [*rows[:n], _ended(rows[n], BRIEF, width), *rows[n + 1 :]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.numbers import shape as shape_text
@@ -265,9 +265,10 @@ def sorted_nodes(graph: Graph) -> list[Node]:
     places: dict[str, int] = {"": 0}
     after: dict[int, int] = {}
     for node in graph.nodes:
+        own = group(graph, node)
         if node.op is not None or node.role == "param":
-            places.setdefault(node.scope, len(places))
-        if node.op is not None and not node.scope:  # of no layer: behind those that came before it
+            places.setdefault(own, len(places))
+        if node.op is not None and not own:  # of no layer: behind those that came before it
             after[node.id] = len(places) - 1
     shown = [node for node in graph.nodes if node.role != "const"]
     if len(places) == 1:
@@ -308,7 +309,7 @@ def what(graph: Graph, node: Node) -> str:
     if node.id == graph.loss:
         return "loss"
     inputs = [graph.nodes[i] for i in node.inputs]
-    words = {i.id: i.symbol or i.label for i in inputs}
+    words = {i.id: i.label if i.composite else i.symbol or i.label for i in inputs}
     if node.op.symbol and len(inputs) > 1 and len(set(words.values())) == len(words):  # `z + z` of two z says nothing
         text = node.op.symbol.format(*(words[i] for i in node.inputs))
         for shorter in (text, text.replace(" ", "")):
@@ -330,9 +331,44 @@ def name_of(graph: Graph, node: Node) -> str:
     return node.symbol if node.id == graph.loss and node.scope and node.symbol else node.label
 
 
+def shown_as(graph: Graph, node: Node, room: int) -> str:
+    """What the row of a node is called in `room` cells. No two rows under one heading are called alike; those of a
+    derivative, and those under no heading, are called as no other of them is."""
+    label = name_of(graph, node)
+    return label if len(label) <= room else graph.once(_shortened, room)[node.id]
+
+
+def _shortened(graph: Graph, room: int) -> dict[int, str]:
+    """The names that have no room, in fewer cells, by node id."""
+    derived = {graph.nodes[i].name for i in graph.derivatives}
+    taken: dict[str, set[str]] = {}
+    long: list[tuple[Node, str, set[str]]] = []
+    for node in graph.nodes:
+        label, heading = name_of(graph, node), group(graph, node)
+        under = taken.setdefault("" if heading in derived else heading, set())
+        if len(label) <= room:
+            under.add(label)
+        else:
+            long.append((node, label, under))
+    found = {}
+    for node, label, under in long:
+        found[node.id] = chosen = next(form for form in _forms(label, room) if form not in under)
+        under.add(chosen)
+    return found
+
+
+def _forms(name: str, room: int) -> Iterator[str]:
+    """A name in at most `room` cells, the best form first, and no end of them."""
+    yield brief(name, room)
+    for end in range(1, room - 1):
+        yield f"{name[: room - 1 - end]}…{name[-end:]}"
+    for n in count(2):
+        yield f"{name[: max(0, room - 1 - len(str(n)))]}…{n}"
+
+
 def brief(name: str, room: int) -> str:
-    """A name in at most `room` cells, so that siblings stay apart: its last part, of whose words all but the last are
-    initials. `a.variance_eps` is `v_eps`."""
+    """A name in at most `room` cells: its last part, of whose words all but the last are initials. `a.variance_eps` is
+    `v_eps`."""
     if len(name) <= room:
         return name
     part = name.rpartition(".")[2]

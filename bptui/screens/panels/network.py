@@ -15,7 +15,7 @@ from bptui.model.debugger import whatif
 from bptui.screens.panels import graph_view, move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.cells import CELL
-from bptui.screens.panels.listing import Index, brief, index_of, name_of, open_at, top_of
+from bptui.screens.panels.listing import Index, index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import GRADIENT, Columns, sizes_at
 from bptui.screens.render import clip, fit, length
 
@@ -73,7 +73,7 @@ def _named(scene: Scene) -> Line:
     if mode != "operations":
         return (Span(mode, "dim"),)
     label = name_of(session.graph, node)
-    short = brief(label, Columns.of(scene.width).room) == label
+    short = len(label) <= Columns.of(scene.width).room
     forms = () if short else (node.name, label)
     return next(((Span(form, "dim"),) for form in forms if len(form) + RULE <= scene.width), ())
 

@@ -17,7 +17,7 @@ from bptui.model.engine.state import State
 from bptui.screens.panels import cells
 from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
+from bptui.screens.panels.listing import Closed, Entry, closed_in, said_in, shorten, shown_as
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import RenderOptions, fit, length, under
@@ -142,9 +142,9 @@ def _rows(session: Session, node: Node, rows: int, page: Page, seen: Seen) -> li
     columns, width = page.columns, page.width
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
-    label = (seen.closed.label if seen.closed is not None else "") or name_of(session.graph, node)
     room = columns.room
-    label = brief(label, room)
+    label = shorten(seen.closed.label, room) if seen.closed is not None and seen.closed.label else ""
+    label = label or shown_as(session.graph, node, room)
     closed = seen.closed.kind if seen.closed is not None else ""
     said = said_in(session.graph, node, closed, room - len(label) - 1) if columns.what else ""
     start = max(len(label) + 1, min(end - columns.name, room - len(said)))
@@ -310,7 +310,7 @@ def _beside(summary: str, scope: str, columns: Columns, width: int) -> tuple[str
     said = summarized(summary, room - 1)
     if said.endswith("…"):  # not even one word has room
         return said, summary
-    return f"{said}…", summary.removeprefix(said).lstrip(", ")
+    return f"{said}…", summary.removeprefix(said).lstrip(":, ")
 
 
 def further(graph: Graph, columns: Columns, width: int) -> dict[str, list[Line]]:
@@ -328,7 +328,8 @@ def summarized(summary: str, room: int) -> str:
     """A layer's summary; without the last of its parts, down to its kind alone, where all have no room. A few letters
     of that say nothing."""
     parts = summary.split(", ")
-    kind = re.split(r"[ (]", summary, maxsplit=1)[0]
+    head, colon, _ = summary.partition(": ")
+    kind = head if colon else re.split(r"[ (]", summary, maxsplit=1)[0]
     forms = [*(", ".join(parts[:n]) for n in range(len(parts), 0, -1)), kind]
     said = [form for form in forms if len(form) <= room and form.count("(") == form.count(")")]
     return said[0] if said else shorten(kind, room) if room > LETTERS else ""

@@ -332,7 +332,7 @@ def lines(found: Verdicts) -> list[Line]:
     (first, style), *rest = found.told
     return [
         line(mark, f" {found.claim.text}  ", (first, style)),
-        *(line(f"    {text}", style) if False else line((f"    {text}", style)) for text, style in rest),
+        *(line((f"    {text}", style)) for text, style in rest),
     ]
 
 

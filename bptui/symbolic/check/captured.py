@@ -15,8 +15,6 @@ from bptui.model.source.captured.update_verdicts import NEAR, check_update
 from bptui.model.source.captured.verdicts import Row, check_event
 from bptui.symbolic.types import CheckRow, RowName
 
-ULPS = "in units of the last place"
-
 
 def check_captured(
     recording: CapturedRecording, progress: Callable[[int, int], bool] | None = None

@@ -6,7 +6,7 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.source import network
-from bptui.symbolic.explain import FORMATS, explain
+from bptui.symbolic.explain import WRITERS, explain
 from tests.unit.symbolic.formula.test_printing import KNOWN, compiles
 
 DOCUMENT = {"documentclass", "usepackage", "allowdisplaybreaks", "section", "subsection"}
@@ -58,7 +58,7 @@ def test_latex_compiles(place):
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WRITERS)
 @pytest.mark.parametrize("example", [name for name, _ in network.examples()])
 def test_every_example_explains_its_parameters(example, form):
     made = network.load(example)
@@ -74,7 +74,7 @@ def test_a_place_that_is_not_there_is_a_user_error():
 
 
 def test_what_the_argmax_of_a_rule_is_stands_in_every_format():
-    said = {form: explain(network.load("lenet"), "layer1.a[0,0,4,5]", form) for form in FORMATS}
+    said = {form: explain(network.load("lenet"), "layer1.a[0,0,4,5]", form) for form in WRITERS}
     assert "argmax_a[n,c,h,w], argmax_b[n,c,h,w] = first a,b of the largest" in said["text"]
     assert "first a,b of the largest" in said["markdown"]
     assert r"\mathrm{argmax\_a,{\ }argmax\_b}_{n,c,h,w} &= \operatorname{first\ argmax}_{a, b}" in said["latex"]

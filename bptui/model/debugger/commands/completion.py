@@ -57,7 +57,7 @@ def _stops(session: Session) -> tuple[str, ...]:
 def _expressions(session: Session) -> tuple[str, ...]:
     from bptui.model.debugger.functions import FUNCTIONS, NAMES
 
-    return (*session.graph.by_name, *NAMES, *(f"{name}(" for name in FUNCTIONS))
+    return (*session.graph.called, *NAMES, *(f"{name}(" for name in FUNCTIONS))
 
 
 def _inputs(session: Session) -> tuple[str, ...]:
@@ -84,11 +84,11 @@ def _helped(_: Session) -> tuple[str, ...]:
 
 
 _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
-    "node": lambda session: tuple(session.graph.by_name),
+    "node": lambda session: tuple(session.graph.called),
     "place": _places,
     "stop": _stops,
     "expression": _expressions,
-    "exported": lambda session: ("moment", "step", "screen", "grad(", "value(", "from", *session.graph.by_name),
+    "exported": lambda session: ("moment", "step", "screen", "grad(", "value(", "from", *session.graph.called),
     "input": _inputs,
     "setting": _settings,
     "given": _given,

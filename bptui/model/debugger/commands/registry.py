@@ -32,11 +32,6 @@ def table() -> dict[str, Command]:
     return {word: command for command in COMMANDS for word in command.words}
 
 
-def by_key(key: str) -> Command | None:
-    """The command of a key, by Textual's name of it."""
-    return next((command for command in COMMANDS if key in command.keys), None)
-
-
 def key_line(command: Command, key: str) -> str:
     """What a key of a command runs; with a blank at the end, what the `:` line opens with."""
     return f"{command.word} {key}" if key.isdigit() else command.line or command.word

@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
-from bptui.model.debugger.findings.subject import Subject, rms
+from bptui.model.debugger.findings.subject import Subject, named, rms, zero
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.record import FLOATS, Event, Moved, Site, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
@@ -36,12 +36,6 @@ def at(site: Site | None) -> str:
     return "" if site is None else f" ({site.file}:{site.line})"
 
 
-def named(nodes: Sequence[Node], most: int = 3) -> str:
-    """`encoder.0.weight, encoder.0.bias and 4 more`."""
-    shown = ", ".join(node.name for node in nodes[:most])
-    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
-
-
 def places(nodes: Sequence[Node]) -> tuple[str, ...]:
     """The modules that some parameters are of."""
     return tuple(dict.fromkeys(node.scope or node.name for node in nodes))
@@ -50,11 +44,6 @@ def places(nodes: Sequence[Node]) -> tuple[str, ...]:
 def on_path(subject: Subject) -> set[int]:
     """The nodes that the loss is computed from."""
     return {node.id for node in subject.structure.before(subject.graph.nodes[subject.graph.loss])}
-
-
-def zero(record_array: Array | None) -> bool:
-    """Is there nothing, or nothing but zeros?"""
-    return record_array is None or not np.any(record_array)
 
 
 def before(subject: Subject) -> Iterator[Finding]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal
 
 from bptui.model.debugger.edit import Edit
@@ -13,47 +12,6 @@ from bptui.model.source.network import Network
 
 Severity = Literal["error", "warning", "note"]
 """error: exact, or it cannot be meant · warning: beyond what healthy networks show · note: worth knowing."""
-
-TYPES: Mapping[str, str] = MappingProxyType(
-    {
-        "architecture": "too few or too many units, layers or outputs",
-        "batch-norm": "batch norm in the wrong mode",
-        "clipping": "gradients are clipped to nothing",
-        "constant-feature": "an input column that never changes",
-        "constant-output": "the same prediction for every sample",
-        "data-dependence": "the outputs do not depend on the inputs, or the targets do not",
-        "dead-units": "ReLUs that are 0 for all samples",
-        "exploding": "values or gradients grow from layer to layer or step to step",
-        "frozen": "parameters that should be trained are not",
-        "hidden-activation": "an activation that is unsuited inside a deep network",
-        "init": "initial weights or biases constant, too large or too small",
-        "initial-loss": "the first loss is far from that of guessing",
-        "input-scale": "inputs not brought to a common scale, or shrunk to nothing",
-        "labels": "targets constant, shuffled, or class numbers where there should be shares",
-        "learning-rate-high": "steps too large",
-        "learning-rate-low": "steps too small",
-        "loss-pairing": "the loss does not suit the outputs",
-        "missing-activation": "linear layers one after the other",
-        "no-gradient": "a gradient that is exactly 0",
-        "no-update": "the optimizer changes nothing",
-        "not-learning": "the loss does not fall (a symptom, no cause)",
-        "numeric": "nan or inf, and where it is born",
-        "optimizer": "a setting of the optimizer",
-        "output-activation": "the activation of the last layer does not suit the loss or the targets",
-        "output-range": "targets lie outside of what the last activation can give",
-        "reduction": "sum where mean was meant",
-        "regularisation": "too much dropout or weight decay, or at the wrong place",
-        "stale-gradient": "gradients of an earlier training step are added to those of this one",
-        "saturated-units": "sigmoid or tanh units at their ends",
-        "symmetry": "units of a layer are equal and stay so",
-        "target-scale": "targets of a regression not scaled",
-        "unbounded-loss": "a loss that falls below what its kind can be",
-        "vanishing": "the signal or its gradient fades on its way",
-        "wrong-gradient": "a backward that is not the derivative of its forward",
-        "wrong-mode": "training mode where evaluation is meant, or the other way round",
-    }
-)
-"""The words for what a finding is of, and what they mean."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +50,7 @@ class Remedy:
 class Finding:
     """What a rule found.
 
-    rule, type     the rule's name and the word of TYPES
+    rule, type     the rule's name, and the word for what it is of: `exploding`, `init`, `saturated-units`
     places         what it is about: layers, `loss`, `optimizer.learning_rate`, `data.inputs`; nodes of a formula
     node, phase, training_step, element   where to look at it: the Moment, and the number in it
     when           the training step as its program counts, of a captured one; else ""

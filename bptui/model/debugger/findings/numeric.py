@@ -10,10 +10,10 @@ from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.guard import guarded
-from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.subject import Subject, named
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, not_finite
 from bptui.model.source.captured.calls import name_of
 from bptui.model.source.captured.modules import Modules, is_bad
 from bptui.model.source.captured.record import Event
@@ -63,20 +63,20 @@ def _life(
     evidence = [f"{born.text}: {reason(recording, node, born, event.phase)}"]
     evidence += _infinity(subject, recording, node, born, all_of)
     if touched:
-        evidence.append(f"spread to {len(touched)} values: {_names(touched)}")
+        evidence.append(f"spread to {len(touched)} values: {named(touched, 4)}")
     if masked := [graph.nodes[i] for i in recording.masking()]:
-        evidence.append(f"masked by {_names(masked)}: finite again")
+        evidence.append(f"masked by {named(masked, 4)}: finite again")
     reborn = [found for at, found in all_of if recording.timeline.events[at].phase == "backward"]
     if reborn and event.phase == "forward":
         evidence.append(f"born again in the backward pass: {reborn[0].text}")
     if touched and not reborn:
         evidence += _returning(recording)
     if gradients:
-        evidence.append(f"in the gradients of {_names(gradients)}")
+        evidence.append(f"in the gradients of {named(gradients, 4)}")
     evidence.append(
         "it reaches neither the loss nor an update: harmless here"
         if harmless
-        else f"it reaches the update of {_names(updated)}" if updated else "it reaches the loss"
+        else f"it reaches the update of {named(updated, 4)}" if updated else "it reaches the loss"
     )  # fmt: skip
     came = "given, and first read" if event.phase == "forward" and born.name != node.name else "born"
     return Finding(
@@ -95,10 +95,6 @@ def _life(
         remedies=() if harmless else guarded(subject.network, node),
         advice=(HIDDEN,) if not harmless and event.phase == "forward" and _empty_row(recording, node, born) else (),
     )
-
-
-def _bad(array: Array | None) -> bool:
-    return array is not None and array.dtype.kind == "f" and not bool(np.isfinite(array).all())
 
 
 def _returning(recording: Recording) -> Iterator[str]:
@@ -134,18 +130,13 @@ def _empty_row(recording: Recording, node: Node, born: NonFinite) -> int:
     return int(row.size) if np.isneginf(row).all() else 0
 
 
-def _names(nodes: list[Node], most: int = 4) -> str:
-    shown = ", ".join(node.name for node in nodes[:most])
-    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
-
-
 def _infinity(
     subject: Subject, recording: Recording, node: Node, born: NonFinite, all_of: list[tuple[int, NonFinite]]
 ) -> Iterator[str]:
     """How inf and NaN belong together: the given inf that a NaN was made of, or the NaN that an inf makes."""
     if np.isnan(born.number):
         sources = [source for source in subject.structure.before(node) if source is not node]
-        bad = [source for source in reversed(sources) if _bad(recording.value(source))]
+        bad = [source for source in reversed(sources) if not_finite(recording.value(source))]
         computed = [source for source in bad if source.op is not None and subject.captured is not None]
         first = next(iter(computed or bad), None)
         if first is not None:
@@ -222,7 +213,7 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
     elif phase == "backward":
         said = f"the derivative of {node.op.name} has no finite value there"
     else:
-        bad = next((recording.graph.nodes[i].name for i in node.inputs if _bad(recording.value(i))), "")
+        bad = next((recording.graph.nodes[i].name for i in node.inputs if not_finite(recording.value(i))), "")
         said = f"{node.op.name} of what is not finite in {bad}" if bad else ""
     return (
         "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers goes beyond the largest"

@@ -14,7 +14,7 @@ from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, settin
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.initial import suits
 from bptui.model.debugger.findings.structure import Layer
-from bptui.model.debugger.findings.subject import FEWEST, Subject
+from bptui.model.debugger.findings.subject import FEWEST, Subject, zero
 from bptui.model.debugger.findings.symptoms import stands
 from bptui.model.engine.graph import Node
 
@@ -216,7 +216,7 @@ def updates(subject: Subject) -> Iterator[Finding]:
     steps = range(min(3, subject.steps))
     recorded = subject.captured is not None  # of a captured step rule "cut off" says why there is no gradient
     asked = [n for n in subject.graph.params if not recorded or subject.recording(0).grad(n) is not None]
-    still = [node for node in asked if all(_zero(subject.recording(k).grad(node)) for k in steps)]
+    still = [node for node in asked if all(zero(subject.recording(k).grad(node)) for k in steps)]
     if still:
         every = len(still) == len(subject.graph.params)
         some: Severity = "warning" if subject.captured is None else "note"  # of one batch: another may reach it
@@ -237,10 +237,6 @@ def updates(subject: Subject) -> Iterator[Finding]:
     yield from _unmoved(subject)
 
 
-def _zero(gradient: Array | None) -> bool:
-    return gradient is None or not np.any(gradient)
-
-
 def _reason(subject: Subject, node: Node) -> str:
     """Why a gradient is 0, in words."""
     if node.id not in {other.id for other in subject.structure.before(subject.graph.nodes[subject.graph.loss])}:
@@ -248,7 +244,7 @@ def _reason(subject: Subject, node: Node) -> str:
     gone = [
         reader.name
         for reader in subject.structure.readers(node)
-        if _zero(subject.recording(0).grad(reader))
+        if zero(subject.recording(0).grad(reader))
     ]  # fmt: skip
     return f"nothing comes back to {gone[0]}" if gone else "what comes back is cut off"
 
@@ -259,7 +255,7 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
     for node in subject.graph.params:
         before, after = recording.before(node), recording.after(node)
         moved = before is None or after is None or not np.array_equal(before, after)  # NaN is no standstill
-        if not moved and not _zero(recording.grad(node)):
+        if not moved and not zero(recording.grad(node)):
             unmoved.append(node)
     if not unmoved:
         return

@@ -287,3 +287,14 @@ def tenths(losses: Array) -> tuple[float, float]:
     """The means of the first and of the last tenth."""
     size = max(1, len(losses) // 10)
     return float(losses[:size].mean()), float(losses[-size:].mean())
+
+
+def zero(array: Array | None) -> bool:
+    """Is there nothing, or nothing but zeros?"""
+    return array is None or not np.any(array)
+
+
+def named(nodes: Sequence[Node], most: int = 3) -> str:
+    """`encoder.0.weight, encoder.0.bias and 4 more`."""
+    shown = ", ".join(node.name for node in nodes[:most])
+    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown

@@ -22,7 +22,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.apart import largest
 from bptui.model.source.captured.alone import Alone
 from bptui.model.source.captured.custom import compared, derived
-from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance
+from bptui.model.source.captured.distance import FINE, ROUNDING, Distance, Verdict, distance
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
 
@@ -42,11 +42,6 @@ class Row(NamedTuple):
     got: float = 0.0
     expected: float = 0.0
     note: str = ""
-
-
-def worst(rows: tuple[Row, ...] | list[Row]) -> Verdict:
-    """The verdict that a badge shows for some rows: the worst of them."""
-    return min((row.verdict for row in rows), key=WORST.index, default="skipped")
 
 
 def check_event(recording: CapturedRecording, event: Event) -> tuple[Row, ...]:

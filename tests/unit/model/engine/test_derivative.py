@@ -335,7 +335,37 @@ def test_of_every_operation_it_is_what_the_engine_passes_back(use, position):
     np.testing.assert_allclose(step.value(made), expected, rtol=1e-8, atol=1e-10)
 
 
-SMOOTH_ROWS = ("matmul", "affine", "einsum", "softmax", "logsumexp", "correlate2d", "avg_pool2d", "embedding", "concat")
+SMOOTH_ROWS = (
+    "matmul", "affine", "einsum", "softmax", "logsumexp", "correlate2d", "avg_pool2d", "embedding", "concat",
+    "fft", "ifft", "rfft", "irfft",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "transform", ["fft(complex(x))", "ifft(complex(x, y), n=6)", "irfft(complex(x, y), n=5)", "rfft2(x)"]
+)
+def test_a_fourier_transform_in_it_has_its_second_derivative(transform):
+    """It is what the backward pass of u gives."""
+    step = recorded(f"z = {transform}; u = sum(z*z*z); ux = d(u, x); L = sum(ux*ux)", GIVEN)
+    u = recorded(f"z = {transform}; u = sum(z*z*z); L = u", GIVEN)
+    np.testing.assert_allclose(step.value("ux"), u.grad("x"), rtol=1e-9, atol=1e-12)
+    assert check_step(step).ok
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
+def test_through_a_cast_it_is_rounded_as_the_gradient_is_and_of_the_programs_kind_again(kind):
+    text = f"h = cast(x, '{kind}'); u = sum(cast(h, 'float64')*y*y)"
+    step = recorded(f"{text}; ux = d(u, x); L = sum(ux*ux*0.1)", GIVEN)
+    plain = recorded(f"{text}; L = u", GIVEN)
+    assert step.graph.by_name["ux"].kind == ""
+    assert np.array_equal(step.value("ux"), plain.grad("x"))
+    torch = pytest.importorskip("torch")
+    x, y = (torch.tensor(GIVEN[name], requires_grad=True) for name in ("x", "y"))
+    u = (x.to(getattr(torch, kind)).to(torch.float64) * y * y).sum()
+    (ux,) = torch.autograd.grad(u, x, create_graph=True)
+    (ux * ux * 0.1).sum().backward()
+    assert np.array_equal(step.value("ux"), ux.detach().numpy())
+    np.testing.assert_allclose(step.grad("y"), y.grad.numpy(), rtol=1e-12)
 
 
 def test_what_networks_are_made_of_is_not_refused():
@@ -391,3 +421,37 @@ def test_data_without_a_gradient_may_be_derived_by():
     h = np.tanh(step.value("x") @ step.value("W"))
     np.testing.assert_allclose(step.value("g"), ((1 - h * h) * step.value("V").T) @ step.value("W").T, rtol=1e-12)
     assert {row.verdict for row in check_step(step).rows} <= {"ok", "skipped"}
+
+
+NAMED = (
+    "h = tanh(x @ W1 + b1); u = h @ W2 + b2; ux = d(u, x); uxx = d(ux, x); uxxx = d(uxx, x); L = mean(uxxx**2 + ux)",
+    "L = mean((d(d(tanh(x @ W1 + b1) @ W2, x), x) + x)**2)",
+    "u = softmax(layer_norm(x @ W1, b1, b1)) @ W2; v = u*u; ux = d(u, x); vx = d(v, x); L = mean(ux*vx) + d(ux, b1)[0]",
+    "d_h = x*x; h = tanh(d_h); u = h*h; ux = d(u, x); d_u = mean(ux); dux_dh = d(ux, x); L = mean(dux_dh)*d_u",
+)
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_what_is_shown_is_one_row_and_can_be_typed(text):
+    graph = read(text, NET)
+    rows = [node for node in graph.nodes if node.role != "const"]
+    assert len({node.label for node in rows}) == len(rows)
+    assert {node.label: node.id for node in rows}.items() <= {
+        name: node.id for name, node in graph.called.items()
+    }.items()
+    made = [node for node in graph.ops if "." in node.name and not node.composite]
+    assert made
+    assert not [node.name for node in made if node.label.startswith("t") and node.label[1:].isdigit()]
+
+
+def test_a_gradient_is_called_after_its_node_and_a_part_of_a_rule_after_its_operation():
+    graph = read(NAMED[0], NET)
+    of = {node.name: node for node in graph.ops}
+    assert [node.label for node in graph.ops if node.scope == "ux"] == [
+        "W2_T", "d_t3", "d_h", "h_mul", "h_sub", "d_t2", "W1_T", "ux",
+    ]  # fmt: skip
+    assert of["ux.h_sub"].inputs[1] == of["ux.h_mul"].id
+    assert {"uxx.d_d_t2", "uxx.d_h_sub", "uxx.dux_dh"} <= of.keys()  # ux has a d_h: that of u
+    step = recorded(NAMED[0], NET)
+    h, x = step.value("h"), step.value("ux.d_h")
+    np.testing.assert_allclose(step.value("ux.d_t2"), (1 - h * h) * x)

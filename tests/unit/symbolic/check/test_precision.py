@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bptui.model.base.spans import plain
 from bptui.model.source import network
 from bptui.symbolic.check import check_node, precision
-from bptui.symbolic.explain import FORMATS, explain
+from bptui.symbolic.explain import WRITERS, explain
 from bptui.symbolic.service import Place, Service
 
 SINGLE = 24 * math.log10(2)
@@ -147,7 +147,7 @@ def test_the_check_counts_ulps_of_the_type():
     assert row.error == pytest.approx(ulps * float(np.spacing(np.float32(abs(row.got)))), rel=0.6, abs=2e-7)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WRITERS)
 def test_every_form_of_the_explanation_has_it(form):
     made = network.from_formula(NORMAL, {"x": [1000.1, 1000.2, 1000.4]}, dtype="float32")
     said = explain(made, "c[0]", form)

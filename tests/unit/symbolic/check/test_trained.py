@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from bptui.model.source.examples import examples
 from bptui.model.source.formula import parse
 from bptui.model.source.network import load

@@ -57,19 +57,10 @@ def rdiv(u: Call, input: Any, other: Any) -> Node:
     return u.use("div", other, input)
 
 
-@known("remainder")
+@known("remainder", "fmod")
 def remainder(u: Call, input: Any, other: Any) -> Node:
-    """x less so many times the other: that many is a whole number, without a gradient."""
-    return _rest(u, input, other, np.floor)
-
-
-@known("fmod")
-def fmod(u: Call, input: Any, other: Any) -> Node:
-    return _rest(u, input, other, np.trunc)
-
-
-def _rest(u: Call, input: Any, other: Any, towards: Any) -> Node:
-    """PyTorch's own remainder tells how often, so that its rounding does not move the number over a step."""
+    """x less so many times the other: that many is a whole number, without a gradient. How often is told by PyTorch's
+    own remainder (towards -∞, or of fmod towards 0), so that its rounding does not move the number over a step."""
     finite(u, input, other, u.results[0])
     shape, result = u.results[0].shape, u.results[0]
 
@@ -147,8 +138,7 @@ def hypot(u: Call, input: Any, other: Any) -> Node:
 
 @known("logaddexp")
 def logaddexp(u: Call, input: Any, other: Any) -> Node:
-    finite(u, input, other)
-    return u.use("logsumexp", u.use("stack", *alike(u, input, other), axis=0), axis=0)
+    return u.use("logaddexp", input, other)
 
 
 @known("logaddexp2")

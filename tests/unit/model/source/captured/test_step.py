@@ -13,11 +13,12 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.budget import budget
+from bptui.model.source.captured.distance import WORST
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.model.source.captured.record import Event
 from bptui.model.source.captured.update_verdicts import check_update
-from bptui.model.source.captured.verdicts import check_event, worst
+from bptui.model.source.captured.verdicts import Row, check_event
 from bptui.symbolic.check import check_node, check_step
 from tests.records import MadeRecord, V, two_layers
 
@@ -33,6 +34,10 @@ def event(made: CapturedNetwork, name: str, count: int = 0) -> Event:
 
 def verdicts(made: CapturedNetwork, one: Event) -> dict[tuple[str, str], str]:
     return {(row.row, row.input): row.verdict for row in check_event(made.recording, one)}
+
+
+def worst(rows: tuple[Row, ...]) -> str:
+    return min((row.verdict for row in rows), key=WORST.index)
 
 
 # ------------------------------------------------------------------------------------------------ graph and recording
