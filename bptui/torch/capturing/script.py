@@ -35,6 +35,7 @@ from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.numbers import Keep
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
+from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 
 UNUSED = 64
@@ -182,6 +183,8 @@ class Capture:
             self._flush("the script ended before the step did")
             return code_of(end)
         except BaseException as problem:
+            if isinstance(problem, Exception):
+                self._about |= raised(problem)
             self._flush(f"{type(problem).__name__}: {problem}", failed=True)
             without_us(problem)
             sys.excepthook(type(problem), problem, problem.__traceback__)
