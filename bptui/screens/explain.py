@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bptui.screens.counts import Counts
@@ -29,13 +28,6 @@ if TYPE_CHECKING:
 
 SMALL = (64, 1 << 20)
 """Operations, and bytes of a recording, up to which a whole training step is checked in the background."""
-
-
-def _check(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
-    """In the worker: the module brings SymPy."""
-    from bptui.symbolic.check import check_node
-
-    return check_node(recording, node)
 
 
 def _due(recording: Recording, node: Node, wrt: int | None) -> tuple[str, ...]:
@@ -147,8 +139,7 @@ class Explainer:
     def _request(self, recording: Recording | None, nodes: Sequence[Node], priority: int) -> None:
         for node in nodes:
             if node.op is not None and recording is not None:
-                key = (self.session.branch.number, recording.step, node.id)
-                self.service.request_checks(key, partial(_check, recording, node), priority)
+                self.service.checks(recording, node, self.session.branch.number, priority)
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""

@@ -180,9 +180,8 @@ def _part_of(state: State) -> int:
 
 
 def _rule(state: State, part: int, right: str, width: int) -> Line:
-    return layout.rule(
-        part + 1, PARTS[part], (), (Span(right, "dim"),) if right else (), width, part == _part_of(state), False
-    )
+    title = layout.Title(part + 1, PARTS[part], right=(Span(right, "dim"),) if right else ())
+    return layout.rule(title, width, focused=part == _part_of(state))
 
 
 def _said(state: State, part: int, width: int) -> str:

@@ -11,7 +11,7 @@ from bptui.model.base.schema import Key, Table, kind_of, names, one_of, text
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.batches import Batches
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.use import dispatched, inside
@@ -69,15 +69,8 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
     x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
     full = size is None or size == len(x_all)
     batch = len(x_all) if size is None else size
-    x = builder.leaf(
-        "x",
-        "input",
-        x_all if full else None,
-        shape=(batch, *x_all.shape[1:]),
-        wants_grad=False,
-        whole=whole,
-        column="data.inputs",
-    )
+    named, x_shape = Label("x", column="data.inputs"), (batch, *x_all.shape[1:])
+    x = builder.leaf(named, "input", x_all if full else None, shape=x_shape, wants_grad=False, whole=whole)
     lengths = _lengths(builder, ends, batch, full)
     built = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
     prediction, told = built.prediction, built.notes
@@ -91,9 +84,8 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
         seen = f"found shape {shape_text(y_all.shape)}"
         right = f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
         raise UserError(data.at("targets"), seen, right)
-    y = builder.leaf(
-        "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
-    )
+    named = Label("y", column="data.targets")
+    y = builder.leaf(named, "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels)
     more = _loss_weights(builder, loss, beside)
     if labels:
         _from_zero(y_all, prediction.shape, data)
@@ -134,9 +126,8 @@ def _lengths(builder: Builder, ends: Array | None, batch: int, full: bool) -> No
     """The leaf `lengths`: how many positions each sample of a training step has."""
     if ends is None:
         return None
-    return builder.leaf(
-        "lengths", "input", ends if full else None, shape=(batch,), wants_grad=False, symbol="n", column="data.lengths"
-    )
+    label = Label("lengths", symbol="n", column="data.lengths")
+    return builder.leaf(label, "input", ends if full else None, shape=(batch,), wants_grad=False)
 
 
 def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | None) -> tuple[Graph, tuple[str, ...]]:
@@ -154,8 +145,8 @@ def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[N
             continue
         if len(made) < count:
             raise UserError(loss.at(name), "stands alone", f"give {names[len(made)]}, too (1 changes nothing)")
-        column = loss.at(name).partition(": ")[2]
-        made.append(builder.leaf(f"loss.{name}", "const", loss.content[name], scope="loss", symbol=name, column=column))
+        label = Label(f"loss.{name}", "loss", name, loss.at(name).partition(": ")[2])
+        made.append(builder.leaf(label, "const", loss.content[name]))
     return made
 
 

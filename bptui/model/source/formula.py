@@ -20,7 +20,7 @@ from bptui.model.base import hints, syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.graph import Graph, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.use import fold_numbers, signature
@@ -289,17 +289,15 @@ class Reader(Calls):
         if name in self.train and whole:
             self.fail(node, f"'{name}' holds whole numbers and cannot be trained")
         role: Role = "param" if name in self.train else "input"
-        given = self.given[name]
+        given, label = self.given[name], Label(name, column=self.at(node))
         if isinstance(given, Data):
             given = given.labels() if whole else given
             fixed = given.array if given.size == len(given.array) else None
             target: Role = "target" if name == "y" else "input"
-            leaf = self.builder.leaf(
-                name, target, fixed, shape=given.shape, wants_grad=False, whole=whole, column=self.at(node)
-            )
+            leaf = self.builder.leaf(label, target, fixed, shape=given.shape, wants_grad=False, whole=whole)
         else:
             masks = role != "param"
             numbers = array(given, f"{self.builder.where}: {name}", dtype=self.builder.dtype, whole=whole, masks=masks)
-            leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
+            leaf = self.builder.leaf(label, role, numbers, whole=whole)
         self.known[name] = leaf
         return leaf

@@ -194,7 +194,7 @@ class ChainBoard(Board):
         several = reading is not None and len(reading.ways) > 1
         flow = (Span("flow ", "dim"), Span("◀ backward", "gradient") if self.backward else Span("forward ▶", "value"))
         name = "Chain, two ways" if several and reading and len(reading.ways) == 2 else "Chain"
-        head = layout.rule(1, name, (), flow, width, True, False)
+        head = layout.rule(layout.Title(1, name, right=flow), width, focused=True)
         if reading is None:
             return boxed([head, (), (Span("  ·", "dim"),)], width, height, look)
         page = ChainPage(self, reading, width, look)
