@@ -283,6 +283,6 @@ def _over(rows: list[Line], ui: Ui, width: int, height: int) -> None:
         more = f"{ui.top + 1}-{ui.top + len(shown)} of {len(ui.pages)}" if len(ui.pages) > room else ""
         head = layout.title_rule(ui.page_title, more, width)
         block = [head, *(under(fit((Span(" "), *line), width), "on-band") for line in shown)]
-        layout.overlay(rows, block, 0, y, width)
+        layout.overlay(rows, block, y, width)
     if ui.choices:
-        layout.overlay(rows, ui.choices, 0, height - 1 - len(ui.choices), width)
+        layout.overlay(rows, ui.choices, height - 1 - len(ui.choices), width)

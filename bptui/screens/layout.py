@@ -289,9 +289,9 @@ def join(row: Line, x: int) -> Line:
     return (*crop(row, 0, x), Span("┴", "rule"), *crop(row, x + 1, length(row)))
 
 
-def overlay(rows: list[Line], lines: Sequence[Line], x: int, y: int, width: int) -> None:
-    """Lay lines over the rows, from (x, y) on."""
+def overlay(rows: list[Line], lines: Sequence[Line], y: int, width: int) -> None:
+    """Lay lines over the first `width` columns of the rows, from row y on."""
     for i, line in enumerate(lines):
         if 0 <= y + i < len(rows):
             row = rows[y + i]
-            rows[y + i] = (*fit(crop(row, 0, x), x), *fit(line, width), *crop(row, x + width, length(row)))
+            rows[y + i] = (*fit(line, width), *crop(row, width, length(row)))

@@ -206,17 +206,10 @@ def _told(context: LayerContext, word: str) -> str:
     return f"transformer {word} x {settings['layers']}, {settings['heads']} heads{', causal' * settings['causal']}"
 
 
-def _blocks(value: Any) -> int:
-    number = integer(1)(value)
-    if number > MAX_BLOCKS:
-        raise ValueError(f"must be at most {MAX_BLOCKS}, not {number}")
-    return number
-
-
 HIDDEN = Key(integer(1), None, "units between the dense layers (default: four times the features)")
 BLOCKS = {
     **LOOKS,
-    "layers": Key(_blocks, 1, "how many blocks stand on each other"),
+    "layers": Key(integer(1, MAX_BLOCKS), 1, "how many blocks stand on each other"),
     "hidden": HIDDEN,
     "activation": Key(activation, ("relu", {}), ACTIVATION.doc),
     "norm_first": Key(flag, False, "true: a layer_norm before attention and dense layers, not after the sum"),
