@@ -161,7 +161,7 @@ OPS = (
     unary(
         "celu",
         "y = x if x > 0 else alpha*(exp(x/alpha) - 1)",
-        lambda x, alpha: np.maximum(x, 0) + np.expm1(np.minimum(x, 0) / alpha) * alpha,  # one of the two is 0
+        lambda x, alpha: np.fmax(x, 0) + np.expm1(np.minimum(x, 0) / alpha) * alpha,  # one of the two is 0
         lambda g, y, x, alpha: np.exp(np.minimum(x, 0) / alpha) * g,  # times 1 where x is positive
         "An elu whose slope at 0 is 1 for every alpha.",
         attributes={"alpha": Attribute(1.0, _not_zero, static=False)},
