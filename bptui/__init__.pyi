@@ -56,6 +56,7 @@ def avg_pool2d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def avg_pool3d(
@@ -66,6 +67,7 @@ def avg_pool3d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def batch_norm(

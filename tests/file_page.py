@@ -112,10 +112,13 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
 
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
 `F.relu` and `x.view(…)`, and sums `x + f(x)`, which are residual blocks; where it does more, `bptui capture` takes a
-step of the program as it is.
+step of the program as it is. A decoder, and attention to another sequence, read what the program gives them; where
+`forward` has two inputs, they are one here, the positions of the first before those of the second. Without
+`batch_first=True` PyTorch has positions first; here samples are, and `transpose(0, 1)` does nothing.
 Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
 as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has images with the channels last, bptui
-first: (samples, channels, height, width).
+first: (samples, channels, height, width); sequences are (samples, positions, features) in both, and where a
+convolution or a pool goes along one, layers of the kind `permute` turn it.
 """
 
 SCHEDULES_SAID = """\

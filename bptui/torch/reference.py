@@ -160,8 +160,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             for name in ("max_pool1d", "max_pool2d", "max_pool3d")
         },
         **{
-            name: calls.functional(name, "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-            for name in ("avg_pool1d", "avg_pool2d", "avg_pool3d")
+            name: calls.functional(name, "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", *more)
+            for name, more in (("avg_pool1d", ()), *((f"avg_pool{n}d", ("divisor_override",)) for n in (2, 3)))
         },
         **{
             name: calls.functional(name, "output_size")

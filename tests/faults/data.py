@@ -134,6 +134,7 @@ ARENAS: dict[str, Arena] = {
     "spread": ((_mixed(2, 3, 4, 3), _mixed(3, 2, 3, 2), _mixed(2)), {"stride": 2, "padding": 1}),
     "tiles": ((_tile,), {"kernel_size": (3, 2), "stride": (1, 2)}),
     "averaged": ((_mixed(2, 5, 6),), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    "divided windows": ((_mixed(2, 5, 6),), {"kernel_size": 3, "padding": 1, "divisor_override": 4}),
     "bordered": ((_mixed(2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
     "looked": ((KINKED, BITS), {}),
     "scores": ((_mixed(2, 3, 3),), {}),

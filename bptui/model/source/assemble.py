@@ -65,7 +65,7 @@ def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Ma
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
-    whole = layers.kind_of_layer(tables[0]).whole
+    whole = layers.reads_whole_numbers(tables)
     x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
     full = size is None or size == len(x_all)
     batch = len(x_all) if size is None else size

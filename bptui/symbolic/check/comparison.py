@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base import kinds
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import wide
@@ -75,8 +76,9 @@ class Compared:
         assert node.op is not None
         self.node, self.op, self.random = node, node.op, random
         self.values = [np.asarray(recording.required(i)) for i in node.inputs]
-        met = node.inputs if self.op.name == "cast" else (*node.inputs, node.id)  # a cast's definition rounds, too
-        self.tolerance = coarsest(recording.dtype(i) for i in met)
+        self.kinds = [recording.dtype(i) for i in node.inputs]
+        own = [] if self.op.name == "cast" else [recording.dtype(node.id)]  # a cast's definition rounds, too
+        self.tolerance = coarsest([*self.kinds, *own])
 
     def row(self, row: RowName, verdict: Verdict, wrt: str = "", **rest: Any) -> CheckRow:
         """A row of this node."""
@@ -181,7 +183,7 @@ class Compared:
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
         error = abs(float(reference - mine))
-        ulp = float(np.spacing(np.asarray(largest, np.asarray(got).dtype))) if largest else 0.0
+        ulp = kinds.ulp(largest, self.kinds[self.op.input_names.index(row.input)]) if largest else 0.0
         allowed = float(self.tolerance.allowed(mine, float(reference), max(largest, size) or 1.0))
         # p - 1 of a class that is certain: what cancels inside of an element leaves the rounding of ∂L/∂output
         rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))

@@ -134,7 +134,7 @@ def axes_check(value: Any) -> int | tuple[int, ...] | None:
 
 AXIS = Attribute(None, axes_check)
 KEEPDIMS = Attribute(False, flag)
-EPS = Attribute(1e-5, real(0), static=False)
+EPS = Attribute(1e-5, real(), static=False)
 
 
 def last_axis(default: int = -1) -> Attribute:

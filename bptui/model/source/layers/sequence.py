@@ -63,8 +63,9 @@ def residual(context: LayerContext, x: Node) -> tuple[Node, str]:
 
 
 def positions(context: LayerContext, x: Node) -> tuple[Node, str]:
-    """Some of the positions, as a sequence of their own."""
-    context.rank(x, AXES)
+    """Some of the positions, as a sequence of their own: of features, or of whole numbers before an embedding."""
+    if not (x.whole and len(x.shape) == 2):
+        context.rank(x, AXES)
     count, start = x.shape[1], context.settings["from"]
     end = count if context.settings["to"] is None else context.settings["to"]
     if not start < end <= count:

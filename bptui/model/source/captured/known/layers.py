@@ -82,12 +82,12 @@ def _average_pool(n: int) -> Entry:
         u: Call, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
         count_include_pad: bool = True, divisor_override: Any = None,
     ) -> Node:  # fmt: skip
-        if divisor_override is not None:
-            u.lacks(f"{u.name} with divisor_override")
         x, single = batched(u, input, n)
         stride = kernel_size if stride in (None, []) else stride
         settings = {"stride": many(stride, n), "padding": many(padding, n), "kernel_size": many(kernel_size, n)}
         more = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+        if divisor_override is not None:
+            more["divisor_override"] = divisor_override
         return unbatched(u, u.use(f"avg_pool{n}d", x, **settings, **more), single)
 
     return entry
@@ -194,6 +194,8 @@ def batch_norm(
     training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Node:  # fmt: skip
     """In training the running statistics move: they are results, too."""
+    if input.shape == (0,):  # no samples, and no channels
+        return u.same(input)
     finite(u, input, running_mean, running_var, weight, bias, nan=True)
     weight, bias = _affine(u, input, weight, bias, not training)
     if not training:

@@ -211,7 +211,8 @@ def uses():
             if name != "std" or shape not in ((1,), (2, 1, 3)):  # of one number it is 0, where it has no derivative
                 yield Use(name, (shape,), given)
     for name in ("var", "std"):
-        yield Use(name, ((3, 4),), {"axis": 1, "correction": 1})
+        for correction in (1, 1.5, -0.5):
+            yield Use(name, ((3, 4),), {"axis": 1, "correction": correction})
     for p in (0, 1, 0.5, 1.5, 3, -1, float("inf"), float("-inf")):
         for shape, given in (((3, 4), {"axis": 1}), ((3, 4, 2), {"axis": (0, 2), "keepdims": True}), ((5,), {})):
             yield Use("norm", (shape,), {"p": p, **given})
@@ -464,6 +465,8 @@ def uses():
         ):
             yield Use(name, (shape,), given)
     yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
+    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "padding": 1, "divisor_override": 5})
+    yield Use("avg_pool2d", ((2, 5, 3),), {"kernel_size": 2, "ceil_mode": True, "divisor_override": -3})
     for kind in ("max", "avg"):
         for shape, given in (
             ((2, 8), {"kernel_size": 2}),

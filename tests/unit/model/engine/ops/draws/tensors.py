@@ -116,7 +116,7 @@ def reduced(op: str, call: Callable[..., Any], *, whole: bool = True, filled: bo
         if op in ("var", "std") and chance(random) and x.size:
             axis = given.get("axis", tuple(range(x.ndim)))
             count = int(np.prod([x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,))], dtype=int))
-            given["correction"] = int(random.integers(0, min(3, count)))
+            given["correction"] = pick(random, int(random.integers(0, min(3, count))), -0.5, 0.25)
         axis = given.get("axis", tuple(range(x.ndim)))
         dim, keepdim = axis if isinstance(axis, tuple) else (axis,), given.get("keepdims", False)
         return Case(op, {"x": x}, lambda torch, x: call(torch, x, dim, keepdim, **_only(given, "correction")), given)
