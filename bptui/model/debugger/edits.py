@@ -6,6 +6,7 @@ From when an edit holds:
                                                             this step has updated already, from the next one on
     an operation that takes the place of another            the same, with the parameters as they are then
     (relu → tanh, the p of a dropout, mse → mae)
+    evaluation = K (of lbfgs)                               this training step, from the parameters that it had there
     other operations or shapes (units, a layer that had     the network is trained anew from training step 0, from the
     no activation)                                          initial values that it had, where the shapes are the same
     seed, data, dtype, init                                 trained anew from training step 0, all drawn anew
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import given, other_operation, settings
+from bptui.model.debugger import evaluations, given, other_operation, settings
 from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
@@ -42,6 +43,8 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     branch = asked.branch
     found = branch.graph.by_name.get(asked.name)
     document = branch.network.document
+    if found is None and asked.name == evaluations.NAME and not asked.at:
+        return evaluations.edit(asked)
     if asked.value == "default" and not asked.at and document is not None and document.gives(asked.name):
         return settings.setting(asked)
     if asked.at or (found is not None and found.op is None):
