@@ -105,7 +105,16 @@ def test_the_control_is_clean(pair):
     assert all(r.verdict in ("ok", "n/a", "KINK", "skipped") for r in report.rows)
 
 
-@pytest.mark.parametrize("wrong", [{}, {"clip_norm": 0.5, "clip_value": 0.2}, {"kind": "adam", "clip_norm": 100.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"clip_norm": 0.5, "clip_value": 0.2},
+        {"kind": "adam", "clip_norm": 100.0},
+        {"kind": "lbfgs", "max_iter": 6},
+        {"kind": "lbfgs", "line_search_fn": "strong_wolfe"},
+    ],
+)
 def test_the_control_of_the_training_step(wrong):
     for step in (0, 2):
         report = check_step(plant.trained(plant.Optimizer(**{"learning_rate": 0.1, **wrong}), step))

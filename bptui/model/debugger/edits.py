@@ -6,6 +6,7 @@ From when an edit holds:
                                                             this step has updated already, from the next one on
     an operation that takes the place of another            the same, with the parameters as they are then
     (relu → tanh, the p of a dropout, mse → mae)
+    evaluation = K (of lbfgs)                               this training step, from the parameters that it had there
     other operations or shapes (units, a layer that had     the network is trained anew from training step 0, from the
     no activation)                                          initial values that it had, where the shapes are the same
     seed, data, dtype, init                                 trained anew from training step 0, all drawn anew
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import edit_numbers, edit_operation, edit_settings
+from bptui.model.debugger import edit_numbers, edit_operation, edit_settings, evaluations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.edit_request import EditRequest
@@ -42,6 +43,8 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     branch = request.branch
     found = branch.graph.by_name.get(request.name)
     document = branch.network.document
+    if found is None and request.name == evaluations.NAME and not request.at:
+        return evaluations.edit(request)
     if request.value == "default" and not request.at and document is not None and document.gives(request.name):
         return edit_settings.setting(request)
     if request.at or (found is not None and found.op is None):

@@ -33,6 +33,27 @@ def set_(session: Session, text: str) -> Reply:
     return _edited(session, edits.parse(text, session.branch, session.cursor))
 
 
+@family.text(
+    "evaluation", "Step through an evaluation of this update (lbfgs), in a branch", usage="[K]",
+)  # fmt: skip
+def evaluation(session: Session, text: str) -> Reply:
+    """Forward, loss and backward pass with the parameters that evaluation K had; without K how many there are."""
+    from dataclasses import replace
+
+    from bptui.model.debugger import edits, evaluations
+
+    if not text.strip():
+        count = evaluations.count(session.recorded)
+        once = f"{session.recorded.optimizer.kind} looks at the loss once in a training step"
+        return say(
+            f"{count} evaluations here: evaluation 1 to {count - 1}, and this pass" if count else once, ok=count > 0
+        )
+    edit = edits.parse(f"{evaluations.NAME} = {text}", session.branch, session.cursor)
+    reply = _edited(session, edit)
+    began = session.goto("start")
+    return replace(reply, lines=(*began.lines, *reply.lines[1:]))
+
+
 def _edited(session: Session, edit: Edit) -> Reply:
     """Go on with an edit: what it promised of the loss, what it did, and what differs."""
     from dataclasses import replace

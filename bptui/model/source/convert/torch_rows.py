@@ -362,7 +362,7 @@ LOSSES: Mapping[str, str] = {
 OPTIMIZERS: Mapping[str, tuple[str, float]] = {
     "SGD": ("sgd", 1e-3), "Adam": ("adam", 1e-3), "AdamW": ("adamw", 1e-3), "RMSprop": ("rmsprop", 1e-2),
     "Adagrad": ("adagrad", 1e-2), "Adadelta": ("adadelta", 1.0), "NAdam": ("nadam", 2e-3), "RAdam": ("radam", 1e-3),
-    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2),
+    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2), "LBFGS": ("lbfgs", 1.0),
 }  # fmt: skip
 """Kind and learning rate where nothing is said (https://docs.pytorch.org/docs/stable/optim.html)."""
 PAIRS: Mapping[str, tuple[str, str]] = {
@@ -379,7 +379,7 @@ def optimizer(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(given.get(key), list) and len(given[key]) == len(names):
             found |= dict(zip(names, given[key], strict=True))
     options = RULES[name].options
-    return found | {key: item for key, item in given.items() if key in options and isinstance(item, int | float)}
+    return found | {key: item for key, item in given.items() if key in options and isinstance(item, int | float | str)}
 
 
 def schedule(kind: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
