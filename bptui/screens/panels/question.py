@@ -118,7 +118,7 @@ def _backward(session: Session, card: Card, made: Equation) -> Asked:
 
 
 def _slope(made: Equation, text: str) -> Line:
-    """What the local derivative, printed as `text`, does to the upstream gradient: `smaller: ∂a/∂z is 0.2, in size below 1`."""
+    """What the local derivative, printed as `text`, does to the upstream gradient: `smaller: ∂a/∂z is 0.2, …`."""
     up, local, down = made.numbers
     if local is None or not math.isfinite(down) or not _same(up * local, down):
         return ()
