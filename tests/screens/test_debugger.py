@@ -79,6 +79,7 @@ def where(screen: Screen) -> list[str]:
     return screen.rows[0].partition("✓")[0].split()
 
 
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("name", [name for name, _ in examples()])
 def test_every_example_at_every_moment(name: str) -> None:
     """Each Moment of each example draws without a panel failing, and on the way back as on the way there."""

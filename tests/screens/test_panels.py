@@ -67,9 +67,10 @@ def test_a_panel_fits_its_room_and_says_something(row: Panel, focused: bool) -> 
                 row.title(scene)
 
 
-@rows
-@pytest.mark.parametrize("zoom", [False, True], ids=["", "zoomed"])
+@pytest.mark.corpus(every=4)
 @pytest.mark.parametrize("target", ["xor", "scalars"])
+@pytest.mark.parametrize("zoom", [False, True], ids=["", "zoomed"])
+@rows
 async def test_every_key_does_something_or_says_why_not(row: Panel, zoom: bool, target: str) -> None:
     """The frame is another one afterwards: something moved, or a message stands."""
     values = {"y": 2.0, "w": 0.5, "x": 2.0}
