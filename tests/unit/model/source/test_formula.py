@@ -217,7 +217,7 @@ def test_what_is_given_may_be_infinite_but_for_what_is_trained(far):
     assert recording.value("m").tolist() == [1, 4, -np.inf]
     assert recording.loss == 1 + 4 - 2
     assert recording.grad("x").tolist() == [0, 1, 0]
-    with pytest.raises(UserError, match="finite|numbers"):
+    with pytest.raises(UserError, match=r"finite|numbers"):
         parse("L = sum(x*far)", {"x": 1.0, "far": far}, train=["far"])
 
 

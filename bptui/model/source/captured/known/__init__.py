@@ -10,6 +10,7 @@ from bptui.model.source.captured.call import short
 from bptui.model.source.captured.known import (
     arithmetic,
     attention,
+    complex_equations,
     complex_numbers,
     copies,
     derivatives,
@@ -46,6 +47,7 @@ __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_dra
 
 FAMILIES = (
     elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, tables,
-    images, attention, recurrent, losses, copies, writing, given, complex_numbers, derivatives,
+    images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations,
+    derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

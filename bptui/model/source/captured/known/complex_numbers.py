@@ -26,11 +26,16 @@ def _lead(x: Any) -> Shape:
 
 def _pairs(u: Call, x: Any) -> Tensor:
     """A real tensor or number as complex ones."""
-    if _is_complex(x):
+    if _is_complex(x) or isinstance(x, Node):
         return x
     if not tensor(x) and not isinstance(x, int | float):
         u.lacks(f"{u.name} with a {type(x).__name__}")
     return u.use("complex", x)
+
+
+def pairs(u: Call, x: Any) -> Node:
+    """The same as a node."""
+    return u.node(_pairs(u, x))
 
 
 def _axes(u: Call, x: Any, dim: Any) -> tuple[int, ...]:
@@ -152,6 +157,10 @@ def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype:
 
 @complex_known("matmul", "torch.linalg.matmul", "__matmul__", "mm", "spmm", "bmm", "mv")
 def matmul(u: Call, input: Any, other: Any) -> Node:
+    return matmul_of(u, input, other)
+
+
+def matmul_of(u: Call, input: Any, other: Any) -> Node:
     """Four products of real matrices."""
     (a, b), (c, d) = ([u.use(name, _pairs(u, x)) for name in ("real", "imag")] for x in (input, other))
     re = u.use("sub", product(u, a, c), product(u, b, d))

@@ -155,6 +155,9 @@ def uses():
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
 
+    for order in ("2", "-2", "nuc"):
+        yield Use("singular_norm", ((3, 4),), {"ord": order})
+    yield Use("singular_norm", ((2, 3, 2),), {"ord": "nuc", "keepdims": True})
     for name in ("inv", "det", "logdet", "slogdet", "cholesky"):
         for shape in ((3, 3), (2, 3, 3), (1, 1), (0, 2, 2), (0, 0)):
             yield Use(name, (shape,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -25,11 +27,15 @@ def corners(t: Draw) -> None:
         torch.addmm(t(4), x, t(4, 4), beta=0),
     )
     torch.tensordot(t(1, 1, 1), t(2, 1, 2), dims=([0, 1], [2, 0])), torch.tensordot(x, t(3, 1), dims=([0, 1], [0, 1]))
+    for order in (2, -2, "nuc"):
+        torch.linalg.matrix_norm(t(2, 3, 4), order), torch.linalg.norm(t(3, 2, 4), order, (2, 0), keepdim=True)
+    torch.norm(t(3, 4), "nuc"), torch.linalg.matrix_norm(torch.eye(3).double(), 2)
     torch.linalg.norm(t(0, 3), 1), torch.linalg.matrix_norm(t(2, 0, 3), inf, keepdim=True)
     _distances(t)
     _classes(t)
     _twice(t)
     _tables(t)
+    _complex(t)
 
 
 def _tables(t: Draw) -> None:
@@ -42,6 +48,23 @@ def _tables(t: Draw) -> None:
         F.embedding_bag(torch.tensor([[0, 1], [1, 0]]), t(2, 5), mode=mode, scale_grad_by_freq=True)
     with torch.no_grad():
         torch.embedding_renorm_(t(4, 5), i, 1.0, 2.0)
+
+
+def _complex(t: Draw) -> None:
+    """Matrices of complex numbers, and transforms of real numbers to real ones."""
+
+    def pair(*shape: int) -> Any:
+        return torch.view_as_complex(t(*shape, 2))
+
+    a, b, linalg = pair(2, 3, 3), pair(2, 3, 4), torch.linalg
+    torch.inverse(a), linalg.inv(pair(1, 1)), linalg.inv_ex(a), linalg.solve(a, b)
+    linalg.solve(a, pair(2, 3)), linalg.solve(pair(3, 3), pair(3)), linalg.solve(a, pair(2, 4, 3), left=False)
+    for upper in (False, True):
+        for left in (False, True):
+            other = b if left else pair(2, 4, 3)
+            linalg.solve_triangular(a, other, upper=upper, left=left, unitriangular=upper == left)
+    torch.det(a), linalg.det(pair(4, 4)), linalg.slogdet(a), torch.logdet(pair(3, 3)), torch.matrix_power(a, -3)
+    torch.fft.irfft(t(3, 4)), torch.fft.irfft2(t(3, 4)), torch.fft.irfftn(t(2, 3, 4), norm="ortho")
 
 
 def _distances(t: Draw) -> None:
