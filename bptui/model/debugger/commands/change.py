@@ -37,19 +37,26 @@ def set_(session: Session, text: str) -> Reply:
     "evaluation", "Step through an evaluation of this update (lbfgs), in a branch", usage="[K]",
 )  # fmt: skip
 def evaluation(session: Session, text: str) -> Reply:
-    """Forward, loss and backward pass with the parameters that evaluation K had; without K how many there are."""
+    """Forward, loss and backward pass with the parameters that evaluation K had, 0 for the step's own pass; without K
+    how many there are. From the branch of one it goes to another of the same update."""
     from dataclasses import replace
 
     from bptui.model.debugger import edits, evaluations
 
+    step = session.cursor.step
+    origin = evaluations.origin(session.branch, step)
     if not text.strip():
-        count = evaluations.count(session.recorded)
-        once = f"{session.recorded.optimizer.kind} looks at the loss once in a training step"
-        return say(
-            f"{count} evaluations here: evaluation 1 to {count - 1}, and this pass" if count else once, ok=count > 0
-        )
-    edit = edits.parse(f"{evaluations.NAME} = {text}", session.branch, session.cursor)
-    reply = _edited(session, edit)
+        count = evaluations.count(origin.history.recording(step))
+        once = f"{origin.at(step).network.optimizer.kind} looks at the loss once in a training step"
+        return say(f"evaluation 0, this pass, to {count - 1}" if count else once, ok=count > 0)
+    if text.strip() == "0" and origin is not session.branch:
+        session.switch(origin, "")
+        return session.goto("start")
+    edit = edits.parse(f"{evaluations.NAME} = {text}", origin, session.cursor)
+    if origin is not session.branch:
+        session.switch(origin, "")
+    known = evaluations.made(session.branches, origin, edit)
+    reply = _edited(session, edit) if known is None else session.switch(known, edit.text)
     began = session.goto("start")
     return replace(reply, lines=(*began.lines, *reply.lines[1:]))
 
