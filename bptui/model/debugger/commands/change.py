@@ -65,13 +65,13 @@ def _edited(session: Session, edit: Edit) -> Reply:
     """Go on with an edit: what it promised of the loss, what it did, and what differs."""
     from dataclasses import replace
 
-    from bptui.model.debugger.whatif import told
+    from bptui.model.debugger.whatif import lines_of
 
     reply = session.edit(edit)
     session.view.show(Answer(WHAT_IF))
     if edit.name:
         session.select(edit.name, edit.at or None)
-    return replace(reply, lines=(*reply.lines, *told(session)), seen=True)
+    return replace(reply, lines=(*reply.lines, *lines_of(session)), seen=True)
 
 
 @family.text(
@@ -122,7 +122,7 @@ def redo(session: Session) -> Reply:
 @family.text("branch", "To a branch by its number, 0 for the original; alone: which one this is", usage="[N]")
 def branch(session: Session, text: str) -> Reply:
     from bptui.model.debugger import branches
-    from bptui.model.debugger.whatif import told
+    from bptui.model.debugger.whatif import lines_of
 
     if not text:
         return say(branches.row(session, session.branch))
@@ -130,7 +130,7 @@ def branch(session: Session, text: str) -> Reply:
     reply = session.switch(to, branches.name_of(to))
     if to.parent is not None:
         session.view.show(Answer(WHAT_IF))
-        told(session)  # finds out what the panel shows
+        lines_of(session)  # finds out what the panel shows
     return reply
 
 
