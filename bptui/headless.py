@@ -24,6 +24,7 @@ from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History
+from bptui.model.engine.lbfgs import NUMBERS, STOPS
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.engine.training import MAX_STEPS
 from bptui.model.source.network import Network
@@ -89,6 +90,7 @@ def traced(name: str, network: Network, history: History, recording: Recording, 
             "values": {key: jsonable(recording.value(node)) for key, node in nodes.items()},
             "grads": {key: jsonable(grad) for key, grad in grads.items() if grad is not None},
             "updates": {node.name: _updated(recording, node) for node in network.graph.params},
+            **_searched(recording),
         },
         "parameters": {node.name: jsonable(last.after(node)) for node in network.graph.params},
     }
@@ -107,6 +109,26 @@ def _updated(recording: Recording, node: Node) -> dict[str, Any]:
     }
     rate = {} if rule.kind == "frozen" else {"lr": rule.learning_rate}
     return {**told, **rate, "states": kept} if kept else {**told, **rate}
+
+
+def _searched(recording: Recording) -> dict[str, Any]:
+    """Of an update of all parameters together: where it looked at the loss, how it went on, why it ended, and what it
+    carries from step to step, over all parameters in their order; pairs of move and change as PyTorch has them, the
+    oldest first."""
+    search, carried = recording.search, {when: recording.carried(when == "after") for when in ("before", "after")}
+    if search is None:
+        return {}
+    looks = [{"iteration": e.iteration, "t": e.t, "loss": jsonable(e.loss), "slope": jsonable(e.slope),
+              "parameters": jsonable(e.p), "gradient": jsonable(e.g)} for e in search.evaluations]  # fmt: skip
+    moves = [{"t": jsonable(i.t), "evaluation": i.evaluation, "H_diag": jsonable(i.scale), "pairs": i.pairs,
+              "slope": jsonable(i.slope), "direction": jsonable(i.d)} for i in search.iterations]  # fmt: skip
+    kept = {
+        when: {name: jsonable(known[name]) for name in NUMBERS if name != "pairs"}
+        | {"old_stps": jsonable(known.s[: known.pairs][::-1]), "old_dirs": jsonable(known.y[: known.pairs][::-1])}
+        for when, known in carried.items() if known is not None
+    }  # fmt: skip
+    told = {"evaluations": looks, "iterations": moves, "stopped": STOPS[search.stopped], "carried": kept}
+    return {"search": told}
 
 
 def report(name: str, network: Network, history: History, recording: Recording, steps: int) -> list[Line]:

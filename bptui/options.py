@@ -54,7 +54,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("--weight-layout", _NETWORK, "how dense ones lie there, default out_in", choices=("in_out", "out_in")),
     _option("--values", _VALUES, "a .json or .npz file with the values of names", metavar="FILE"),
     _option("--train", _VALUES, "the names to train, as w,b", metavar="NAMES"),
-    _option("--lr", _VALUES, "their learning rate, default 0.1; of --optimizer 0.01", type=float, metavar="RATE"),
+    _option("--lr", _VALUES, "their learning rate, default 0.1; of --optimizer 0.01, of lbfgs 1", type=float,
+            metavar="RATE"),
     _option("--optimizer", _VALUES, "what trains them, in the words of a network file's [optimizer]: adam, or 'adam, "
             "beta1 = 0.8, clip_norm = 1'; default sgd", metavar="KIND"),
     _option("--dtype", _VALUES, "of all numbers, default float64", choices=("float64", "float32")),

@@ -19,7 +19,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.spelling import nearest
-from bptui.model.engine.optimizers import OPTIONS
+from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS
 from bptui.model.source.network import Network
 from bptui.model.source.optimizer_table import read_optimizer
 from bptui.recurrent import gru, lstm, rnn
@@ -39,13 +39,13 @@ def network(
     *,
     name: str = "python",
     optimizer: str = "sgd",
-    learning_rate: float = 0.1,
+    learning_rate: float | None = None,
     dtype: str = "float64",
     seed: int = 0,
     **options: Any,
 ) -> Network:
     """What leads to `loss` as a Network. options: those of an [optimizer] table (momentum, clip_norm, schedule, groups,
-    update with its states)."""
+    update with its states). learning_rate: 0.1 where none is said, of lbfgs 1."""
     if not isinstance(loss, Tensor):
         raise UserError(
             "bptui", f"the loss is {a_or_an(type(loss).__name__)}", "a Tensor such as bptui.mse(prediction, target)"
@@ -84,9 +84,12 @@ def network(
                 made = builder.derivatives.of
             nodes[tensor.serial] = made(*inputs, name=called_or_not, **tensor.attributes)
     graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
-    content: dict[str, Any] = {"learning_rate": learning_rate, **options}
+    content: dict[str, Any] = dict(options)
     if "update" not in options:
         content["kind"] = optimizer
+    row = OPTIMIZERS.get(optimizer)
+    if learning_rate is not None or row is None or row.room is None:
+        content["learning_rate"] = 0.1 if learning_rate is None else learning_rate
     table = Table(content, "bptui", "optimizer")
     return Network(name, graph, read_optimizer(table, [node.name for node in graph.params]), dtype, seed)
 

@@ -129,6 +129,14 @@ came about; `lr` in expressions is this step's rate. `set lr = 0.05` holds that 
 schedule; `set learning_rate = 0.05` sets what the schedule starts from.
 """
 
+TOGETHER_SAID = """\
+**lbfgs** takes one step of all parameters together: it looks at the loss up to `max_eval` times within a training step,
+each time from other parameters, on the same batch, with the same dropout masks; running statistics move once, by the
+pass that the step shows (PyTorch's closure moves them each time). `max_eval` is 5/4 of `max_iter` where it is not said.
+Its card has the evaluations, the numbers of the two-loop recursion and why it ended; `evaluation 3` steps through the
+forward pass, loss and backward pass of one, in a branch. It takes no groups but frozen ones, and does not clip.
+"""
+
 GROUPS = """\
 **Groups**: parameters with settings of their own, by name or pattern. What is not said in a group is as in
 `[optimizer]`; `kind` gives them another rule. A frozen group stays as it is, and its gradients do not count in
@@ -276,11 +284,13 @@ def page() -> str:
         lines.append(f"- {with_settings(name, row.attributes)}: {row.doc}{also}")
     lines += ["", *table(penalty.NETWORK), "", PENALTY]
     lines += ["## [optimizer]", ""]
-    lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
+    lines += ["`kind` (default sgd), `learning_rate` (default 0.01, of lbfgs 1), `clip_norm`, `clip_value`, and:", ""]
     for name, rule in OPTIMIZERS.items():
-        options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
+        options = ", ".join(
+            option if value is None else f"{option} = {shown(value)}" for option, value in rule.options.items()
+        )
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", SCHEDULES_SAID]
+    lines += ["", TOGETHER_SAID, SCHEDULES_SAID]
     for name, schedule in SCHEDULES.items():
         settings = ", ".join(
             option if value is REQUIRED else f"{option} = {_brief(value)}"
