@@ -44,5 +44,5 @@ def edit(asked: Asked) -> Edit:
             array.setflags(write=False)
             values[node.name] = array
     step = asked.moment.step
-    note = f"with the parameters of iteration {made.iteration}, t {significant(made.t)}: loss {significant(made.loss)}"
+    note = f"with the parameters of iteration {made.iteration}, t {significant(made.t)}"
     return Edit(step, asked.said, asked.network(step), values=values, kind="numbers", note=note, made=step)

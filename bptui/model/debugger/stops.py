@@ -17,6 +17,9 @@ import numpy as np
 from bptui.model.debugger.reading import Step
 from bptui.model.engine.nonfinite import NonFinite
 
+NUMERIC = ("numeric", "numeric given")
+"""Rules whose findings are stopped at without a diagnosis: where NaN and inf arise, or are first read."""
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -66,7 +69,7 @@ class Diagnosed(Stop):
             return None
         found: dict[int, list[int]] = {}
         for number, finding in enumerate(diagnosis.findings):
-            if finding.training_step == step.number and finding.severity != "note" and finding.rule != "numeric":
+            if finding.training_step == step.number and finding.severity != "note" and finding.rule not in NUMERIC:
                 found.setdefault(step.branch.place_of(finding), []).append(number)
         index = first_of(sorted(found), span)
         if index is None:

@@ -23,7 +23,7 @@ from bptui.model.base.types import Array
 from bptui.model.source.captured import rows, table
 from bptui.model.source.captured.container import EVENTS, FORMAT, MANIFEST, Container, opened, shard, target
 from bptui.model.source.captured.record import Module, Record, Step
-from bptui.model.source.captured.table import KINDS
+from bptui.model.source.captured.table import FLOAT8, KINDS
 
 VERSION = 1
 SHARD = 64 * 2**20
@@ -177,6 +177,8 @@ class _FileRecord(Record):
         found: Array = np.ndarray(row.shape, dtype, content, row.offset * dtype.itemsize if count else 0, steps)
         if row.dtype == "bfloat16":
             found = safetensors.widened(found)
+        elif row.dtype in FLOAT8:
+            found = safetensors.widened8(found, FLOAT8[row.dtype])
         elif row.dtype == "bool":
             found = np.asarray(found.view(np.uint8) != 0)  # whatever byte stands for true
         elif not found.flags.aligned:  # in a zip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bptui.model.engine.optimizers import OPTIMIZERS as RULES
+from bptui.model.engine.optimizers import WORDS
 from bptui.model.engine.schedules import CLASSES, SCHEDULES
 from bptui.model.source.convert.piece import Row, Unknown, differs, layer
 
@@ -379,7 +380,11 @@ def optimizer(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(given.get(key), list) and len(given[key]) == len(names):
             found |= dict(zip(names, given[key], strict=True))
     options = RULES[name].options
-    return found | {key: item for key, item in given.items() if key in options and isinstance(item, int | float | str)}
+    return found | {
+        key: item
+        for key, item in given.items()
+        if key in options and isinstance(item, str if key in WORDS else int | float)
+    }
 
 
 def schedule(kind: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
