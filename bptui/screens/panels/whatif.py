@@ -39,7 +39,7 @@ FIELD = 10
 
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:
-    """What one does next."""
+    """The keys of this panel."""
     return tuple(keys_named(word) for word in KEYS)
 
 

@@ -111,8 +111,15 @@ def _flatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], padding_idx=a.get("padding_idx"),
-                 init={"kind": "normal", "std": 1.0})  # fmt: skip
+    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], **_lookup(a))
+
+
+def _lookup(a: Mapping[str, Any]) -> dict[str, Any]:
+    """What both kinds of embedding say in one way. Their table trains otherwise where PyTorch writes into it."""
+    if a.get("max_norm"):
+        raise Unknown("max_norm is not known")
+    padding, shared = a.get("padding_idx"), differs(a.get("scale_grad_by_freq", False), False)
+    return {"padding_idx": padding, "scale_grad_by_freq": shared, "init": {"kind": "normal", "std": 1.0}}
 
 
 def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
@@ -208,11 +215,11 @@ def _unflatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding_bag(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    odd = ("max_norm", "scale_grad_by_freq", "sparse", "padding_idx", "include_last_offset")
+    odd = ("sparse", "include_last_offset")
     if given := next((key for key in odd if a.get(key)), None):
         raise Unknown(f"{given} is not known")
     return layer("embedding_bag", size=a["num_embeddings"], units=a["embedding_dim"],
-                 mode=differs(a.get("mode", "mean"), "mean"), init={"kind": "normal", "std": 1.0})  # fmt: skip
+                 mode=differs(a.get("mode", "mean"), "mean"), **_lookup(a))  # fmt: skip
 
 
 def _plain(kind: str, *renamed: tuple[str, str], **defaults: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
@@ -316,7 +323,8 @@ MODULES: Mapping[str, Row] = {
     "Dropout": Row(("p", "inplace"), _dropout),
     "Flatten": Row(("start_dim", "end_dim"), _flatten),
     "Identity": Row((), lambda a: ()),
-    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx"), _embedding),
+    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq",
+                      "sparse"), _embedding),
     "MultiheadAttention": Row(("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim",
                                "vdim", "batch_first"), _attention, "embed_dim"),
     "TransformerEncoderLayer": Row(_BLOCK, _block("transformer_encoder"), "d_model"),

@@ -307,7 +307,7 @@ def test_a_derivative_is_held_against_the_backward_pass_of_what_it_derives(monke
 USES = [(use, n) for use in uses() for n in range(len(use.shapes)) if use.row.differentiable(n)]
 
 
-@pytest.mark.corpus(every=100, rows=2)
+@pytest.mark.corpus(every=100, rows=4)
 @pytest.mark.parametrize(("use", "position"), USES, ids=lambda item: str(item))
 def test_of_every_operation_it_is_what_the_engine_passes_back(use, position):
     """Or it is refused by name: what SymPy does not derive in its time, and the largest of several numbers."""
