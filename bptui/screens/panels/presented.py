@@ -121,7 +121,7 @@ def _written(card: Card) -> list[tuple[Line, ...]]:
 
 
 def _sum(made: Table, most: int) -> Line:
-    """`0.0100 + 0.0300 + ⋯ 4 more - 0.2292`: the first terms, how many more there are, and what is done with the sum."""
+    """`0.0100 + 0.0300 + ⋯ 4 more - 0.2292`: first terms, how many more there are, what is done with the sum."""
     texts = sum_texts(made, number, decimals=DECIMALS)
     terms = [product for _, product, _ in texts.rows][:most]
     if most < len(texts.rows):
