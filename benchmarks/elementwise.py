@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bptui.model.engine import ops
-from bptui.model.engine.calls import Backward, Calls
+from bptui.model.engine.calls import Backward, Calls, aligned
 
 NAMES = (
     "tanh", "relu", "silu", "sigmoid", "gelu", "softplus", "hardshrink", "leaky_relu", "hardtanh", "elu", "exp", "abs",
@@ -17,9 +17,9 @@ SIZE = 1_000_000
 
 
 def _ours(name: str, x: np.ndarray, g: np.ndarray) -> Callable[[], None]:
-    row, emit, d = ops.OPS[name], Calls(np.dtype(np.float64)), np.zeros(SIZE)
+    row, emit = ops.OPS[name], Calls(np.dtype(np.float64))
+    out, d = (aligned((SIZE,), x.dtype) for _ in range(2))
     attributes = {key: attribute.default for key, attribute in row.attributes.items()}
-    out = np.zeros(SIZE)
     row.vjp(emit, Backward(g, [x], out, attributes, [d], row.forward(emit, [x], out, attributes)))
 
     def run() -> None:
@@ -57,7 +57,9 @@ def _times(runs: tuple[Callable[[], None], ...], rounds: int) -> list[float]:
 def table(quick: bool) -> Iterator[tuple[str, str]]:
     """The rows of the page, as they are measured."""
     random = np.random.default_rng(0)
-    x, g = random.normal(size=(2, SIZE))
+    x, g = (aligned((SIZE,), np.dtype(np.float64)) for _ in range(2))  # as in the memory of a program
+    for array in (x, g):
+        array[:] = random.normal(size=SIZE)
     for name in NAMES:
         ours = _ours(name, x, g)
         try:

@@ -28,8 +28,8 @@ from benchmarks.peers import (
     softmax_loss,
 )
 from bptui.model.engine.build import Builder
-from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.training import Training
 
 
 def parameters(sizes: tuple[int, int, int], dtype: str) -> tuple[Params, np.random.Generator]:

@@ -14,8 +14,6 @@ TYPE_CHECKING = False  # that of typing, whose import takes longer than all else
 if TYPE_CHECKING:
     from typing import Any
 
-_RECURRENT = ("gru", "lstm", "rnn")  # of bptui.recurrent, which is made of bptui.python
-
 
 def __getattr__(name: str) -> "Any":
     if name == "__version__":
@@ -29,12 +27,10 @@ def __getattr__(name: str) -> "Any":
 
     if find_spec(f"bptui.{name}") is not None:
         return import_module(f"bptui.{name}")
-    if name in _RECURRENT:
-        return getattr(import_module("bptui.recurrent"), name)
     return import_module("bptui.python").find(name)
 
 
 def __dir__() -> list[str]:
     from importlib import import_module
 
-    return [*globals(), *_RECURRENT, *import_module("bptui.python").names()]
+    return [*globals(), *import_module("bptui.python").names()]

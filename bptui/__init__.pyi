@@ -3,18 +3,18 @@
 from typing import Any
 
 from bptui.model.base.errors import UserError as UserError
-from bptui.python import Tensor as Tensor
 from bptui.python import check as check
-from bptui.python import d as d
-from bptui.python import data as data
 from bptui.python import debug as debug
 from bptui.python import grads as grads
 from bptui.python import network as network
-from bptui.python import op as op
-from bptui.python import param as param
 from bptui.recurrent import gru as gru
 from bptui.recurrent import lstm as lstm
 from bptui.recurrent import rnn as rnn
+from bptui.tensors import Tensor as Tensor
+from bptui.tensors import d as d
+from bptui.tensors import data as data
+from bptui.tensors import op as op
+from bptui.tensors import param as param
 
 __version__: str
 
@@ -56,6 +56,7 @@ def avg_pool2d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def avg_pool3d(
@@ -66,6 +67,7 @@ def avg_pool3d(
     padding: Any = ...,
     ceil_mode: Any = ...,
     count_include_pad: Any = ...,
+    divisor_override: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def batch_norm(
@@ -280,9 +282,28 @@ def einsum(
     name: str | None = ...,
 ) -> Tensor: ...
 def elu(x: Any, *, alpha: Any = ..., name: str | None = ...) -> Tensor: ...
-def embedding(table: Any, i: Any, *, padding_idx: Any = ..., name: str | None = ...) -> Tensor: ...
+def embedding(
+    table: Any,
+    i: Any,
+    *,
+    padding_idx: Any = ...,
+    max_norm: Any = ...,
+    norm_type: Any = ...,
+    scale_grad_by_freq: Any = ...,
+    name: str | None = ...,
+) -> Tensor: ...
 def embedding_bag(
-    table: Any, i: Any, weight: Any = ..., offsets: Any = ..., *, mode: Any = ..., name: str | None = ...
+    table: Any,
+    i: Any,
+    weight: Any = ...,
+    offsets: Any = ...,
+    *,
+    mode: Any = ...,
+    padding_idx: Any = ...,
+    max_norm: Any = ...,
+    norm_type: Any = ...,
+    scale_grad_by_freq: Any = ...,
+    name: str | None = ...,
 ) -> Tensor: ...
 def equal(a: Any, b: Any, *, name: str | None = ...) -> Tensor: ...
 def erf(x: Any, *, name: str | None = ...) -> Tensor: ...
@@ -343,6 +364,19 @@ def hardshrink(x: Any, *, lambd: Any = ..., name: str | None = ...) -> Tensor: .
 def hardsigmoid(x: Any, *, name: str | None = ...) -> Tensor: ...
 def hardswish(x: Any, *, name: str | None = ...) -> Tensor: ...
 def hardtanh(x: Any, *, min_val: Any = ..., max_val: Any = ..., name: str | None = ...) -> Tensor: ...
+def held_embedding_bag(
+    table: Any,
+    i: Any,
+    weight: Any = ...,
+    offsets: Any = ...,
+    *,
+    mode: Any = ...,
+    padding_idx: Any = ...,
+    max_norm: Any = ...,
+    norm_type: Any = ...,
+    scale_grad_by_freq: Any = ...,
+    name: str | None = ...,
+) -> Tensor: ...
 def hinge(scores: Any, target: Any, *, reduction: Any = ..., name: str | None = ...) -> Tensor: ...
 def hinge_embedding(
     distance: Any, target: Any, *, reduction: Any = ..., margin: Any = ..., name: str | None = ...
@@ -524,7 +558,16 @@ def one_hot(labels: Any, *, classes: Any, name: str | None = ...) -> Tensor: ...
 def outer(a: Any, b: Any, *, name: str | None = ...) -> Tensor: ...
 def p_norm(x: Any, *, axis: Any = ..., keepdims: Any = ..., p: Any = ..., name: str | None = ...) -> Tensor: ...
 def pad(x: Any, *, pad_width: Any, value: Any = ..., mode: Any = ..., name: str | None = ...) -> Tensor: ...
-def padded_embedding(table: Any, i: Any, *, padding_idx: Any = ..., name: str | None = ...) -> Tensor: ...
+def padded_embedding(
+    table: Any,
+    i: Any,
+    *,
+    padding_idx: Any = ...,
+    max_norm: Any = ...,
+    norm_type: Any = ...,
+    scale_grad_by_freq: Any = ...,
+    name: str | None = ...,
+) -> Tensor: ...
 def pairwise_distance(
     a: Any, b: Any, *, p: Any = ..., eps: Any = ..., keepdims: Any = ..., name: str | None = ...
 ) -> Tensor: ...

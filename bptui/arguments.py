@@ -16,6 +16,7 @@ from typing import NoReturn
 from bptui.formula_words import json_value
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger import script
+from bptui.options import OPTIONS, UNKEPT, VERBS
 
 PARTS: Mapping[str, str] = {
     "run": "debug an example or a network file",
@@ -103,9 +104,6 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 }
 """What one may type, for `--help`."""
 
-WITH_WEIGHTS = ("run", "trace", "check", "diagnose", "predictions", "explain", "export", "explore")
-"""Commands whose network may have its weights from a file."""
-THEME = "dark, light, high-contrast, ansi-dark or ansi-light"
 MAX_STEPS = 10_000_000
 EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
 """A formula and its values, for messages."""
@@ -155,121 +153,15 @@ def parser(command: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    if command in ("run", "eval"):
-        _screen_options(made)
     if command in WORDS:  # not serve, whose words and options are those of another command
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
-    if command in ("trace", "check", "diagnose", "explain", "export"):
-        made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
-    if command in WITH_WEIGHTS:
-        made.add_argument("--weights", metavar="FILE", help="of a network file or an example: numbers of all layers, "
-                          "from .safetensors, .npz or .json (docs/network-file.md)")  # fmt: skip
-        made.add_argument(
-            "--weight-layout", choices=("in_out", "out_in"), help="how dense ones lie there, default out_in"
-        )
-    if command in ("eval", "trace", "check", "diagnose", "explain", "export", "explore"):
-        made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
-        made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
-        made.add_argument(
-            "--lr", type=float, metavar="RATE", help="their learning rate, default 0.1; of --optimizer 0.01"
-        )
-        made.add_argument("--optimizer", metavar="KIND", help="what trains them, in the words of a network file's "
-                          "[optimizer]: adam, or 'adam, beta1 = 0.8, clip_norm = 1'; default sgd")  # fmt: skip
-        made.add_argument("--dtype", choices=("float64", "float32"), help="of all numbers, default float64")
-    if command == "trace":
-        made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain", "export", "predictions", "diff"):
-        verb = {"trace": "print", "predictions": "list", "diff": "compare"}.get(command, command)
-        made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
-    if command == "diagnose":
-        made.add_argument("--steps", type=int, metavar="N",
-                          help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
-    if command == "predictions":
-        made.add_argument("--worst", action="store_true", help="the largest loss first")
-    if command in ("trace", "check", "diagnose", "predictions", "diff"):
-        made.add_argument("--json", action="store_true", help="as JSON")
-    if command == "check":
-        made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
-        made.add_argument("--against", metavar="FILE", help="your own gradients (or values) in a .json, .npz or "
-                          ".safetensors file: equal, or where not, and why; exit 1 where one differs")  # fmt: skip
-        made.add_argument("--claim", action="append", default=[], metavar="NAME=FORMULA", help="a gradient as you "
-                          "think it is: proved, or refuted by a number that shows it; again for more")  # fmt: skip
-    if command == "diff":
-        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument("--tolerance", type=float, metavar="T", help="the largest relative difference that is none "
-                          "(default: rounding of the coarser kind of number)")  # fmt: skip
-        made.add_argument("--plain", action="store_true", help="as text, without a screen")
-        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-        made.add_argument("--theme", metavar="NAME", help=THEME)
-    if command == "explain":
-        made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
-                          help="of what is printed, default text")  # fmt: skip
-    if command == "explore":
-        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument(
-            "--by",
-            metavar="NAME",
-            default="",
-            help="the number that is moved: w, layer1.weight[0,1]; of a race two weights: w,b",
-        )
-        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-        made.add_argument("--theme", metavar="NAME", help=THEME)
-    if command == "play":
-        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument("--again", action="store_true", help="the network that was played last, where it was left")
-        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 20 (default: "
-                          "20, fewer over a slow line); training steps are never left out")  # fmt: skip
-        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-        made.add_argument("--theme", metavar="NAME", help=THEME)
-    if command == "convert":
-        made.add_argument("--to", metavar="FILE", help="a new .toml file; without it the network file is printed")
-    if command == "export":
-        made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg, of weights in "
-                          ".safetensors or .npz; without it Markdown (or SVG) is printed")  # fmt: skip
-        made.add_argument(
-            "--size", metavar="WxH", default="120x36", help="columns and rows of a screen, default 120x36"
-        )
-        made.add_argument("--theme", metavar="NAME", help="the colours of an SVG: dark, light or high-contrast")
-    if command == "replay":
-        made.add_argument("--pace", type=float, metavar="SECONDS", help="between two lines, not as recorded")
-        made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
-        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-        made.add_argument("--theme", metavar="NAME", help=THEME)
-    if command == "serve":
-        made.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1: "
-                          "this machine alone); whoever reaches it uses bptui as you")  # fmt: skip
-        made.add_argument("--port", type=int, default=8000, metavar="N", help="default 8000; 0 takes one that is free")
-    if command == "learn":
-        _lesson_options(made)
-    if command == "capture":
-        _capture_options(made)
-    if command not in ("run", "eval", "serve", "capture"):
-        made.add_argument("--ascii", action="store_true", help="ASCII only")
+    for option in OPTIONS:
+        if command in option.commands:
+            about = option.about.format(verb=VERBS.get(command, command))
+            made.add_argument(option.flag, help=about, **option.settings)
+    if command in UNKEPT:
+        made.set_defaults(batch=False, record=None, no_save=True)
     return made
-
-
-def _capture_options(made: Parser) -> None:
-    made.add_argument("--step", type=int, metavar="N", help="which training step, from 0 (default: the first)")
-    made.add_argument("--when", choices=("nan",), help="the first training step whose loss is NaN or infinite")
-    made.add_argument("--last", type=int, metavar="K", help="the last K training steps, of those that led there too")
-    made.add_argument("--to", metavar="FILE", help="where it is written (default: SCRIPT-stepN.bptui in this folder)")
-    made.add_argument("--stop", action="store_true", help="end the program when the step is captured")
-    made.add_argument("--tensors", choices=("all", "stats", "boundary"), default="all",
-                      help="whose numbers are kept: of all, of none, or of parameters and modules")  # fmt: skip
-    made.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name, as of python -m")
-
-
-def _lesson_options(made: Parser) -> None:
-    made.add_argument("--list", action="store_true", help="the lessons, and how far one has come in each")
-    made.add_argument("--check", action="store_true", help="walk it without a screen; exit 1 with what is wrong in it")
-    made.add_argument("--export", action="store_true", help="print it as Markdown, its numbers filled in")
-    made.add_argument("--worksheet", action="store_true", help="print its questions as Markdown, with blanks")
-    made.add_argument("--answers", action="store_true", help="of --worksheet: with the answers in the blanks")
-    made.add_argument("--seed", type=int, metavar="N", help="of --worksheet: other numbers, the same for the same N")
-    made.add_argument("--present", action="store_true", help="for a class: one question fills the screen")
-    made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-    made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-    made.add_argument("--theme", metavar="NAME", help=THEME)
 
 
 HOME = ("--no-color", "--ascii", "--theme")
@@ -287,20 +179,6 @@ def of_home(words: Sequence[str]) -> Sequence[str]:
         if not is_of_home(word) and before != HOME[-1]:
             raise UserError(word[:60], "stands without a command", f"{', '.join(HOME)}; bptui run TARGET has more")
     return words
-
-
-def _screen_options(made: Parser) -> None:
-    made.add_argument("--plain", action="store_true", help="line by line, without a screen")
-    made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-    made.add_argument("--ascii", action="store_true", help="ASCII only")
-    made.add_argument("--theme", metavar="NAME", help=THEME)
-    made.add_argument("-x", dest="script", action="append", metavar="SCRIPT", type=lambda path: ("-x", path),
-                      help="run the commands of a file")  # fmt: skip
-    made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
-                      help="run a command; again for more")  # fmt: skip
-    made.add_argument("--record", metavar="FILE", help="write down what is done, for bptui replay; a new file")
-    made.add_argument("--no-save", action="store_true", help="keep nothing of the session, and offer none")
-    made.add_argument("--batch", action="store_true", help="no screen: run the commands, print, exit")
 
 
 def opened(text: str) -> list[str]:

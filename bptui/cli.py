@@ -282,10 +282,10 @@ def _trace(options: Namespace) -> int:
 def _check(options: Namespace) -> int:
     _step(options.at)
     _, load = network_of(options, options.rest)
-    from bptui import headless
+    from bptui import checking
 
-    asked = headless.Asked(options.torch, options.against, tuple(options.claim))
-    return headless.check(load(), options.json, writer(options), asked, options.at)
+    asked = checking.Asked(options.torch, options.against, tuple(options.claim))
+    return checking.check(load(), options.json, writer(options), asked, options.at)
 
 
 def _step(at: int) -> None:
@@ -322,11 +322,11 @@ def _explain(options: Namespace) -> int:
         raise UserError("NODE[i,j]", "is missing", 'bptui explain --formula "L = w*x" w=2 x=3 L')
     place = words.pop(at)
     _, load = network_of(options, words)
-    from bptui import headless
+    from bptui.printing import reached
     from bptui.symbolic.explain import explained
 
     unicode, network = not options.ascii and utf8(sys.stdout), load()
-    recording = headless.reached(network, options.at)
+    recording = reached(network.history(), options.at)
     writer(options)(explained(recording, network.name, place, options.format, unicode))
     return 0
 

@@ -41,15 +41,15 @@ def convert(options: Namespace, write: Callable[[str], None]) -> int:
 
 def export_weights(network: Network, at: int, file: str | None, write: Callable[[str], None]) -> int:
     """Write the weights that training step `at` starts with to a file, as a PyTorch state_dict."""
-    from bptui import headless
     from bptui.model.base.spans import plain
     from bptui.model.debugger.export import write as written
     from bptui.model.debugger.session import Session
+    from bptui.printing import progress
 
     if file is None or not file.endswith((".safetensors", ".npz")):
         raise UserError("--to", "weights are no text", "--to FILE.safetensors or FILE.npz")
     session = Session(network)
-    session.progress = headless.progress()
+    session.progress = progress()
     if at:
         session.goto(f"step {at}")
     write(plain(written(session, file).lines[0]))

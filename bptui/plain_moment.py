@@ -58,17 +58,10 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
 
 
 def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ...]:
-    recording = session.recorded
-
-    def work() -> tuple[CheckRow, ...]:
-        from bptui.symbolic.check import check_node, check_update
-
-        return check_update(recording, about) if about.op is None else check_node(recording, about)
-
-    key = (about.id, recording.step)
-    service.request_checks(key, work)
+    recording, branch = session.recorded, session.branch.number
+    service.checks(recording, about, branch)
     service.wait()
-    found = service.peek_checks(key)
+    found = service.checks(recording, about, branch)
     if not isinstance(found, tuple):
         return ()
     session.branch.checked(recording.step, about.id, any(row.verdict == "FAIL" for row in found))

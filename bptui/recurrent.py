@@ -11,9 +11,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Attributes
 from bptui.model.engine import unrolled
 from bptui.model.engine.arrays import array, shape_text
-from bptui.python import Tensor, apply, data
-
-__all__ = ["gru", "lstm", "rnn"]
+from bptui.tensors import Tensor, apply, data
 
 
 def rnn(x: Any, *weights: Any, h0: Any = None, lengths: Any = None, reverse: bool = False, **more: Any) -> Any:

@@ -15,7 +15,7 @@ from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
 from bptui.model.base.files import read_text
 from bptui.model.base.printable import one_line
-from bptui.model.base.schema import Key, Table, kind_of, text
+from bptui.model.base.schema import Key, Table, kind_of, text, this_format
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.script import MAX_LENGTH, Origin
 from bptui.recorder import FORMAT, place
@@ -161,12 +161,6 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _format(value: Any) -> Any:
-    if value != FORMAT:
-        raise ValueError(f"this bptui reads format {FORMAT}, found {kind_of(value)}")
-    return value
-
-
 def _line(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_LENGTH:
         raise ValueError(f"found {kind_of(value)}, expected a text of at most {MAX_LENGTH:,} characters")
@@ -176,7 +170,8 @@ def _line(value: Any) -> str:
 OPENERS = ("run", "eval")
 _EXAMPLE = '["run", "xor"]'
 HEAD: Mapping[str, Key] = {
-    "format": Key(_format, required=True), "target": Key(_words, required=True), "size": Key(_size, (80, 24)),
+    "format": Key(this_format(FORMAT), required=True), "target": Key(_words, required=True),
+    "size": Key(_size, (80, 24)),
 }  # fmt: skip
 ENTRY: Mapping[str, Key] = {
     "size": Key(_size), "t": Key(_number), "do": Key(_line, ""), "key": Key(text, ""), "at": Key(text, ""),

@@ -154,9 +154,9 @@ def diff(options: Namespace) -> int:
             if not is_there(target):
                 load_named(target)  # says what is wrong with the name, before a screen is painted for nothing
         return show(options, _diff_screen(options))
-    from bptui import headless
+    from bptui.printing import progress
 
-    return differing.printed(options, headless.progress(), writer(options))
+    return differing.printed(options, progress(), writer(options))
 
 
 def _diff_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:

@@ -112,10 +112,13 @@ net.toml` writes it. The file is one of these; it is parsed, never imported or r
 
 Of a PyTorch class the layers are those that its `forward` goes through, one after the other, with functions such as
 `F.relu` and `x.view(…)`, and sums `x + f(x)`, which are residual blocks; where it does more, `bptui capture` takes a
-step of the program as it is.
+step of the program as it is. A decoder, and attention to another sequence, read what the program gives them; where
+`forward` has two inputs, they are one here, the positions of the first before those of the second. Without
+`batch_first=True` PyTorch has positions first; here samples are, and `transpose(0, 1)` does nothing.
 Loss and optimizer are taken from the program, or from `compile_config`. A layer without counterpart stands in the file
 as `# MISSING: …`, and the exit code is 1. Weights: the next section. Keras has images with the channels last, bptui
-first: (samples, channels, height, width).
+first: (samples, channels, height, width); sequences are (samples, positions, features) in both, and where a
+convolution or a pool goes along one, layers of the kind `permute` turn it.
 """
 
 SCHEDULES_SAID = """\
@@ -124,6 +127,14 @@ word alone where every setting has a default. PyTorch's class names are taken, t
 stepped once after each training step, a plateau with the loss of that step. The card of an update says how its rate
 came about; `lr` in expressions is this step's rate. `set lr = 0.05` holds that rate from there on, without the
 schedule; `set learning_rate = 0.05` sets what the schedule starts from.
+"""
+
+TOGETHER_SAID = """\
+**lbfgs** takes one step of all parameters together: it looks at the loss up to `max_eval` times within a training step,
+each time from other parameters, on the same batch, with the same dropout masks; running statistics move once, by the
+pass that the step shows (PyTorch's closure moves them each time). `max_eval` is 5/4 of `max_iter` where it is not said.
+Its card has the evaluations, the numbers of the two-loop recursion and why it ended; `evaluation 3` steps through the
+forward pass, loss and backward pass of one, in a branch. It takes no groups but frozen ones, and does not clip.
 """
 
 GROUPS = """\
@@ -273,11 +284,13 @@ def page() -> str:
         lines.append(f"- {with_settings(name, row.attributes)}: {row.doc}{also}")
     lines += ["", *table(penalty.NETWORK), "", PENALTY]
     lines += ["## [optimizer]", ""]
-    lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
+    lines += ["`kind` (default sgd), `learning_rate` (default 0.01, of lbfgs 1), `clip_norm`, `clip_value`, and:", ""]
     for name, rule in OPTIMIZERS.items():
-        options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
+        options = ", ".join(
+            option if value is None else f"{option} = {shown(value)}" for option, value in rule.options.items()
+        )
         lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
-    lines += ["", SCHEDULES_SAID]
+    lines += ["", TOGETHER_SAID, SCHEDULES_SAID]
     for name, schedule in SCHEDULES.items():
         settings = ", ".join(
             option if value is REQUIRED else f"{option} = {_brief(value)}"

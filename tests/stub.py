@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from keyword import iskeyword
 
-from bptui import recurrent
 from bptui.model.engine import ops
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.python import PUBLIC
@@ -24,8 +23,7 @@ from bptui.model.base.errors import UserError as UserError
 def stub() -> str:
     """The stub: what the package has of its own, then every operation."""
     own = sorted(name for name in PUBLIC if name != "UserError")
-    imports = [f"from bptui.python import {name} as {name}\n" for name in own]
-    imports += [f"from bptui.recurrent import {name} as {name}\n" for name in recurrent.__all__]
+    imports = sorted(f"from {PUBLIC[name].__module__} import {name} as {name}\n" for name in own)
     lines = [HEAD + "".join(imports), "__version__: str\n"]
     rows: dict[str, Op | Composite] = {**ops.OPS, **ops.COMPOSITES}
     lines += [_function(row) for name, row in sorted(rows.items()) if not iskeyword(name)]

@@ -8,6 +8,7 @@ from typing import Any
 from rich.segment import Segment
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,6 +18,12 @@ from bptui.screens.render import fit
 from bptui.screens.theme import Theme
 
 Paint = Callable[[int, int], Sequence[Line]]
+
+
+def in_thread_of(screen: Screen[Any], what: Callable[[], None]) -> None:
+    """Run something in the screen's own thread, from any other, if there still is one."""
+    if screen.is_running and screen.app.is_running:
+        screen.app.call_later(what)
 
 
 class Canvas(Widget, can_focus=True):

@@ -5,8 +5,8 @@ It keeps what only a screen has: the line that is typed, what lies over the pane
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -23,7 +23,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay
-from bptui.screens.canvas import Canvas
+from bptui.screens.canvas import Canvas, in_thread_of
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
 from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING, name_of
@@ -58,7 +58,7 @@ class Debugger(Presenting, Screen[None]):
         self.typing: CommandLine | None = None
         self.palette: manual.Palette | None = None
         self.command_line = CommandLine()
-        self.runner = Runner(self._done, self._call_home)
+        self.runner = Runner(self._done, partial(in_thread_of, self))
         self._timer: Timer | None = None
         self._loading: list[str] = []
         self.explainer: Explainer | None = None
@@ -137,7 +137,7 @@ class Debugger(Presenting, Screen[None]):
         """Something was derived: draw it. Many at once are drawn once."""
         if not self._news:
             self._news = True
-            self._call_home(self._tell)
+            in_thread_of(self, self._tell)
 
     def _tell(self) -> None:
         self._news = False
@@ -166,11 +166,6 @@ class Debugger(Presenting, Screen[None]):
             self.ask(asks, ScriptLine(text))
         elif command is not None:
             self._loading.append(text)
-
-    def _call_home(self, what: Callable[[], None]) -> None:
-        """Run something in the screen's own thread, if there still is one."""
-        if self.is_running and self.app.is_running:
-            self.app.call_later(what)
 
     def _done(self, line: ScriptLine, job: Future[Reply]) -> None:
         if self._timer is not None and not self.runner.busy:

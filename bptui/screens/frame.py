@@ -145,7 +145,8 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
-            rules[box.panel] = layout.rule(row.number, name, left, right, box.width, row is focus, box.x > 0)
+            title = layout.Title(row.number, name, left, right)
+            rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
     rows[0] = _first(session, ui, width)
     if grid.single:
@@ -282,6 +283,6 @@ def _over(rows: list[Line], ui: Ui, width: int, height: int) -> None:
         more = f"{ui.top + 1}-{ui.top + len(shown)} of {len(ui.pages)}" if len(ui.pages) > room else ""
         head = layout.title_rule(ui.page_title, more, width)
         block = [head, *(under(fit((Span(" "), *line), width), "on-band") for line in shown)]
-        layout.overlay(rows, block, 0, y, width)
+        layout.overlay(rows, block, y, width)
     if ui.choices:
-        layout.overlay(rows, ui.choices, 0, height - 1 - len(ui.choices), width)
+        layout.overlay(rows, ui.choices, height - 1 - len(ui.choices), width)

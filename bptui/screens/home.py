@@ -6,6 +6,7 @@ As the debugger: one canvas, a pure function from what is known to rows (home_li
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
-from bptui.screens.canvas import Canvas
+from bptui.screens.canvas import Canvas, in_thread_of
 from bptui.screens.command_line import CommandLine
 from bptui.screens.home_list import LESSONS, Item, Picture, State, help_rows, lines
 from bptui.screens.keys import HOME, PAGES, name_of
@@ -68,8 +69,7 @@ class Home(Screen[None]):
 
     def _make_picture(self) -> None:
         made = self._picture()
-        if self.is_running and self.app.is_running:
-            self.app.call_later(self._show_picture, made)
+        in_thread_of(self, partial(self._show_picture, made))
 
     def _show_picture(self, made: Picture | None) -> None:
         self.state.picture = made

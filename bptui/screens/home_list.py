@@ -1,4 +1,4 @@
-"""What home lists, and how it is drawn: pure, from what is known to rows. Needs no NumPy (look/LEARN 2)."""
+"""What home lists, and how it is drawn: pure, from what is known to rows. Needs no NumPy."""
 
 from __future__ import annotations
 
@@ -180,9 +180,8 @@ def _part_of(state: State) -> int:
 
 
 def _rule(state: State, part: int, right: str, width: int) -> Line:
-    return layout.rule(
-        part + 1, PARTS[part], (), (Span(right, "dim"),) if right else (), width, part == _part_of(state), False
-    )
+    title = layout.Title(part + 1, PARTS[part], right=(Span(right, "dim"),) if right else ())
+    return layout.rule(title, width, focused=part == _part_of(state))
 
 
 def _said(state: State, part: int, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Where everything stands: the grid of look/STYLE for any size of terminal. Pure, and the same while stepping.
+"""Where everything stands: the grid for any size of terminal. Pure, and the same while stepping.
 
 Row 0 status, row 1 titles, last row footer; a panel at the left, one over another at the right, one below over the
 whole width, from 160 columns a third column; which, the rows of the panels say. Under 76 columns or 22 rows one panel
@@ -99,7 +99,7 @@ FIGURE = 12
 
 
 def beside(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus: Panel, wide: bool) -> Grid | None:
-    """The grid of a lesson with what it stands beside (look/LEARN 3); None where the terminal is too small.
+    """The grid of a lesson with what it stands beside; None where the terminal is too small.
 
     stage  the panels that the page shows, the first one first; none for a board, which has the number 0
     wide   the stage needs all columns
@@ -161,17 +161,24 @@ def _side(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus:
     return Grid(tuple(boxes), (*inner.dividers, (left, 1, bottom)), False)
 
 
-def rule(number: int, name: str, left: Line, right: Line, width: int, focused: bool, edge: bool) -> Line:
-    """`─ 1 Network ─────────── right ─` over a panel; heavy and bold where the panel has the focus.
+class Title(NamedTuple):
+    """What the rule over a panel says: its digit, its name, what stands after the name, and what at the right end."""
 
-    left    what stands after the name;  right  what stands at the right end
-    edge    the rule begins at a divider's `├` or `┬`
-    """
+    number: int
+    name: str
+    left: Line = ()
+    right: Line = ()
+
+
+def rule(title: Title, width: int, focused: bool = False, edge: bool = False) -> Line:
+    """`─ 1 Network ─────────── right ─` over a panel; heavy and bold where the panel has the focus. `edge`: it begins
+    at a divider's `├` or `┬`."""
+    number, name, left, right = title
     stroke, style = ("━", "text") if focused else ("─", "rule")
-    title = "text bold" if focused else "dim"
-    head = [Span(f"{stroke} ", style), Span(f"{number} {name}", title)]
+    named = "text bold" if focused else "dim"
+    head = [Span(f"{stroke} ", style), Span(f"{number} {name}", named)]
     if left:
-        head += [Span("  ", title), *(Span(s.text, title if s.style == "dim" else s.style) for s in left)]
+        head += [Span("  ", named), *(Span(s.text, named if s.style == "dim" else s.style) for s in left)]
     head.append(Span(" ", style))
     tail = [Span(" ", style), *right, Span(f" {stroke}", style)] if right else []
     room = width - length(head) - length(tail)
@@ -282,9 +289,9 @@ def join(row: Line, x: int) -> Line:
     return (*crop(row, 0, x), Span("┴", "rule"), *crop(row, x + 1, length(row)))
 
 
-def overlay(rows: list[Line], lines: Sequence[Line], x: int, y: int, width: int) -> None:
-    """Lay lines over the rows, from (x, y) on."""
+def overlay(rows: list[Line], lines: Sequence[Line], y: int, width: int) -> None:
+    """Lay lines over the first `width` columns of the rows, from row y on."""
     for i, line in enumerate(lines):
         if 0 <= y + i < len(rows):
             row = rows[y + i]
-            rows[y + i] = (*fit(crop(row, 0, x), x), *fit(line, width), *crop(row, x + width, length(row)))
+            rows[y + i] = (*fit(line, width), *crop(row, width, length(row)))

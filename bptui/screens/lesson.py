@@ -1,4 +1,4 @@
-"""The screen of a lesson: the debugger, with the page of a lesson beside it (look/LEARN 3)."""
+"""The screen of a lesson: the debugger, with the page of a lesson beside it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import certificate
 from bptui.screens.board import names_of
+from bptui.screens.canvas import in_thread_of
 from bptui.screens.debugger import Debugger
 from bptui.screens.keys import CERTIFICATE, LESSON, name_of
 from bptui.screens.layout import SMALLEST
@@ -50,7 +51,7 @@ class LessonScreen(Debugger):
 
     def __init__(self, title: str, front: Front, progress: Progress, theme: Theme, unicode: bool = True) -> None:
         super().__init__(title, theme, unicode)
-        self.worker = Worker(self.canvas, self._call_home, self._computed)
+        self.worker = Worker(self.canvas, partial(in_thread_of, self), self._computed)
         self._front, self._progress = front, progress
         self.reading: Reading | None = None
         self.certificate: Certificate | None = None
@@ -69,9 +70,9 @@ class LessonScreen(Debugger):
             page = 0 if reached.done else reached.page - 1
             course = Course(opened(self._front.path, self._front.key), page, reached.answers)
         except Exception as problem:
-            self._call_home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
+            in_thread_of(self, partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
-            self._call_home(partial(self._read, course))
+            in_thread_of(self, partial(self._read, course))
 
     def _read(self, course: Course) -> None:
         self.reading = self.ui.lesson = Reading(course)

@@ -43,7 +43,7 @@ SPELLED = {"²": "^2", "³": "^3", "½": "1/2", "±": "+-", "→": "->"}
 
 def spelled(spans: Sequence[Span], width: int) -> Line:
     """A row of prose with such glyphs spelled out in ASCII, as far as it has room for in `width`."""
-    room, out = width - length(trimmed(spans)), []
+    room, out = width - len(plain(spans).rstrip()), []
     for span in spans:
         text = ""
         for glyph in span.text:
@@ -104,8 +104,12 @@ def fit(spans: Sequence[Span], width: int, style: str = "text") -> Line:
 
 
 def trimmed(spans: Sequence[Span]) -> Line:
-    """The line without the blanks at its end."""
-    return crop(spans, 0, len(plain(spans).rstrip()))
+    """The line without the blanks at its end, but for those that are seen: they have a background."""
+    end, x = len(plain(spans).rstrip()), 0
+    for text, style in spans:
+        x += len(text)
+        end = max(end, x) if _has_background(style) else end
+    return crop(spans, 0, end)
 
 
 def under(spans: Sequence[Span], background: str) -> Line:
@@ -116,8 +120,12 @@ def under(spans: Sequence[Span], background: str) -> Line:
 @lru_cache(1_000)
 def _over(style: str, background: str) -> str:
     """The style on a background word, unless it has a background of its own."""
-    words = style.split()
-    return style if any(word.startswith(("on-", "heat-", "chip-")) for word in words) else f"{style} {background}"
+    return style if _has_background(style) else f"{style} {background}"
+
+
+@lru_cache(1_000)
+def _has_background(style: str) -> bool:
+    return any(word.startswith(("on-", "heat-", "chip-")) for word in style.split())
 
 
 def middle(row: Sequence[Span], width: int) -> Line:
@@ -125,12 +133,12 @@ def middle(row: Sequence[Span], width: int) -> Line:
     return (Span(" " * max(0, (width - length(row)) // 2)), *row)
 
 
-def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str = "text") -> Line:
+def between(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     """`left` at the left, `right` at the right, blanks between; where both do not fit, `left` is cut."""
     room = width - length(right)
     if room < 0:
         return clip(right, width)
-    return (*fit(left, room, style), *right)
+    return (*fit(left, room), *right)
 
 
 def boxed(rows: Sequence[Line], width: int, height: int, look: RenderOptions) -> list[Line]:

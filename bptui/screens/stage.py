@@ -16,7 +16,7 @@ from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
-from bptui.screens.canvas import Canvas
+from bptui.screens.canvas import Canvas, in_thread_of
 from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
@@ -43,7 +43,7 @@ class Stage(Screen[None]):
         self.message: Line = ()
         self.pages: tuple[Line, ...] = ()
         self.top = 0
-        self.worker = Worker(self.canvas, self._home, self._ended)
+        self.worker = Worker(self.canvas, partial(in_thread_of, self), self._ended)
         self._line = CommandLine()
         self._typing = False
         self.classroom = Classroom(self.set_interval, self._turn)
@@ -66,18 +66,13 @@ class Stage(Screen[None]):
         try:
             board = self._make()
         except Exception as problem:
-            self._home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
+            in_thread_of(self, partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
-            self._home(partial(self._begin, board))
+            in_thread_of(self, partial(self._begin, board))
 
     def _begin(self, board: Board) -> None:
         self.board = board
         self.changed()
-
-    def _home(self, what: Callable[[], None]) -> None:
-        """Run something in the screen's own thread, if there still is one."""
-        if self.is_running and self.app.is_running:
-            self.app.call_later(what)
 
     # ------------------------------------------------------------------------------------------------ drawing
 

@@ -107,13 +107,15 @@ class Service:
         whatever the numbers depend on (node, training step, branch)."""
         self._ask(("check", key), work, self.check_budget, priority)
 
-    def checks(self, recording: Recording, node: Node, branch: Hashable = 0) -> tuple[CheckRow, ...] | Failure | None:
+    def checks(
+        self, recording: Recording, node: Node, branch: Hashable = 0, priority: int = SOON
+    ) -> tuple[CheckRow, ...] | Failure | None:
         """The rows of a node (of a parameter, those of its update) in a training step; asks for them where they are not
         there. `branch` names the edits that the numbers depend on."""
         key = (branch, recording.step, node.id)
         found = self.peek_checks(key)
         if found is None:
-            self.request_checks(key, _checker(recording, node))
+            self.request_checks(key, lambda: _check(recording, node), priority)
         return found
 
     # -------------------------------------------------------------------------------------------------- precision
@@ -249,13 +251,11 @@ def _key(op: Op, signature: Signature, wrt: str) -> Hashable:
     return signature, op.define(signature), wrt
 
 
-def _checker(recording: Recording, node: Node) -> Callable[[], tuple[CheckRow, ...]]:
-    def work() -> tuple[CheckRow, ...]:
-        from bptui.symbolic.check import check_node, check_update
+def _check(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
+    """In the worker: the module brings SymPy."""
+    from bptui.symbolic.check import check_node
 
-        return check_update(recording, node) if node.op is None else check_node(recording, node)
-
-    return work
+    return check_node(recording, node)
 
 
 def _derive(op: Op, signature: Signature, wrt: str) -> Rule:

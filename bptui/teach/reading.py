@@ -68,11 +68,11 @@ def content(path: Path) -> str:
     return printable(read_text(str(path), "learn", MAX_BYTES, "a shorter lesson"), keep="\n")
 
 
-def front(path: Path, key: str = "") -> Front:
-    """What is known of a lesson before it is opened, and how many pages it has. `key` is that of its progress, by
-    default the file itself. UserError where the file or its front is not readable."""
+def front(path: Path) -> Front:
+    """What is known of a lesson before it is opened, and how many pages it has; the file itself is the key of its
+    progress. UserError where the file or its front is not readable."""
     reader = _Reader(path, content(path))
-    made = reader.front(key)
+    made = reader.front("")
     if reader.errors:
         raise LessonErrors(reader.errors)
     fenced, pages = False, 0

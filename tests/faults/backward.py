@@ -302,6 +302,7 @@ WINDOWS = [
     B("max_pool2d", "overlaps: = for +=", "x", "tiles", lambda x, y, g: wrong.pool(x, y, g, (3, 2), (1, 2), put=True)),
     B("avg_pool2d", "not divided", "x", "averaged", lambda d: 9 * d),
     B("avg_pool2d", "divided by elements inside", "x", "averaged", lambda d: d * np.where(np.indices(d.shape)[1] == 0, 1.5, 1)),
+    B("avg_pool2d", "by the window's size for the divisor", "x", "divided windows", lambda d: d * 4 / 9),
     B("avg_pool2d", "padding is counted", "x", "bordered", lambda d: np.where((np.indices(d.shape)[1] < 1), d * 2 / 3, d)),
 ]  # fmt: skip
 

@@ -190,7 +190,8 @@ def _emit(optimizer: Optimizer, fault: Rule) -> Any:
 
 def trained(optimizer: Optimizer, step: int) -> Recording:
     """A training step (at the first, averages are still 0) of a network with a bias that is stretched over the batch
-    and a value that is read twice: sum((tanh(z)*z)*scale), z = x @ w + b."""
+    and a value that is read twice: sum((tanh(z)*z)*scale), z = x @ w + b; for an update of all parameters together,
+    which goes far, the sum of the sines, which has a least value, and places where its slope falls."""
     random = np.random.default_rng(3)
     builder = Builder()
     x = builder.leaf("x", "input", random.normal(size=(3, 4)), wants_grad=False)
@@ -199,5 +200,7 @@ def trained(optimizer: Optimizer, step: int) -> Recording:
     z = builder.use("add", builder.use("matmul", x, w, name="h"), b, name="z")
     scale = builder.leaf("scale", "const", random.normal(size=(3, 5)), wants_grad=False)
     product = builder.use("mul", builder.use("tanh", z, name="a"), z, name="product")
-    graph = builder.finish(builder.use("sum", builder.use("mul", product, scale, name="scaled"), name="loss"))
+    scaled = builder.use("mul", product, scale, name="scaled")
+    bounded = scaled if optimizer.rule.room is None else builder.use("sin", scaled, name="bounded")
+    graph = builder.finish(builder.use("sum", bounded, name="loss"))
     return record(graph, optimizer, step=step)

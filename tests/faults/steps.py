@@ -12,6 +12,7 @@ from bptui.model.engine import plan
 from bptui.model.engine.optimizers import OPTIMIZERS, Group, emit_clip
 from bptui.model.engine.schedules import read
 
+from . import quasi_newton
 from .plant import Patch, Rule
 
 MOMENTUM = {"momentum": 0.9}
@@ -234,4 +235,5 @@ PATCHES = [
     Patch("gradient", "a broadcast is undone by the mean", "bptui.model.engine.plan.emit_sum_to", _mean_to),
     Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.engine.plan.emit_sum_to", _last_to),
     Patch("gradient", "∂L/∂L is the size of the batch", "bptui.model.engine.plan.Plan._backward", _seeded),
+    *quasi_newton.FAULTS,
 ]  # fmt: skip

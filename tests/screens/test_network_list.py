@@ -328,3 +328,17 @@ def test_what_a_row_is_called_can_be_typed(shown: str) -> None:
 def test_what_several_layers_have_is_told_by_all_of_their_names() -> None:
     with pytest.raises(UserError, match=r"one of layer1\.z, layer2\.z"):
         locations.node(load("xor").graph, "z", "print")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = x @ w; n = layer_norm(a); b = n*n; m = matrix_norm(w, ord='inf'); c = m*b; L = mean(c)",
+        "a = x @ w; p = log_softmax(a); q = rms_norm(p); L = mse(q, x)",
+    ],
+)
+def test_in_a_formula_operations_stand_in_the_order_in_which_they_run(text: str) -> None:
+    """What is made of several operations stands where it runs, not above all."""
+    graph = from_formula(text, {"x": [[1.0, 2.0], [0.5, -1.0]], "w": [[0.5, 0.25], [1.5, -1.0]]}, ["w"]).graph
+    listed = [node.id for node in listing.sorted_nodes(graph) if node.op is not None]
+    assert listed == sorted(listed)

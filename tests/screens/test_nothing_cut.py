@@ -55,9 +55,10 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             found.append(f"{sys._getframe(1).f_globals['__name__']}: {plain(spans)!r} at {end}")
         return window(spans, start, end)
 
-    def watched(number: int, name: str, left: Line, right: Line, *rest: object) -> Line:
-        made = rule(number, name, left, right, *rest)  # type: ignore[arg-type]
-        found.extend(f"title {name}: {plain(part)!r}" for part in (left, right) if plain(part) not in plain(made))
+    def watched(title: layout.Title, width: int, focused: bool = False, edge: bool = False) -> Line:
+        made = rule(title, width, focused, edge)
+        cut = [plain(part) for part in title[2:] if plain(part) not in plain(made)]
+        found.extend(f"title {title.name}: {part!r}" for part in cut)
         return made
 
     for panel in PANELS:
@@ -82,6 +83,7 @@ def moments(name: str) -> Iterator[Session]:
         yield session
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_panel_cuts_in_silence(name: str, lost: list[str]) -> None:
     for session in moments(name):

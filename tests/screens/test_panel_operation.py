@@ -1,8 +1,9 @@
-"""The Operation panel: the texts of STYLE from a real session, and the laws of every size."""
+"""The Operation panel: its texts from a real session, and the laws of every size."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -141,7 +142,7 @@ def test_a_forward_sum_term_by_term() -> None:
 
 
 def test_the_columns_of_the_band_stand_where_the_pictures_have_them() -> None:
-    """The numbers' first and last cells in the bands of 64, 58 and 37 cells of STYLE."""
+    """The numbers' first and last cells in the bands of 64, 58 and 37 cells."""
     for width, starts in ((64, (4, 27, 48)), (58, (3, 24, 43)), (37, (1, 14, 27))):
         row = plain(band.equation(product(-0.0987503, 0.2499, -0.0246777).equation, width).rows[2])
         assert tuple(row.index(text) for text in row.split() if len(text) > 1) == starts
@@ -261,6 +262,17 @@ def test_a_result_is_never_cut(width: int, height: int) -> None:
     )
 
 
+@pytest.mark.parametrize("width", range(32, 58))
+@pytest.mark.parametrize("name", ["layer1.hc4", "decoder.attention3", "z"])
+def test_the_name_below_upstream_is_never_broken(name: str, width: int) -> None:
+    """Longer than its column, it has a row of its own."""
+    note = Note((line(f"from {name}"), line(name)))
+    card = product(-0.5, 0.25, -0.125)
+    assert card.equation is not None
+    made = replace(card.equation, upstream=card.equation.upstream._replace(note=note))
+    assert any(name in plain(row).split() for row in band.equation(made, width).rows)
+
+
 WORDS = st.lists(st.sampled_from(["a·b", " + ", "exp(-z)", " - ", "verylongname", ", ", "/"]), min_size=1, max_size=30)
 
 
@@ -270,6 +282,15 @@ def test_a_number_is_not_broken_at_its_comma(width: int) -> None:
     told = " ".join(plain(row) for row in rows)
     assert "1,000" in told
     assert "12,345,678" in told
+
+
+@pytest.mark.parametrize("width", range(34, 60))
+def test_one_of_several_equations_is_not_broken_at_its_sign(width: int) -> None:
+    """Nor a formula inside of a sentence, which has blanks between its words."""
+    rows = wrap((Span("t = d  where c[i,j] = cofactor(A[i,j]), d = det(A[i,j] for i for j)"),), width)
+    assert any("d = det(" in plain(row) for row in rows)
+    rows = wrap((Span("of the symmetric part (a + aᵀ)/2, so that the gradient is symmetric"),), width)
+    assert "(a + aᵀ)/2," in plain(rows[0])
 
 
 @settings(max_examples=80, deadline=None)
@@ -318,6 +339,20 @@ def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None
     turned = texts(operation.lines(Scene(session, 37, 11, RenderOptions(), derived(session))))
     assert turned[0] == rows[0]
     assert "⋯ page 2 of " in turned[-1]
+
+
+@pytest.mark.parametrize("size", [(37, 13), (37, 11), (60, 14), (66, 18)])
+@pytest.mark.parametrize("place", ["layer2.z", "70%", "end"])
+def test_the_band_has_straight_edges(size: tuple[int, int], place: str) -> None:
+    """Also beside the word that there is more: blanks on its background are seen."""
+    session = at("xor", 0)
+    session.goto(place)
+    ends = set()
+    for row in operation.lines(Scene(session, *size, RenderOptions(), derived(session))):
+        painted = [("on-band" in span.style, len(span.text)) for span in row]
+        if any(band for band, _ in painted):
+            ends.add(sum(cells for _, cells in painted[: max(n for n, (band, _) in enumerate(painted) if band) + 1]))
+    assert len(ends) <= 1
 
 
 def test_a_sum_among_factors_that_share_a_column_has_its_brackets() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bptui.model.debugger.session import Session
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.history import History, RecordedStep
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.timeline import Timeline
@@ -111,7 +111,7 @@ def chain(count: int) -> Network:
     for i in range(count // 2):
         scope = f"layer{i // 25}"
         if i % 10 == 0:
-            w = b.leaf(f"w{i}", "param", np.full(4, 1.0 + 1e-4 * i), scope=scope)
+            w = b.leaf(Label(f"w{i}", scope), "param", np.full(4, 1.0 + 1e-4 * i))
         a = b.use("tanh", b.use("mul", a, w, name=f"z{i}", scope=scope), name=f"a{i}", scope=scope)
     return Network("chain", b.finish(b.use("mse", a, y, name="L", scope="loss")), Optimizer())
 

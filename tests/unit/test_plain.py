@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
-from bptui import plain
+from bptui import plain, plain_moment
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger.commands.registry import COMMANDS
+from bptui.model.debugger.commands.registry import COMMANDS, run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
+from bptui.symbolic.card import card_for
+from bptui.symbolic.service import Service
 
 DARTS = from_formula("L = (y - w*x - b)**2", {"x": 2.0, "y": 2.0, "w": 0.5, "b": 0.1}, ["w", "b"])
 XOR = load("xor")
@@ -131,6 +133,22 @@ def test_a_failed_check_is_told_in_full(darts, monkeypatch):
     text = darts("goto backward") and darts("s")
     assert "FAIL symbolic of L by x: got -1.8, expected 1.8; error 3.6, allowed 1e-9; wrong sign" in text
     assert darts.session.branch.failed
+
+
+def test_checks_are_of_the_branch_that_is_told():
+    """An edit makes other numbers at the same Moment: what was checked before it is not said of them."""
+    session, service = Session(DARTS), Service()
+    try:
+        for edit in (None, "set w = 3"):
+            if edit is not None:
+                run(session, edit)
+            session.goto("t1")
+            node = session.graph.by_name["t1"]
+            checks = plain_moment.check_rows(session, service, card_for(session, service, True), node)
+            (row,) = (row for row in checks if row.row == "forward")
+            assert row.got == session.recording.value(node), edit
+    finally:
+        service.close()
 
 
 def test_every_moment_of_a_training_step_can_be_told():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bptui import headless
+from bptui.printing import wrapped
 
 LONG = "looked for, and not found: " + ", ".join(f"rule number {n}" for n in range(20))
 
@@ -13,11 +13,11 @@ LONG = "looked for, and not found: " + ", ".join(f"rule number {n}" for n in ran
 def test_a_line_is_broken_at_blanks_and_set_in(monkeypatch, text, inset):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 20)))
-    first, *more = headless._wrapped(text).split("\n")
+    first, *more = wrapped(text).split("\n")
     assert max(map(len, (first, *more))) <= 60
     assert [len(row) - len(row.lstrip()) for row in more] == [inset] * len(more)
     assert " ".join((first, *(row.strip() for row in more))) == text
 
 
 def test_nothing_is_broken_where_there_is_no_terminal():
-    assert headless._wrapped(LONG) == LONG
+    assert wrapped(LONG) == LONG

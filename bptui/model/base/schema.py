@@ -110,6 +110,17 @@ def names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def this_format(number: int) -> Callable[[Any], int]:
+    """The one version of a file of ours that can be read."""
+
+    def check(value: Any) -> int:
+        if value != number:
+            raise ValueError(f"this bptui reads format {number}, found {kind_of(value)}")
+        return number
+
+    return check
+
+
 def one_of(*words: str) -> Callable[[Any], str]:
     """One of some words, with a suggestion."""
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from copy import deepcopy
-from types import SimpleNamespace
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,24 +16,29 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.expressions import Expression
 from bptui.model.engine.graph import Node
-from bptui.model.engine.recording import Key
-from bptui.model.engine.state import Gradient, State
+from bptui.model.engine.state import Gradient
 from bptui.model.engine.timeline import Timeline
 
 
+class Named(NamedTuple):
+    """What the names `step` and `lr` are."""
+
+    step: int
+    rate: float
+
+
 class Outline:
-    """Stands in the place of a State: every number is there, and is 0. An expression that is evaluated over it says
+    """Numbers that are all there, and all 0. An expression that is evaluated over it says
     whether its shapes fit, and what it is; it takes no memory for the numbers that it reads."""
 
     def __init__(self, branch: Branch) -> None:
-        self._nodes, self._graph = branch.graph.nodes, branch.graph
-        self.recording = SimpleNamespace(step=0, rate=branch.network.optimizer.learning_rate)
+        self.recording = Named(0, branch.network.optimizer.learning_rate)
 
-    def value(self, node: Key) -> Array:
+    def value(self, node: Node) -> Array:
         """Zeros in the shape of the node."""
-        return np.broadcast_to(np.float64(0), cast(Node, node).shape)
+        return np.broadcast_to(np.float64(0), node.shape)
 
-    def gradient(self, node: Key) -> Gradient:
+    def gradient(self, node: Node) -> Gradient:
         """The same, all of it in."""
         return Gradient(self.value(node), 1, 1)
 
@@ -42,7 +46,7 @@ class Outline:
 def tried(expression: Expression, branch: Branch, node: Node) -> Array:
     """What the expression is at a node, where all numbers are 0: its shape and dtype are those that it will have.
     A UserError where the shapes do not fit, be it in what `and` or `or` would leave out."""
-    outline = cast(State, Outline(branch))
+    outline = Outline(branch)
     for part in ast.walk(expression.tree):
         for operand in part.values if isinstance(part, ast.BoolOp) else ():
             Expression(expression.text, operand, expression.graph).evaluate(outline, node)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,9 +26,7 @@ from bptui.model.debugger.functions import FUNCTIONS
 from bptui.model.debugger.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import Masked, kept_back
-
-if TYPE_CHECKING:
-    from bptui.model.engine.state import State
+from bptui.model.engine.state import Gradient
 
 REFUSED: Mapping[type[Exception], str] = {
     IndexError: "there is no such element",
@@ -38,6 +36,32 @@ REFUSED: Mapping[type[Exception], str] = {
     TypeError: "it is not for such numbers",
 }
 """What is wrong, by what NumPy or Python raises: their own words name what nobody wrote."""
+
+
+class Numbered(Protocol):
+    """A training step, as far as `step` and `lr` say."""
+
+    @property
+    def step(self) -> int:
+        """Its number, from 0."""
+
+    @property
+    def rate(self) -> float:
+        """Its learning rate."""
+
+
+class Numbers(Protocol):
+    """What an expression is evaluated over: the numbers that are there at a Moment. A State is one."""
+
+    @property
+    def recording(self) -> Numbered:
+        """The training step."""
+
+    def value(self, node: Node) -> Array | None:
+        """The value of a node, None where it is not there yet."""
+
+    def gradient(self, node: Node) -> Gradient:
+        """The gradient as far as it has arrived."""
 
 
 class NotYet(Exception):
@@ -75,7 +99,7 @@ class Expression:
                     found.add((name, ""))
         return frozenset(found)
 
-    def evaluate(self, state: State, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
+    def evaluate(self, state: Numbers, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
         """Its number(s) at a Moment, `value` and `grad` being those of `node`; `tick` is called between its parts.
 
         Raises NotYet where a number is not there yet, UserError where shapes do not fit. What is computed from a number
@@ -149,7 +173,7 @@ def of_element(graph: Graph, node: Node, element: tuple[int, ...]) -> Expression
 class _Evaluator:
     """Walks a checked tree; only ever sees what `grammar.check` let through."""
 
-    def __init__(self, expression: Expression, state: State, node: Node, tick: Callable[[], None]) -> None:
+    def __init__(self, expression: Expression, state: Numbers, node: Node, tick: Callable[[], None]) -> None:
         self.graph, self.more = expression.graph, expression.more
         self.state, self.node, self.tick = state, node, tick
 

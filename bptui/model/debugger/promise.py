@@ -7,6 +7,7 @@ far, ½ at the lowest point of a parabola, and below 0 where the loss rose thoug
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan, prod
 
@@ -78,16 +79,19 @@ def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise
         step = Prober(edit.network.program()).step(after)
         count = sum(prod(node.shape) for node in after.graph.params)
         return Promise(_descent(after), step.promised, step.loss, step.at(1.0), count, True, other)
-    return _of_numbers(edit.name, before, after)
+    return _of_numbers((edit.name,) if edit.name else tuple(edit.values), before, after)
 
 
-def _of_numbers(name: str, before: Recording, after: Recording) -> Promise | None:
-    """The promise of other numbers in a leaf."""
-    gradient, old, new = before.grad(name), before.value(name), after.value(name)
-    if gradient is None or old is None or new is None:
-        return None
-    change = np.subtract(new, old, dtype=np.float64).reshape(-1)
-    gradient = np.asarray(gradient, np.float64).reshape(-1)
+def _of_numbers(names: Sequence[str], before: Recording, after: Recording) -> Promise | None:
+    """The promise of other numbers in some leaves."""
+    gradients, changes = [], []
+    for name in names:
+        slope, old, new = before.grad(name), before.value(name), after.value(name)
+        if slope is None or old is None or new is None:
+            return None
+        changes.append(np.subtract(new, old, dtype=np.float64).reshape(-1))
+        gradients.append(np.asarray(slope, np.float64).reshape(-1))
+    change, gradient = np.concatenate(changes), np.concatenate(gradients)
     changed = np.flatnonzero(change)
     with np.errstate(all="ignore"):
         promised = float(np.vdot(gradient, change))

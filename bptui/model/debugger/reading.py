@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
-from bptui.model.engine.state import State
+from bptui.model.engine.state import NOTHING, Gradient, State
 from bptui.model.engine.summary import Summary
 from bptui.model.engine.timeline import Moment
 
@@ -80,16 +80,20 @@ class Step:
 
 
 class LossAlone:
-    """Stands in the place of a State, for an expression that reads no other number than the loss, or none."""
+    """The numbers for an expression that reads none but the loss (nor the learning rate)."""
 
     def __init__(self, step: Step, moment: Moment) -> None:
         self._step, self._place = step, step.branch.timeline.index(moment)
-        self.recording = SimpleNamespace(step=step.number)
+        self.recording = conditions.Named(step.number, math.nan)
 
     def value(self, node: Node) -> Array | None:
         """The loss, from its Moment on."""
         written = self._step.branch.timeline.written_at(node.id)
         return np.asarray(self._step.loss) if self._place >= written else None
+
+    def gradient(self, node: Node) -> Gradient:
+        """None: nothing that is read has one."""
+        return NOTHING
 
 
 class Reading:
@@ -194,7 +198,7 @@ class Reading:
     def _evaluate(self, step: Step, moment: Moment) -> Array | None:
         step.progress.tick()
         node = self.branch.timeline.node(moment)
-        state = cast(State, LossAlone(step, moment)) if self._loss_alone else State(step.recording, moment)
+        state = LossAlone(step, moment) if self._loss_alone else State(step.recording, moment)
         try:
             value = self.expression.evaluate(state, node, step.progress.tick)
         except expressions.NotYet:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bptui.model.base import documents, files
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
-from bptui.model.base.schema import Key, Table, kind_of, text
+from bptui.model.base.schema import Key, Table, kind_of, text, this_format
 from bptui.model.base.spans import line, plain
 from bptui.model.debugger import edits, expressions
 from bptui.model.debugger.branch import Branch
@@ -101,12 +101,6 @@ def write(session: Session, path: Path, of: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def _format(value: Any) -> Any:
-    if value != FORMAT:
-        raise ValueError(f"this bptui reads format {FORMAT}, found {kind_of(value)}")
-    return value
-
-
 def _place(value: Any) -> Any:
     whole = isinstance(value, list) and len(value) == 3 and all(type(item) is int for item in value)
     if not whole or not all(0 <= item < MAX_NUMBER for item in value):
@@ -136,7 +130,8 @@ def _list(of: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 
 
 KEYS: Mapping[str, Key] = {
-    "format": Key(_format, required=True), "network": Key(text, required=True), "where": Key(text, required=True),
+    "format": Key(this_format(FORMAT), required=True),
+    "network": Key(text, required=True), "where": Key(text, required=True),
     "place": Key(_place, required=True), "edits": Key(_list(_placed), []), "breakpoints": Key(_list(_stop), []),
     "displays": Key(_list(text), []), "marks": Key(_list(_placed), []),
 }  # fmt: skip

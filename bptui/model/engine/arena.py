@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -53,12 +54,14 @@ def bounded(elements: int, itemsize: int, what: str) -> None:
 
 
 class Clock:
-    """The number of the training step that is running, from 0: what every call that depends on it reads."""
+    """The number of the training step that is running, from 0: what every call that depends on it reads; and what is
+    asked between two calls, for a call that takes long: what it raises ends the step."""
 
-    __slots__ = ("step",)
+    __slots__ = ("ask", "step")
 
     def __init__(self) -> None:
         self.step = 0
+        self.ask: Callable[[], None] | None = None
 
 
 class Arena:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Graph
+from bptui.model.engine.lbfgs import Carried, Search
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
@@ -34,6 +36,7 @@ class ArenaLayout:
     norm           the length of the whole gradient, where it is clipped by it
     rules          per parameter id: its rule, with its schedule
     seen           what a schedule had seen of the losses before the step, where it looks at them
+    carried        what a rule of all parameters together carries beside the moments; search: what it did in the step
     """
 
     graph: Graph
@@ -49,6 +52,19 @@ class ArenaLayout:
     norm: Slot | None
     rules: Mapping[int, Optimizer]
     seen: Slot | None
+    carried: Slot | None = None
+    search: Slot | None = None
+
+    @cached_property
+    def together(self) -> Optimizer | None:
+        """The rule of all parameters together, where there is one."""
+        return next((rule for rule in self.rules.values() if rule.rule.room is not None), None)
+
+    @cached_property
+    def trained(self) -> int:
+        """How many numbers it moves."""
+        nodes = self.graph.nodes
+        return sum(prod(nodes[i].shape) for i, rule in self.rules.items() if rule.rule.room is not None)
 
     @cached_property
     def stretches(self) -> Mapping[str, tuple[tuple[int, int], ...] | None]:
@@ -174,6 +190,22 @@ class ArenaRecording(Recording):
     def grad_norm(self) -> float | None:
         slot = self._layout.norm
         return None if slot is None else float(self._view(slot))
+
+    @property
+    def search(self) -> Search | None:
+        slot, rule = self._layout.search, self._layout.together
+        return None if slot is None or rule is None else Search(rule, self._view(slot), self._layout.trained)
+
+    def carried(self, after: bool = False) -> Carried | None:
+        slot = self._layout.carried
+        if slot is None:
+            return None
+        return Carried(self._view(self._next(slot) if after else slot), self._layout.trained)
+
+    def part(self, node: Key, whole: Array) -> Array:
+        slot = self._layout.values[self.id(node)]
+        assert isinstance(slot, Slot), "parameters lie in the arena, before all else"
+        return slot.within(whole)
 
     def _view(self, slot: Slot) -> Array:
         dtype = self._layout.dtype

@@ -36,9 +36,7 @@ MINUS_INFINITY = "-inf"
 """How a mask that is added to scores says in a file, or on the command line, what is not looked at."""
 
 
-def array(
-    value: Any, where: str, *, dtype: Any = np.float64, whole: bool = False, what: str = "numbers", masks: bool = False
-) -> Array:
+def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = False, masks: bool = False) -> Array:
     """`value` (a number, nested lists of numbers, an array) as a new array of `dtype`, or of int64 where `whole`.
 
     masks: -inf may stand among them, as text, too. A UserError where it is ragged, is not numbers, is not finite, is
@@ -47,9 +45,9 @@ def array(
     if masks and not whole and isinstance(value, str | Sequence):
         value = _with_infinity(value)
     if isinstance(value, str | bytes | dict | set) or value is None:
-        raise UserError(where, f"expected {what}, found {_found(value)}")
+        raise UserError(where, f"expected numbers, found {_found(value)}")
     if isinstance(value, Sequence):
-        _count(value, where, what)
+        _count(value, where)
     try:
         given = np.asarray(value)
     except (ValueError, TypeError, OverflowError):
@@ -59,7 +57,7 @@ def array(
     if given.dtype.kind == "O" and all(isinstance(item, int) for item in given.flat):
         given = _large(given, where)
     if given.dtype.kind not in "biuf":
-        raise UserError(where, f"expected {what}, found {_found(value)}")
+        raise UserError(where, f"expected numbers, found {_found(value)}")
     room(given.shape, where)
     covered = (given == -np.inf) & (masks and not whole)
     if given.dtype.kind == "f" and not (np.isfinite(given) | covered).all():
@@ -98,14 +96,14 @@ def _large(given: Array, where: str) -> Array:
         raise UserError(where, "a number is too large") from None
 
 
-def _count(value: Sequence[Any], where: str, what: str) -> None:
+def _count(value: Sequence[Any], where: str) -> None:
     """Refuse what is too deep, too large or not numbers, before NumPy makes anything of it. Without recursion."""
     level: list[Any] = [value]
     for _ in range(MAX_RANK + 1):
         deeper: list[Any] = []
         for item in level:
             if isinstance(item, str | bytes | dict | set) or item is None:
-                raise UserError(where, f"expected {what}, found {_found(item)}")
+                raise UserError(where, f"expected numbers, found {_found(item)}")
             if isinstance(item, list | tuple):
                 deeper.extend(item)
         if not deeper:

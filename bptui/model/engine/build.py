@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
@@ -21,7 +20,7 @@ from bptui.model.engine.derivative_names import Called
 from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
-from bptui.model.engine.use import arity, dispatched, inside, output_shape, settle
+from bptui.model.engine.use import arity, dispatched, inside, kind_of, output_shape, settle, whole_where_needed
 
 MAX_TOTAL = 2**27
 """Numbers in all values of a graph together: 1 GB of float64."""
@@ -29,13 +28,14 @@ MAX_NODES = 100_000
 
 
 @dataclass(frozen=True)
-class _Called:
-    """What one use of an operation is called, and where it stands: inside of a composite behind its `prefix`."""
+class Label:
+    """What a node is called, where its author wrote it, and what it stands in: a scope (a layer), a composite behind
+    whose `prefix` its name comes. Without a name it gets t1, t2, …; its symbol is the last part of its name."""
 
     name: str | None
-    scope: str
-    symbol: str
-    column: Column
+    scope: str = ""
+    symbol: str = ""
+    column: Column = None
     prefix: str = ""
     composite: str = ""
 
@@ -94,20 +94,20 @@ class Builder:
 
     def leaf(
         self,
-        name: str,
+        label: Label | str,
         role: Role,
         value: Any = None,
         *,
         shape: Shape | None = None,
-        scope: str = "",
-        symbol: str = "",
         wants_grad: bool = True,
         whole: bool = False,
-        column: Column = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Node:
-        """A value that is given. `value` is anything that `arrays.array` takes, or None with a `shape` where each batch
-        brings its own. Whole numbers and constants have no gradient. attributes: of a random leaf, its `p`."""
+        """A value that is given, under a name of its own. `value` is anything that `arrays.array` takes, or None with
+        a `shape` where each batch brings its own. Whole numbers and constants have no gradient. attributes: of a random
+        leaf, its `p`."""
+        label = label if isinstance(label, Label) else Label(label)
+        name, column = str(label.name), label.column
         where = self.place(column) if column is not None else f"{self.where}: {name}"
         if value is not None:
             value = array(value, where, dtype=self.dtype, whole=whole, masks=role != "param")
@@ -120,9 +120,9 @@ class Builder:
         wants_grad = wants_grad and not whole and role not in ("const", "random", "state")
         return self._add(
             Node(
-                len(self._nodes), name, role, tuple(shape), scope=scope, symbol=symbol or name.rpartition(".")[2],
-                wants_grad=wants_grad, whole=whole, value=value, column=column,
-                attributes=MappingProxyType(dict(attributes or {})),
+                len(self._nodes), name, role, tuple(shape), attributes=MappingProxyType(dict(attributes or {})),
+                scope=label.scope, symbol=label.symbol or name.rpartition(".")[2], wants_grad=wants_grad, whole=whole,
+                value=value, column=column,
             ),
             where,
         )  # fmt: skip
@@ -182,7 +182,7 @@ class Builder:
         value = float(value)
         if value not in self._numbers:
             text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-            self._numbers[value] = self.leaf(text, "const", value, symbol=text, column=column)
+            self._numbers[value] = self.leaf(Label(text, symbol=text, column=column), "const", value)
         return self._numbers[value]
 
     def positions(self, places: Array, name: str, column: Column = None) -> Node:
@@ -202,7 +202,7 @@ class Builder:
             while self.taken(free):
                 n += 1
                 free = f"{name} ({n})"
-            self._arrays[key] = self.leaf(free, "const", array, symbol=name, whole=whole, column=column)
+            self._arrays[key] = self.leaf(Label(free, symbol=name, column=column), "const", array, whole=whole)
         return self._arrays[key]
 
     def use(
@@ -217,7 +217,7 @@ class Builder:
     ) -> Node:
         """One use of an operation; a composite becomes its parts, which share name and scope. The result's name is
         `name`, or t1, t2, … in execution order."""
-        return self._use(op, inputs, attributes, _Called(name, scope, symbol, column))
+        return self._use(op, inputs, attributes, Label(name, scope, symbol, column))
 
     def finish(
         self, loss: Node, layers: Sequence[Layer] = (), aliases: Mapping[str, Node | int] | None = None
@@ -285,7 +285,7 @@ class Builder:
         op: str | Op | Composite,
         inputs: Sequence[Node | float],
         attributes: Mapping[str, Any],
-        called: _Called,
+        called: Label,
     ) -> Node:
         column, composite = called.column, called.composite
         where = self.place(column)
@@ -297,7 +297,7 @@ class Builder:
         if isinstance(op, Op):
             row = dispatched(op, [node.shape for node in nodes], settled)
             op, settled = (op, settled) if row is op else (row, settle(row, attributes, where))
-        self._whole(op, nodes, where)
+        whole_where_needed(op, nodes, where)
         full = f"{called.prefix}{called.name}" if called.name else self.unnamed(called.prefix)
         if isinstance(op, Composite):
             return self._expand(op, nodes, settled, replace(called, name=full))
@@ -320,26 +320,12 @@ class Builder:
             Node(
                 len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, called.scope,
                 called.symbol or full.rpartition(".")[2], wants_grad, column=column,
-                kind="" if self.unbounded else self._kind(op, nodes, settled), composite=composite,
+                kind="" if self.unbounded else kind_of(op, nodes, settled, self.dtype.name), composite=composite,
             ),
             where,
         )  # fmt: skip
 
-    def _kind(self, op: Op, nodes: Sequence[Node], attributes: Attributes) -> str:
-        """The kind of a result, "" for the program's: a cast says it; else that in which its inputs meet. As in PyTorch
-        a number of a formula, or one of no dimension beside tensors, changes no kind; nor do masks and labels."""
-        own = self.dtype.name
-        if op.name == "cast":
-            made = str(attributes["dtype"])
-        else:
-            numbers = [n for n in nodes if n.role != "random" and not n.whole and (n.shape or n.role != "const")]
-            counted = [n for n in numbers if n.shape] or numbers
-            if not any(n.kind for n in counted):
-                return ""
-            made = meeting(n.kind or own for n in counted)
-        return "" if meeting((made, own)) == made else made
-
-    def _expand(self, op: Composite, inputs: Sequence[Node], attributes: Attributes, called: _Called) -> Node:
+    def _expand(self, op: Composite, inputs: Sequence[Node], attributes: Attributes, called: Label) -> Node:
         first, full, column, composite = len(self._nodes), str(called.name), called.column, called.composite
         inside = replace(called, scope=called.scope or full, prefix=f"{full}.")
         if not composite:
@@ -379,7 +365,7 @@ class Builder:
         return found
 
     def _follow(
-        self, op: Composite, inputs: Sequence[Node], attributes: Attributes, given: Mapping[str, Node], called: _Called
+        self, op: Composite, inputs: Sequence[Node], attributes: Attributes, given: Mapping[str, Node], called: Label
     ) -> None:
         """What a composite's states become after the step: `running_mean_next`. Two uses of one state are one after the
         other, as they run."""
@@ -391,7 +377,7 @@ class Builder:
             while name in self._names:
                 name += "_next"
             label = name.rpartition(".")[2]
-            return self._use(kind, (x, state), settings, _Called(name, called.scope, label, called.column))
+            return self._use(kind, (x, state), settings, Label(name, called.scope, label, called.column))
 
         read = [before.get(node.id, node) for node in inputs]
         assert op.following is not None
@@ -415,22 +401,9 @@ class Builder:
 
     def inside(self, called: Called) -> Callable[..., Node]:
         """`use` for operations of a derivative, which have no names of their own."""
-        own = _Called(None, called.scope, "", called.column, prefix=f"{called.name}.")
+        own = Label(None, called.scope, "", called.column, prefix=f"{called.name}.")
 
         def part(kind: str | Op, *given: Node | float, **settings: Any) -> Node:
             return self._use(kind, given, settings, own)
 
         return part
-
-    def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
-        """Labels and positions are whole numbers, everything else is not."""
-        for name, node in zip(op.input_names, nodes, strict=False):
-            if name in op.indices and not node.whole:
-                raise UserError(
-                    where,
-                    f"{op.name}: '{name}' takes whole numbers, '{node.name}' is not",
-                    "give it as a value of its own",
-                )
-            if name not in op.indices and node.whole and any(map(op.differentiable, range(len(nodes)))):
-                what = f"{op.name}: '{node.name}' holds whole numbers, and '{name}' takes floats"
-                raise UserError(where, what, "a name is used either as an index or as a number")

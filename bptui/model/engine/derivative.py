@@ -23,6 +23,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Protocol
 
+import numpy as np
+
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.calls import Backward
@@ -37,6 +39,9 @@ Alone = Callable[[Node], bool]
 
 class Builder(Protocol):
     """What makes the nodes (`bptui.model.engine.build`), as far as it is needed here."""
+
+    dtype: np.dtype[Any]
+    """Of all numbers that no cast says otherwise of."""
 
     @property
     def count(self) -> int:
@@ -178,11 +183,17 @@ class _Pass:
     def _gradient(self, parts: Sequence[Lifted], node: Node) -> Lifted:
         """∂u/∂node, of all that came to it."""
         since = self.builder.count
-        g = _rounded(_sum(parts), node)
+        g = self._rounded(_sum(parts), node)
         self.names.rule(since, node)
         if isinstance(g.what, Node):
             self.names.gradient(g.what, node)
         return g
+
+    def _rounded(self, g: Lifted, node: Node) -> Lifted:
+        """A gradient is of the kind of numbers that its value is, the program's own or another."""
+        if not isinstance(g.what, Node) or g.what.kind == node.kind:
+            return g
+        return g.made("cast", g, dtype=node.kind or self.builder.dtype.name)
 
     @cached_property
     def between(self) -> list[Node]:
@@ -256,13 +267,6 @@ def _sum(parts: Sequence[Lifted]) -> Lifted:
     for part in parts[1:]:
         total = total + part
     return total
-
-
-def _rounded(g: Lifted, node: Node) -> Lifted:
-    """A gradient is of the kind of numbers that its value is."""
-    if not node.kind or not isinstance(g.what, Node) or g.what.kind == node.kind:
-        return g
-    return g.made("cast", g, dtype=node.kind)
 
 
 # ------------------------------------------------------------------------------------------------------------ the ways

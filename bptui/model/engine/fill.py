@@ -6,7 +6,7 @@ arrays runs block by block, so that what one call writes is still in the cache w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -84,6 +84,8 @@ class _Filling:
                 alone = alone and root not in self.keep  # what is read again is read in its own shape
                 if mine and (root.shape == out.shape or alone):  # alone, its call broadcasts to a larger `out`
                     self.targets[root] = out
+        for item in self.keep:
+            self._visit(item)
         for at, item in enumerate(self.order):
             self.at[item] = at
             for source in item.inputs:
@@ -115,7 +117,7 @@ class _Filling:
         while item not in self.prefer:
             self.prefer[item] = out
             operands = item.inputs[:0:-1] if item.selects else item.inputs
-            same = [s for s in operands if isinstance(s, Standin) and s.array is None and s.shape == item.shape]
+            same = [s for s in _behind(operands) if s.array is None and s.shape == item.shape]
             same = [s for s in same if s.dtype == item.dtype and s.kind == item.kind == "elementwise"]
             if not same:
                 return
@@ -133,31 +135,37 @@ class _Filling:
             self.consts[key].setflags(write=False)
         return self.consts[key]
 
-    def _place(self, item: Standin, shape: Shape) -> Array:
-        """The array that a call fills: elementwise, it may be one of those that it reads for the last time, but not
-        the one that np.where chooses from first (the other one is written before)."""
+    def _place(self, item: Standin, block: bool = False) -> Array:
+        """The array that a call fills: elementwise, best one of those that it reads for the last time (what is written
+        over is in the cache), but not the one that np.where chooses from first (the other one is written before).
+        block: it is read within the chain alone, scratch of one block is enough unless it lies where the result will.
+        """
         held = item.inputs[1] if item.selects else None
         over = item.kind == "elementwise"
         if over:
             self._release([source for source in item.inputs if source is not held])
         array = self.targets.get(item)
+        shape = item.shape
         if array is not None:
             self.free = [other for other in self.free if other is not array]
         elif item not in self.keep:
-            fits = [n for n, a in enumerate(self.free) if a.shape == shape and a.dtype == item.dtype]
-            fits = [n for n in fits if self._until(item, self.free[n])]
-            wanted = self.prefer.get(item)
-            first = [n for n in fits if self.free[n] is wanted] or fits
-            array = self.free.pop(first[0]) if first else None
+            array, shape = self._take_free(item, block)
         self._release([source for source in item.inputs if not over or source is held])
         if array is not None:
             return array
         return mask(self.trace.emit, shape) if item.dtype == np.bool_ else self.trace.emit.temp(shape, item.dtype)
 
-    def _leads(self, item: Standin) -> bool:
-        """Can it lie where the result will?"""
+    def _take_free(self, item: Standin, block: bool) -> tuple[Array | None, Shape]:
+        """The best of the arrays that are free, if any, and the shape of one that is not there."""
         wanted = self.prefer.get(item)
-        return wanted is not None and any(a is wanted for a in self.free) and self._until(item, wanted)
+        fits = [n for n, a in enumerate(self.free) if a.dtype == item.dtype and self._until(item, a)]
+        shape = (BLOCK,) if block and not any(self.free[n] is wanted for n in fits) else item.shape
+        fits = [n for n in fits if self.free[n].shape == shape]
+        if not fits:
+            return None, shape
+        own = [source.array for source in item.inputs if isinstance(source, Standin)]
+        best = max(fits, key=lambda n: (self.free[n] is wanted, any(self.free[n] is array for array in own)))
+        return self.free.pop(best), shape
 
     def _until(self, item: Standin, array: Array) -> bool:
         """Is `item` read for the last time before `array` is filled with a result, or by the call that fills it?"""
@@ -191,7 +199,7 @@ class _Filling:
                 item.array = emit.temp(item.shape, item.dtype)
                 emit(viewed, item.write, arrays[0], item.array)
             return
-        item.array = out = self._place(item, item.shape)
+        item.array = out = self._place(item)
         if item.kind == "elementwise":
             arrays, out = _lines(arrays, out)
         item.write(emit, arrays, out)
@@ -224,7 +232,7 @@ class _Filling:
         for item in chain:
             short = item not in self.targets and item not in self.keep and inside[item] == self.uses[item]
             arrays = [self._array(source) for source in item.inputs]
-            item.array = self._place(item, (BLOCK,) if short and not self._leads(item) else item.shape)
+            item.array = self._place(item, short)
             steps.append((item.write, arrays, item.array))
         calls = Collected(self.trace.emit)
         size = prod(chain[0].shape)
@@ -252,6 +260,13 @@ def _block(start: int, stop: int, array: Array) -> Array:
     """A block of an array as a line; scratch has the size of one block."""
     line = array.reshape(-1)
     return line[: stop - start] if line.size == BLOCK else line[start:stop]
+
+
+def _behind(operands: Iterable[Any]) -> Iterator[Standin]:
+    """The stand-ins among operands; for a condition what it compares."""
+    for item in operands:
+        if isinstance(item, Standin):
+            yield from _behind(item.inputs) if item.dtype == np.bool_ else (item,)
 
 
 def _lies(item: Any, shape: Shape, chain: Sequence[Standin]) -> bool:

@@ -91,6 +91,9 @@ class Masked(Recording):
     def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
         return self.of.scheduled(node)
 
+    def part(self, node: Key, whole: Array) -> Array:
+        return self.of.part(node, whole)
+
     @property
     def rate(self) -> float:
         return self.of.rate

@@ -17,10 +17,13 @@ from bptui.model.base.types import Array
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.own_rule import Own
 from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
-from bptui.model.engine.update_rule import FLAGS, Flat, Rule, Settings
+from bptui.model.engine.update_rule import COUNTS, FLAGS, WORDS, Flat, Rule, Settings
 from bptui.model.engine.updates import FROZEN, RULES
 
-__all__ = ["FLAGS", "OPTIMIZERS", "OPTIONS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip", "grouped"]
+__all__ = [
+    "COUNTS", "FLAGS", "OPTIMIZERS", "OPTIONS", "WORDS", "Flat", "Group", "Optimizer", "Own", "Rule", "emit_clip",
+    "grouped",
+]  # fmt: skip
 
 CLIP_EPS = 1e-6
 """torch.nn.utils.clip_grad_norm_ divides by the norm plus this."""
@@ -55,7 +58,10 @@ class Optimizer(Settings):
         if self.kind not in OPTIMIZERS and self.kind != "frozen" and (self.kind != "own" or self.own is None):
             known = ", ".join(OPTIMIZERS)
             raise UserError("optimizer", f"unknown kind '{self.kind}'", did_you_mean(self.kind, OPTIMIZERS, known))
-        options = self.rule.options
+        rule = self.rule
+        options = rule.options
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", rule.rate)
         for name in OPTIONS:
             given = getattr(self, name)
             if given is None:
@@ -66,6 +72,9 @@ class Optimizer(Settings):
             value = getattr(self, name)
             if value is None or name in FLAGS:
                 continue
+            if name in WORDS or name in COUNTS:
+                _fits(name, value)
+                continue
             if not isfinite(value) or value < 0 or (name in _BELOW_1 and value >= 1):
                 right = "0 or more and below 1" if name in _BELOW_1 else "0 or more"
                 raise UserError(f"optimizer.{name}", f"{value} does not make sense", right)
@@ -73,8 +82,15 @@ class Optimizer(Settings):
             raise UserError("optimizer.nesterov", "needs momentum, and no dampening", "momentum = 0.9, for example")
         if self.eta_plus is not None and self.eta_plus <= 1:
             raise UserError("optimizer.eta_plus", f"{self.eta_plus} does not make sense", "more than 1")
+        if rule.room is not None and self.clips:
+            right = f"no clip_norm, no clip_value: what {self.kind} learns from is the gradient of the loss itself"
+            raise UserError("optimizer", f"{self.kind} does not clip", right)
         for group in self.groups:
-            group.of(self)
+            one = group.of(self)
+            together = next((found.kind for found in (self, one) if found.rule.room is not None), None)
+            if together is not None and one.kind != "frozen":
+                right = "one rule for all, but for groups that are frozen"
+                raise UserError("optimizer.groups", f"{together} takes its step for all parameters together", right)
 
     @property
     def rule(self) -> Rule:
@@ -128,13 +144,29 @@ class Optimizer(Settings):
 
     def symbols(self, step: int) -> dict[str, float]:
         """The numbers of the definition's parameters at a training step (from 0): `lr`, `t`, options."""
-        named = {name: float(getattr(self, name)) for name in self.rule.options if name not in FLAGS}
+        named = {
+            name: float(getattr(self, name))
+            for name in self.rule.options
+            if name not in FLAGS and name not in WORDS and getattr(self, name) is not None
+        }
         own = dict(self.own.numbers) if self.own is not None else {}
         return {"lr": float(self.learning_rate), "t": float(step + 1 - self.first), **named, **own}
 
     def emit(self, emit: Emit, flat: Flat) -> None:
         """The calls of the update."""
         self.rule.emit(emit, self, flat)
+
+
+def _fits(name: str, value: Any) -> None:
+    """UserError where an option is none of its words, or not a whole number in its bounds."""
+    if (words := WORDS.get(name)) is not None:
+        if value not in words:
+            said = str(value)[:40]
+            raise UserError(f"optimizer.{name}", f"unknown '{said}'", did_you_mean(said, words, " or ".join(words)))
+    elif isinstance(value, bool) or value != int(value) or not 1 <= value <= COUNTS[name]:
+        raise UserError(
+            f"optimizer.{name}", f"{value} does not make sense", f"a whole number from 1 to {COUNTS[name]:,}"
+        )
 
 
 @dataclass(frozen=True)

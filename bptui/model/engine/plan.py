@@ -22,16 +22,18 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.engine.again import Again
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
 from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
-from bptui.model.engine.blocks import blocks
+from bptui.model.engine.blocks import Block, blocks
 from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.discrete import fill_cast
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
 from bptui.model.engine.timeline import Timeline
+from bptui.model.engine.update_rule import Whole
 
 
 class Arrival(NamedTuple):
@@ -72,8 +74,9 @@ class Plan:
         self._saved: dict[int, Any] = {}
         self.whole: dict[int, Array] = {}
 
+        parts: dict[str, int] = {}
+        self.parts: Mapping[str, int] = MappingProxyType(parts)
         self._state()
-        parts = {}
         for name, write in (
             ("begin", self._begin),
             ("forward", self._forward),
@@ -85,7 +88,6 @@ class Plan:
             parts[name] = len(self._emit.calls) - before
         self.calls: tuple[Call, ...] = tuple(self._emit.calls)
         self._emit.forget()
-        self.parts: Mapping[str, int] = MappingProxyType(parts)
         self.memory = self._arena.memory
         self.layout = ArenaLayout(
             graph,
@@ -101,6 +103,8 @@ class Plan:
             self._norm,
             MappingProxyType({node.id: block.rule for block in self._blocks for node in block.nodes}),
             self._seen,
+            self._carried,
+            self._search,
         )
 
     # ------------------------------------------------------------------------------------------------ memory
@@ -113,6 +117,10 @@ class Plan:
             total += size * (2 + len(graph.consumers[node.id]))
             if node.role in ("param", "state"):
                 total += size * (3 + 2 * states)
+        for block in self._blocks:
+            if (room := block.rule.rule.room) is not None:
+                carried, search = room(block.rule, block.size)
+                total = 2 * (total + padded(carried)) + padded(search)  # all that a pass writes is kept beside it
         bounded(total, itemsize, "network")
         return total + 64
 
@@ -121,6 +129,8 @@ class Plan:
         parameters' gradients."""
         arena, graph = self._arena, self.graph
         running = [node for node in graph.nodes if node.role == "state"]
+        self._carried: Slot | None = None
+        self._search: Slot | None = None
         params = [node for block in self._blocks for node in block.nodes]
         for node in params:
             self._take_leaf(node, packed=True)
@@ -131,6 +141,10 @@ class Plan:
                 for node in nodes:
                     place = self._moments[node.id, name] = arena.take(node.shape, packed=True)
                     arena.view(place)[...] = start
+        for rule, nodes in self._blocks if size else ():
+            if rule.rule.room is not None:
+                count, _ = rule.rule.room(rule, Block(rule, nodes).size)
+                self._carried = arena.take((count,), packed=True)
         looks = self.optimizer.schedule is not None and self.optimizer.schedule.looks
         self._seen = arena.take((len(NOTHING),), packed=True) if looks else None
         for node in running:
@@ -334,11 +348,25 @@ class Plan:
             size, count = block.size, len(block.rule.states)
             states, new = (memory[o + kept : o + kept + size * count].reshape(count, size) for o in (0, after))
             p, p_new = memory[at : at + size], memory[after + at : after + at + size]
-            flat = Flat(p, grad[at : at + size], states, p_new, new, self._clock, self._rate(block.rule))
+            whole = self._together(block, p) if block.rule.rule.room is not None else None
+            flat = Flat(p, grad[at : at + size], states, p_new, new, self._clock, self._rate(block.rule), whole)
             block.rule.emit(self._emit, flat)
             at, kept = at + size, kept + size * count
         if self._seen is not None and self.optimizer.schedule is not None:
             self._look(self.optimizer.schedule, self._seen)
+
+    def _together(self, block: Block, p: Array) -> Whole:
+        """What a rule of all parameters together has: its memory, and a pass that can be run again."""
+        assert block.rule.rule.room is not None
+        assert self._carried is not None
+        arena, after = self._arena, self._length
+        begun, rest = self.parts["begin"], arena.memory[2 * after :]
+        passes = self._emit.calls[begun : begun + self.parts["forward"] + self.parts["backward"]]
+        _, count = block.rule.rule.room(block.rule, block.size)
+        self._search = arena.take((count,))
+        again = Again(passes, p, rest, self._arrays[self.graph.loss].reshape(-1), self._clock)
+        carried, carried_new = arena.view(self._carried), arena.view(self._carried.moved(after))
+        return Whole(carried, carried_new, arena.view(self._search), again)
 
     def _clip(self, grad: Array) -> Array:
         """The gradient that the update uses; what is frozen has no part in its length."""

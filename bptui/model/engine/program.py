@@ -15,6 +15,7 @@ from bptui.model.engine.arena import Clock, Slot
 from bptui.model.engine.arena_recording import ArenaLayout, ArenaRecording
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.lbfgs import Carried
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.plan import Plan
 from bptui.model.engine.recording import Contribution, Recording
@@ -88,7 +89,11 @@ class Program:
         if ask is None:
             self._quiet.run(self._loop, count, losses)
         else:
-            self._quiet.run(self._patient, count, losses, ask)
+            self._clock.ask = ask
+            try:
+                self._quiet.run(self._patient, count, losses, ask)
+            finally:
+                self._clock.ask = None
 
     def _loop(self, count: int, losses: Array | None) -> None:
         calls, clock, loss = self.calls, self._clock, self._loss
@@ -104,11 +109,11 @@ class Program:
             for n, call in enumerate(self.calls):
                 try:
                     ask()
+                    call()  # one that takes long asks, too
                 except BaseException:
                     if n:  # the first call keeps the state that the step begins with, the last ones write the next
                         self._next[:] = self._now
                     raise
-                call()
             self._clock.step += 1
             if losses is not None:
                 losses[i] = self._loss[0]
@@ -168,6 +173,7 @@ class Program:
         mine, theirs = self.save(), other.save()
         kept, rules = {node.name: node for node in other.graph.kept}, (self.layout.rules, other.layout.rules)
         same = self.optimizer.schedule == other.optimizer.schedule
+        together = self._together(other)
         places: list[tuple[Slot | Array | None, Slot | Array | None]] = (
             [(self.layout.seen, other.layout.seen)] if same else []
         )
@@ -177,10 +183,15 @@ class Program:
                 continue
             places.append((self.layout.values[node.id], other.layout.values[source.id]))
             rule, before = (found.get(at.id) for found, at in zip(rules, (node, source), strict=True))
-            carried = rule is not None and before is not None and rule.kind == before.kind
-            for name in rule.states if carried and rule is not None else ():
+            if rule is None or before is None or rule.kind != before.kind or not (rule.rule.room is None or together):
+                continue
+            for name in rule.states:
                 moments = self.layout.moments.get((node.id, name)), other.layout.moments.get((source.id, name))
                 places.append(moments)
+        if together and self.layout.carried is not None and other.layout.carried is not None:
+            size = self.layout.trained
+            old = Carried(other.layout.carried.within(theirs), size)
+            Carried(self.layout.carried.within(mine), size).adopt(old)
         for place, found in places:
             if isinstance(place, Slot) and isinstance(found, Slot):
                 place.within(mine)[...] = found.within(theirs)
@@ -189,6 +200,15 @@ class Program:
             assert isinstance(place, Slot), "parameters and running states lie in the arena"
             place.within(mine)[...] = array
         return mine
+
+    def _together(self, other: Program) -> bool:
+        """Do both train the same parameters at once? What such a rule knows is of all of them."""
+        rules = self.layout.rules, other.layout.rules
+        mine, theirs = (
+            [(node.name, node.shape) for node in program.graph.params if found[node.id].rule.room is not None]
+            for program, found in zip((self, other), rules, strict=True)
+        )
+        return mine == theirs
 
     def load(self, state: Array, step: int) -> None:
         """Go to the start of a training step, given the state that `save` returned there."""

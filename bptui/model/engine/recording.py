@@ -14,6 +14,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.lbfgs import Carried, Search
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.schedules import Schedule, When
 from bptui.model.engine.timeline import Timeline
@@ -92,9 +93,23 @@ class Recording(ABC):
         return None
 
     @property
+    def search(self) -> Search | None:
+        """What an update of all parameters together did in this step: where it looked at the loss, and how it went on;
+        None of any other, and where it was not recorded."""
+        return None
+
+    def carried(self, after: bool = False) -> Carried | None:
+        """What such an update knew before this step, or after it."""
+        return None
+
+    def part(self, node: Key, whole: Array) -> Array:
+        """A parameter's own of a vector over all parameters that such an update moves, in its shape."""
+        raise NotRecorded("no update of all parameters together was recorded")
+
+    @property
     def rate(self) -> float:
         """The learning rate of its update; NaN where nobody knows it."""
-        return self.optimizer.learning_rate
+        return float(self.optimizer.learning_rate)
 
     def is_given(self, node: int) -> bool:
         """Does a leaf come from outside of the step? (The gradient of another rank is a leaf that does not.)"""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.fill import fill
-from bptui.model.engine.trace import Standin, Trace
+from bptui.model.engine.fill import BLOCK, MANY_BLOCKS, fill
+from bptui.model.engine.trace import Standin, Trace, times
 
 
 @dataclass
@@ -82,7 +83,8 @@ class Rule:
         if emit.dtype.kind != "c":  # a complex step asks for the value alone
             rules = self._vjps[: len(inputs)]
             parts = tuple(rule and rule(upstream, y, *standins, **attributes) for rule in rules)
-        return _Noted(trace, standins, y, upstream, parts, _read_again(y, parts))
+        again = _slope(y, upstream, parts) or _read_again(y, parts)
+        return _Noted(trace, standins, y, upstream, parts, again)
 
     def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions; an array that is one already is handed back."""
@@ -118,6 +120,21 @@ def _read_again(y: Any, parts: Sequence[Any]) -> set[Standin]:
     for part in parts:
         again |= _collect(part, set(), computed)
     return again
+
+
+def _slope(y: Any, upstream: Standin, parts: Sequence[Any]) -> set[Standin]:
+    """∂y/∂x of a large operation of one input, where the contribution is that times ∂L/∂y: computed block by block with
+    y it saves reading again, from memory, all that it is made of. Empty where that is one array, or there is none."""
+    if len(parts) != 1 or prod(upstream.shape) < MANY_BLOCKS * BLOCK:
+        return set()
+    slope = times(parts[0], upstream)
+    if not isinstance(slope, Standin) or slope.kind != "elementwise" or slope.shape != upstream.shape:
+        return set()
+    computed, found = set[Standin](), set[Standin]()
+    _collect(y, computed, set())
+    read = _collect(slope, found, {item for item in computed if item.kind != "given"})
+    given = {item for item in found if item.kind == "given"}
+    return {slope} if len(read | given) > 1 and upstream not in given else set()
 
 
 def _collect(root: Any, found: set[Standin], known: set[Standin]) -> set[Standin]:

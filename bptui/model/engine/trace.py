@@ -37,6 +37,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.writing import (
+    LARGE,
     called,
     dotted,
     fill_along,
@@ -45,9 +46,11 @@ from bptui.model.engine.writing import (
     fill_place,
     fill_tensordot,
     filled_by,
+    kept_unless,
     kept_where,
     multiplied,
     reduced,
+    scaled_unless,
     selected,
     sign_set,
     sign_turned,
@@ -77,8 +80,8 @@ class Standin(NDArrayOperatorsMixin):
 
     @property
     def selects(self) -> bool:
-        """Is it an np.where that reads its second input after its third was written?"""
-        return self.kind == "elementwise" and self.write.args[0] is selected
+        """Is it an np.where that reads its second input after `out` was written?"""
+        return self.kind == "elementwise" and self.write.args[0] in (selected, scaled_unless)
 
     # ------------------------------------------------------------------------------------------- as NumPy's arrays
     ndim = property(lambda self: len(self.shape))
@@ -190,11 +193,18 @@ class Trace:
         if function is np.where:
             condition, a, b = operands
             dtype = np.result_type(*(self._kind(item) for item in (a, b)))
+            whole = [isinstance(x, Standin) and x.shape == shape and x.dtype == dtype for x in (a, b)]
+            bits = isinstance(condition, Standin) and condition.dtype == np.bool_ and dtype.kind == "f"
+            if _none(a) and whole[1] and bits and prod(shape) >= LARGE:
+                return self.note("elementwise", kept_unless, (condition, b), (), shape, dtype)
             if _none(a) and isinstance(b, Standin):
                 condition, a, b = self.elementwise(np.logical_not, condition), b, a
-            whole = isinstance(a, Standin) and a.shape == shape and a.dtype.kind == "f" and a.dtype == dtype
-            if whole and _none(b) and condition.dtype == np.bool_:
+                whole.reverse()
+            if _none(b) and whole[0] and bits:
                 return self.note("elementwise", kept_where, (condition, a), (), shape, dtype)
+            factor = times(b, a)
+            if whole[0] and bits and isinstance(factor, float) and 0 < factor <= 2:
+                return self.note("elementwise", scaled_unless, (condition, a), (factor,), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
         kinds = [self._kind(item) for item in operands]
         dtype = function.resolve_dtypes((*kinds, None))[-1]
@@ -276,6 +286,16 @@ def with_sign(g: Any, x: Any) -> Any:
 def _none(number: Any) -> bool:
     """Is it the number +0?"""
     return isinstance(number, float) and number == 0 and not np.signbit(number)
+
+
+def times(product: Any, one: Any) -> Any:
+    """What an operand was multiplied by to make an elementwise product; None where it is no product of it."""
+    if not isinstance(product, Standin) or product.kind != "elementwise":
+        return None
+    if product.write.args != (called, (np.multiply,)) or not any(item is one for item in product.inputs):
+        return None
+    first, second = product.inputs
+    return second if first is one else first
 
 
 def _number(item: Any) -> Any:

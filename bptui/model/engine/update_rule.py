@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.again import Again
 from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.fill import fill
 from bptui.model.engine.trace import Trace
 
 FLAGS = ("nesterov", "maximize", "decoupled_weight_decay")
-"""The options that are no numbers."""
+"""The options that are true or false."""
+WORDS: Mapping[str, tuple[str, ...]] = {"line_search_fn": ("none", "strong_wolfe")}
+"""The options that are one of some words."""
+COUNTS: Mapping[str, int] = {"max_iter": 1_000, "max_eval": 10_000, "history_size": 1_000}
+"""The options that are whole numbers from 1, and the largest that is taken."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a rule is told. An option, number or flag, is None where the kind of optimizer does not take it.
 
+    learning_rate  where it is not said that of the row of its kind
     first  the training step of its first update, where another optimizer trained before: its `t` counts from there
     """
 
     kind: str = "sgd"
-    learning_rate: float = 0.01
+    learning_rate: Any = None
     momentum: Any = None
     dampening: Any = None
     nesterov: Any = None
@@ -46,12 +52,32 @@ class Settings:
     lambd: Any = None
     t0: Any = None
     maximize: Any = None
+    max_iter: Any = None
+    max_eval: Any = None
+    tolerance_grad: Any = None
+    tolerance_change: Any = None
+    history_size: Any = None
+    line_search_fn: Any = None
     first: int = 0
 
     @property
     def decouples(self) -> bool:
         """Is weight decay a part of the step, not of the gradient?"""
         return bool(self.weight_decay) and bool(self.kind in ("adamw", "lion") or self.decoupled_weight_decay)
+
+
+class Whole(NamedTuple):
+    """What a rule has that takes its step for all parameters together.
+
+    carried, carried_new  numbers of its own, from step to step: before the step, and where it writes what they become
+    search                where it writes what it did in this step
+    again                 the loss from other parameters
+    """
+
+    carried: Array
+    carried_new: Array
+    search: Array
+    again: Again
 
 
 @dataclass(frozen=True)
@@ -71,6 +97,7 @@ class Flat:
     new: Array
     clock: Clock
     lr: Array | None = None
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True)
@@ -82,14 +109,19 @@ class Rule:
     definition  the text of the update
     emit        the calls of the update
     starts      what states are at first, where that is not 0, given the settings
+    rate        the learning rate where none is said
+    room        of a rule of all parameters together: of its settings and the number of parameters, how many numbers of
+                its own it carries from step to step, and how many it tells of one; None: each element goes by itself
     """
 
     doc: str
-    options: Mapping[str, float | bool]
+    options: Mapping[str, Any]
     states: Callable[[Settings], tuple[str, ...]]
     definition: Callable[[Settings], str]
     emit: Callable[[Emit, Settings, Flat], None]
     starts: Callable[[Settings], Mapping[str, float]] = field(default=lambda o: {})
+    rate: float = 0.01
+    room: Callable[[Settings, int], tuple[int, int]] | None = None
 
 
 Numbers = Callable[[Settings, float, int], tuple[float, ...]]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine import adam
+from bptui.model.engine import adam, lbfgs
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.update_rule import Flat, Rule, Settings, decayed, text, written
 
@@ -222,6 +222,17 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _states("a"),
             _asgd_text,
             written(_asgd, _asgd_shared),
+        ),
+        "lbfgs": Rule(
+            "several steps at once for all parameters together, each along -H·g, where H is learned from those before "
+            "(torch.optim.LBFGS, whose rate is 1); each looks at the loss again; max_eval starts as 5/4 of max_iter",
+            {"max_iter": 20, "max_eval": None, "tolerance_grad": 1e-7, "tolerance_change": 1e-9, "history_size": 100,
+             "line_search_fn": "none"},
+            _states("d", "prev_grad"),
+            lambda o: "p_new = p + sum(t[k]*d[k] for k in K)",
+            lbfgs.emit,
+            rate=1.0,
+            room=lambda o, size: (lbfgs.Carried.room(o, size), lbfgs.Search.room(o, size)),
         ),
     }
 )  # fmt: skip

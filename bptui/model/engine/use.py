@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.kinds import meeting
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, room, shape_text
+from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
 
@@ -90,6 +92,34 @@ def inside(values: Array, bounds: tuple[int, ...], where: str, name: str, op: Op
         if values[at] == bounds[1] and values.min() == 1:
             right += ", counted from 0"
         raise UserError(where, found, right)
+
+
+def whole_where_needed(op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
+    """Labels and positions are whole numbers, everything else is not."""
+    for name, node in zip(op.input_names, nodes, strict=False):
+        if name in op.indices and not node.whole:
+            raise UserError(
+                where,
+                f"{op.name}: '{name}' takes whole numbers, '{node.name}' is not",
+                "give it as a value of its own",
+            )
+        if name not in op.indices and node.whole and any(map(op.differentiable, range(len(nodes)))):
+            what = f"{op.name}: '{node.name}' holds whole numbers, and '{name}' takes floats"
+            raise UserError(where, what, "a name is used either as an index or as a number")
+
+
+def kind_of(op: Op, nodes: Sequence[Node], attributes: Attributes, own: str) -> str:
+    """The kind of a result, "" for the program's `own`: a cast says it; else that in which its inputs meet. As in
+    PyTorch a number of a formula, or one of no dimension beside tensors, changes no kind; nor do masks and labels."""
+    if op.name == "cast":
+        made = str(attributes["dtype"])
+    else:
+        numbers = [n for n in nodes if n.role != "random" and not n.whole and (n.shape or n.role != "const")]
+        counted = [n for n in numbers if n.shape] or numbers
+        if not any(n.kind for n in counted):
+            return ""
+        made = meeting(n.kind or own for n in counted)
+    return "" if meeting((made, own)) == made else made
 
 
 def _short(value: Any) -> str:

@@ -43,10 +43,6 @@ def _noise(count: int, noise: float, seed: int) -> Array:
     return Source(seed, 2**40, DATA).normal((count, 2), 0, noise)
 
 
-def _unit(count: int, seed: int, stream: int) -> Array:
-    return unit(draw(seed, DATA, 0, count, stream))
-
-
 def xor(samples: int, noise: float, seed: int) -> Pair:
     """The four corners 00 01 10 11, over and over; class = exclusive or."""
     corner = np.arange(samples) % 4
@@ -82,7 +78,7 @@ def spirals(samples: int, noise: float, seed: int) -> Pair:
 def blobs(samples: int, noise: float, seed: int) -> Pair:
     """Three clouds on a circle of radius 2; `noise` is their standard deviation."""
     labels = np.arange(samples) % 3
-    angle = 2 * np.pi * (labels / 3 + _unit(1, seed, 1)[0])
+    angle = 2 * np.pi * (labels / 3 + unit(draw(seed, DATA, 0, 1, 1))[0])
     return 2 * np.stack((np.cos(angle), np.sin(angle)), axis=1) + _noise(samples, noise, seed), labels
 
 

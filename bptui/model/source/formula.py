@@ -20,18 +20,16 @@ from bptui.model.base import hints, syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.graph import Graph, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
-from bptui.model.engine.ops.spelling import spelled
-from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
+from bptui.model.engine.use import fold_numbers, signature
 from bptui.model.source import custom_ops
+from bptui.model.source.calls import Calls
 from bptui.model.source.mistakes import MAX_NAME, ReadAsIndex
 from bptui.model.source.operators import COMPARISONS, CONNECTIVES, INFINITY, OPERATORS, defines
-from bptui.model.source.parts import Data
-from bptui.model.source.sequences import Sequences, is_recurrent
-
-Value = Node | float
+from bptui.model.source.parts import Data, Value
+from bptui.model.source.sequences import is_recurrent
 
 
 def parse(
@@ -76,7 +74,7 @@ def read(text: str, where: str) -> ast.Module:
     return tree
 
 
-class Reader(Sequences):
+class Reader(Calls):
     """Walks a syntax tree and tells the Builder what it finds."""
 
     def __init__(
@@ -254,106 +252,6 @@ class Reader(Sequences):
                 left = self.use(item, op, [left, right], mine, {})
         return left
 
-    def call(self, node: ast.Call, depth: int, name: str | None) -> Value:
-        """A function: an operation by name."""
-        if isinstance(node.func, ast.Name) and node.func.id == "d" and "d" not in self.builder.own:
-            return self.derivative(node, depth, name)
-        op, inputs, attributes = self.called(node, depth)
-        return self.use(node, op, inputs, name, attributes)
-
-    def called(self, node: ast.Call, depth: int) -> tuple[Op | Composite, list[Value], dict[str, Any]]:
-        """(the operation, its inputs, its attributes): inputs first, attributes as keywords (or after all inputs)."""
-        if not isinstance(node.func, ast.Name):
-            if isinstance(node.func, ast.Attribute):
-                word = node.func.attr[:MAX_NAME]
-                self.fail(node, f"'.{word}(…)' is not allowed", hints.attribute(word, self.calls()))
-            made = hints.module(node.func)
-            self.fail(
-                node, "only functions by name can be called", hints.layer(made) if made else "write * for a product"
-            )
-        if hints.module(node) and node.func.id not in self.builder.own:
-            self.fail(node, f"'{node.func.id}' is a module", hints.layer(node.func.id))
-        word = self.name(node.func)
-        if word in hints.CALLS and word not in self.builder.own:
-            self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
-        op = self.builder.find(word, self.builder.place(self.at(node)))
-        arguments, attributes = node.args, dict[str, Any]()
-        needed = [key for key, attribute in op.attributes.items() if attribute.required]
-        if needed and arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
-            attributes[needed[0]] = self.literal(arguments[0])  # einsum("ij,jk->ik", a, b)
-            arguments = arguments[1:]
-        if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
-            arguments = arguments[0].elts
-        if word in ("max", "min") and len(arguments) > 1 and isinstance(arguments[1], ast.Name | ast.Call | ast.BinOp):
-            self.fail(node, f"{word} is over the elements of one value", f"write {word}imum(a, b) for the one of two")
-        places: dict[str, ast.expr] = {}
-        for position, argument in enumerate(arguments):
-            if isinstance(argument, ast.Starred):
-                self.fail(argument, "'*' is not allowed in a call")
-            if position < len(op.inputs):
-                places[op.input_names[position]] = argument
-            elif position - len(op.inputs) < len(op.attributes):
-                attributes[list(op.attributes)[position - len(op.inputs)]] = self.literal(argument)
-            else:
-                self.fail(node, f"{op.name} has {len(arguments)} arguments", f"write {signature(op)}")
-        known = [*op.attributes, *op.input_names]
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                self.fail(node, "'**' is not allowed in a call")
-            word = spelled(keyword.arg, known)
-            if word in places or word in attributes:
-                self.fail(node, f"{op.name} has '{word}' twice", f"write {signature(op)}")
-            if word not in known:
-                near = did_you_mean(word, known, f"write {signature(op)}")
-                self.fail(node, f"{op.name} has no setting '{word[:MAX_NAME]}'", near)
-            if word in op.input_names:
-                places[word] = keyword.value
-            else:
-                attributes[word] = self.literal(keyword.value)
-        wanted = op.input_names[: len(places)]
-        for missing in (n for n in wanted if n not in places):
-            self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
-        return op, self.inputs(op, [places[n] for n in wanted], attributes, depth), attributes
-
-    def derivative(self, node: ast.Call, depth: int, name: str | None) -> Node:
-        """`d(u, x)`: the derivative of the sum of u by x, as operations."""
-        if len(node.args) != 2 or node.keywords:
-            self.fail(node, "d takes two values", "write d(u, x): the derivative of u by x")
-        u, x = (self.tensor(argument, depth) for argument in node.args)
-        return self.builder.derivatives.of(u, x, name=name, column=self.at(node))
-
-    def inputs(
-        self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
-    ) -> list[Value]:
-        """The inputs of a call. A given name becomes whole numbers where it stands for labels or positions."""
-        found: dict[int, Value] = {}
-        later = [i for i, role in enumerate(op.input_names[: len(arguments)]) if role in op.indices]
-        for i, argument in enumerate(arguments):
-            if i in later and isinstance(argument, ast.List | ast.Tuple):
-                found[i] = self.listed(argument)
-            elif i not in later or not isinstance(argument, ast.Name):
-                found[i] = self.expression(argument, depth + 1)
-        if isinstance(op, Op) and op.dispatch is not None and len(arguments) > 1:
-            where = self.builder.place(self.at(arguments[0]))
-            shapes = [self.shape(found.get(i, argument)) for i, argument in enumerate(arguments)]
-            op = dispatched(op, shapes, settle(op, attributes, where))
-        for i, argument in enumerate(arguments):
-            if i not in found:
-                assert isinstance(argument, ast.Name)
-                found[i] = self.value(argument, whole=op.input_names[i] in op.indices)
-        return [found[i] for i in range(len(arguments))]
-
-    def shape(self, item: Value | ast.expr) -> tuple[int, ...]:
-        """The shape of a value, or of what is given under a name that was not used yet."""
-        if isinstance(item, ast.Name):
-            if item.id not in self.known and item.id in self.given:
-                given = self.given[item.id]
-                if isinstance(given, Data):
-                    return given.labels().shape
-                return array(given, f"{self.builder.where}: {item.id}", masks=True).shape
-            item = self.value(item)
-        return item.shape if isinstance(item, Node) else ()
-
     def use(
         self,
         node: ast.AST,
@@ -391,17 +289,15 @@ class Reader(Sequences):
         if name in self.train and whole:
             self.fail(node, f"'{name}' holds whole numbers and cannot be trained")
         role: Role = "param" if name in self.train else "input"
-        given = self.given[name]
+        given, label = self.given[name], Label(name, column=self.at(node))
         if isinstance(given, Data):
             given = given.labels() if whole else given
             fixed = given.array if given.size == len(given.array) else None
             target: Role = "target" if name == "y" else "input"
-            leaf = self.builder.leaf(
-                name, target, fixed, shape=given.shape, wants_grad=False, whole=whole, column=self.at(node)
-            )
+            leaf = self.builder.leaf(label, target, fixed, shape=given.shape, wants_grad=False, whole=whole)
         else:
             masks = role != "param"
             numbers = array(given, f"{self.builder.where}: {name}", dtype=self.builder.dtype, whole=whole, masks=masks)
-            leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
+            leaf = self.builder.leaf(label, role, numbers, whole=whole)
         self.known[name] = leaf
         return leaf

@@ -15,10 +15,11 @@ from bptui.model.base.schema import Key, Table, any_value, kind_of, names, text
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.graph import Graph
-from bptui.model.engine.history import History, Training
+from bptui.model.engine.history import History
 from bptui.model.engine.ops.common import choice, integer, optional
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from bptui.model.source import assemble, convert, custom_ops, formula
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document

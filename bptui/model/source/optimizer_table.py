@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,23 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Key, Table, any_value, names, one_of
 from bptui.model.engine import schedules
-from bptui.model.engine.ops.common import flag, real
-from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, OPTIONS, Group, Optimizer, Own
+from bptui.model.engine.ops.common import flag, real, whole
+from bptui.model.engine.optimizers import COUNTS, FLAGS, OPTIMIZERS, OPTIONS, WORDS, Group, Optimizer, Own
 
 CLIPS = ("clip_norm", "clip_value")
 MAX_GROUPS = 1_000
-_RATE = Key(real(0), 0.01, "how far each step goes")
+
+
+def _check(name: str) -> Callable[[Any], Any]:
+    """What a setting's value must be."""
+    if name in FLAGS:
+        return flag
+    return one_of(*WORDS[name]) if name in WORDS else whole if name in COUNTS else real()
+
+
+_RATE = Key(real(0), None, "how far each step goes: 0.01, of lbfgs 1")
 _KIND = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
-_SETTINGS = {name: Key(flag if name in FLAGS else real()) for name in OPTIONS}
+_SETTINGS = {name: Key(_check(name)) for name in OPTIONS}
 _OWN = {"update": Key(any_value), "kind": Key(one_of("own"), "own"), "states": Key(names, (), "a list of names")}
 _SHARED: Mapping[str, Key] = {
     "learning_rate": _RATE,

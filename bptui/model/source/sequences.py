@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bptui.model.engine import ops
+from bptui.model.engine.build import Label
 from bptui.model.engine.graph import Node
 from bptui.model.engine.unrolled import Cells, State, over
 from bptui.model.source.parts import Parts
@@ -59,7 +60,7 @@ class Sequences(Parts):
 
         def start(key: str, size: int) -> Node:
             zeros = np.zeros((x.shape[0] if x.shape else 0, size))
-            return given.get(key) or self.builder.leaf(f"{prefix}.{key}", "const", zeros, column=self.at(node))
+            return given.get(key) or self.builder.leaf(Label(f"{prefix}.{key}", column=self.at(node)), "const", zeros)
 
         try:
             units, hidden = (*weights[1].shape, 0, 0)[:2]

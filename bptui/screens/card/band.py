@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
-from bptui.model.base.spans import KINDS, Line, Span, bold
+from bptui.model.base.spans import KINDS, Line, Span, bold, plain
 from bptui.screens.card.block import Shown
 from bptui.screens.panels.figures import marked, shown
 from bptui.screens.panels.text import wrap
@@ -48,11 +48,15 @@ def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     crowded = told[1].rows and columns.gap(first, told[1].rows[0]) < 2  # they would read as one
     if first and (crowded or not columns.start(0, length(first))):  # or it would touch the edge
         told[0] = _said(made.upstream.note, length(told[0].rows[0]) - 1)
+    below: list[Line] = []
+    if _split(told[0].rows, made.upstream.note):  # a name that is longer than the column has a row of its own
+        below = [(Span(" "), *dimmed(row)) for row in wrap(made.upstream.note.full, width - 1)]
+        told[0] = Shown([], told[0].whole, told[0].brief)
     mark: Line = (made.contributions.span,)
     notes_of = [[dimmed(row) for row in note.rows] for note in told]
     notes_of[2] = [*notes_of[2], mark] if width > WIDE + 4 else [mark]
     whole = all(note.whole for note in told) and width > WIDE + 4
-    return Shown(rows + columns.block(notes_of), whole, told[1].whole or told[1].brief)
+    return Shown(rows + columns.block(notes_of) + below, whole, told[1].whole or told[1].brief)
 
 
 def in_full(made: Equation, width: int) -> list[Line]:
@@ -117,6 +121,12 @@ def _said(note: Note, room: int, at: Sequence[tuple[Span, float]] = ()) -> Shown
     if parts and len(parts) < len(rows) and all(length(row) <= room for row in parts):
         return Shown(list(parts), False, True)
     return Shown(rows, True, True)
+
+
+def _split(rows: Sequence[Line], note: Note) -> bool:
+    """Is a word of the note broken in these rows?"""
+    words = {word for row in rows for word in plain(row).split()}
+    return bool(rows) and not any(words >= set(plain(form).split()) for form in note.words)
 
 
 def _stacked(

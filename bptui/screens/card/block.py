@@ -74,9 +74,9 @@ class Block:
 NOTHING = Shown((), False, False)
 
 
-def gap(rows: int = 1) -> Block:
+def gap() -> Block:
     """An empty row, where there is room for one."""
-    return Block(((Worth.GAPS, rows),), lambda room: Shown([()] * min(rows, room)), lambda: Full(()))
+    return Block(((Worth.GAPS, 1),), lambda room: Shown([()] * min(1, room)), lambda: Full(()))
 
 
 def fixed(worth: Worth, shown: Shown, full: Callable[[], Full]) -> Block:

@@ -300,7 +300,7 @@ def _detailed(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], 
         room = max(8, at.width - at.margin - column)
         parts, few = detail.split("; "), room - (pages.SHORT if n == len(found) - 1 else 0)
         forms = ["; ".join(parts[:k]) for k in range(len(parts) - 1, -1, -1)]
-        whole = verdict in BAD or len(detail) <= room
+        whole = verdict in BAD or len(detail) <= (few if len(parts) > 1 else room)
         said = detail if whole else next(form for form in forms if len(form) <= few)
         told = told and said == detail
         first, *rest = wrap((Span(said, "dim"),), room) if said else [()]

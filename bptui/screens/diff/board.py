@@ -203,12 +203,12 @@ class DiffBoard(Board):
         rows: list[Line] = []
         if tall:
             scale = (Span("relative, log", "dim"),)
-            rows.append(layout.rule(1, "How far apart, by operation", (), scale, width, True, False))
+            rows.append(layout.rule(layout.Title(1, "How far apart, by operation", right=scale), width, focused=True))
             rows += self._chart(width, tall, look)
         room = max(1, height - len(rows) - 1 - below)
         listed = self._beside(width, room) if self.beside else self._list(width, room)
         name, tail = ("Side by side", "a, b, apart") if self.beside else ("Operations", "a against b")
-        rows.append(layout.rule(2, name, (), (Span(tail, "dim"),), width, not tall, False))
+        rows.append(layout.rule(layout.Title(2, name, right=(Span(tail, "dim"),)), width, focused=not tall))
         rows += [*listed, *[()] * room][:room]
         if below:
             rows += self._below(width, below)
@@ -253,7 +253,7 @@ class DiffBoard(Board):
             rows: list[Line] = [(Span(" not compared yet", "dim"),)]
         else:
             rows = page.said(runs, i, found, width, height - 1 - hint)
-        rows = [layout.rule(3, self._which(), (), tail, width, False, False), *rows, *[()] * height][:height]
+        rows = [layout.rule(layout.Title(3, self._which(), right=tail), width), *rows, *[()] * height][:height]
         if hint:
             name = _short((runs.a, runs.b)[self.side].name)
             rows[-1] = (Span(f" enter opens {name} here, then the other; v shows both side by side", "dim"),)

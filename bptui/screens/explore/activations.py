@@ -158,8 +158,8 @@ class ActivationBoard(Board):
         definition = found.definition if found is not None else ()
         if length(definition) > wide - len(self.here.name) - 10:
             definition = ()
-        title = layout.rule(1, self.here.name, (), definition, wide, True, False)
-        top: Line = (*title, Span("┬", "rule"), *layout.rule(2, "At this z", (), (), side, False, True))
+        title = layout.rule(layout.Title(1, self.here.name, right=definition), wide, focused=True)
+        top: Line = (*title, Span("┬", "rule"), *layout.rule(layout.Title(2, "At this z"), side, edge=True))
         tall = max(0, height - 1)
         rows = beside(self._curves_of(wide, tall, look, found), self._table(side, tall), wide, tall)
         return boxed([top, *rows], width, height, look)

@@ -194,7 +194,7 @@ class ChainBoard(Board):
         several = reading is not None and len(reading.ways) > 1
         flow = (Span("flow ", "dim"), Span("◀ backward", "gradient") if self.backward else Span("forward ▶", "value"))
         name = "Chain, two ways" if several and reading and len(reading.ways) == 2 else "Chain"
-        head = layout.rule(1, name, (), flow, width, True, False)
+        head = layout.rule(layout.Title(1, name, right=flow), width, focused=True)
         if reading is None:
             return boxed([head, (), (Span("  ·", "dim"),)], width, height, look)
         page = ChainPage(self, reading, width, look)
@@ -219,7 +219,7 @@ class ChainBoard(Board):
         return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
 
     def accident(self, reading: Reading) -> Line:
-        """What is equal here and not one to the left: the value of the end, and its slope."""
+        """A warning where the value of the end and the slope are equal here, and not at the number less 1."""
         last = reading.stations[-1]
         if not reading.slope or not math.isclose(last.value, reading.slope, rel_tol=1e-9):
             return ()

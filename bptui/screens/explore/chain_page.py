@@ -188,7 +188,7 @@ class ChainPage:
         several, found = len(self.reading.ways) > 1, self.measure
         title = f"Nudge {self.reading.stations[0].name} by {short(self.reading.nudge)}"
         told = (Span(f"one cell is {short(found.cell)}", "dim"),)
-        rows = [Row(layout.rule(2, title, (), told, self.width, False, False)), blank(4)]
+        rows = [Row(layout.rule(layout.Title(2, title, right=told), self.width)), blank(4)]
         before, room = found.before, found.room
         for n, each in enumerate(found.bars):
             start, end = (found.zero + x / found.cell for x in each.ends)
@@ -244,7 +244,7 @@ class ChainPage:
     # ------------------------------------------------------------------------------------------------ notes
 
     def notes(self) -> list[Row]:
-        """What one is to see, and an accident where one is."""
+        """What is to be learnt from the chain, and a warning where value and slope are equal by accident."""
         reading = self.reading
         if self.board.hide or not math.isfinite(reading.slope):
             return []

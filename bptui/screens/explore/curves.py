@@ -51,7 +51,7 @@ def lines(trainings: Sequence[Told], wide: int, width: int, height: int, look: R
             pages.append([told, (), *curve(each.losses, at, scale, (room - 1, height - 5), look)])
     name = (Span(first.name, "text"),)
     if not others:
-        return [layout.rule(3, "Loss", name, (), width, False, False), *pages[0]]
+        return [layout.rule(layout.Title(3, "Loss", name), width), *pages[0]]
     second = layout.title_rule(others[0].name, "", width - wide - 1, heavy=False)
-    rule = (*layout.rule(3, "Loss", name, (), wide, False, False), Span("┬", "rule"), *second)
+    rule = (*layout.rule(layout.Title(3, "Loss", name), wide), Span("┬", "rule"), *second)
     return [rule, *beside(pages[0], pages[1], wide, height - 1)]

@@ -167,7 +167,8 @@ class FlowBoard(Board):
         """Two networks beside each other, the switches below."""
         last = (self.pair[0].flow(0) or Flow((), math.nan)).layers
         what = f", mean size{f', against {last[-1].name}' if self.preset.relative and last else ''}"
-        title = layout.rule(1, "Flow", (), (Span("∂L/∂weight", "gradient"), Span(what, "dim")), width, True, False)
+        right = (Span("∂L/∂weight", "gradient"), Span(what, "dim"))
+        title = layout.rule(layout.Title(1, "Flow", right=right), width, focused=True)
         under_it = len(_said()) if self.figure else len(self.courses) + 1
         flows = self._figure() if self.figure else [course.flow(self.step) or _unknown(course) for course in self.pair]
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
@@ -327,7 +328,7 @@ class FlowBoard(Board):
         start = max(0, min(self.chosen - shown // 2, count - shown))
         kept = range(start, min(count, start + shown))
         which = (Span(f"{kept.start + 1}-{kept.stop} of {count}", "dim"),) if len(kept) < count else ()
-        rule = layout.rule(2, name, which, (*gets, Span(after, "value")), width, False, False)
+        rule = layout.rule(layout.Title(2, name, which, (*gets, Span(after, "value"))), width)
         return [rule, *(self._switch(n, self.courses[n], width) for n in kept)]
 
     def _switch(self, n: int, course: Course, width: int) -> Line:

@@ -110,10 +110,10 @@ def size(x: float) -> str:
     return figure(x)
 
 
-def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int, joint: str = "│") -> list[Line]:
+def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int) -> list[Line]:
     """Two columns with an upright rule between them, at column `wide`."""
     rows = []
     for y in range(height):
         a, b = (side[y] if y < len(side) else () for side in (left, right))
-        rows.append((*fit(a, wide), Span(joint, "rule"), *b))
+        rows.append((*fit(a, wide), Span("│", "rule"), *b))
     return rows

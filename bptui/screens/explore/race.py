@@ -196,8 +196,9 @@ class RaceBoard(Board):
             names = (names[0].rpartition(".")[2], names[1].rpartition(".")[2])
         cut = ", a cut" if plane is not None and not plane.exact else ""
         over = "two directions" if self.race.chosen is None else f"{names[0]} and {names[1]}"
-        title = layout.rule(1, f"Loss over {over}{cut}", (), (), wide, False, False)
-        top = (*title, Span("┬", "rule"), *layout.rule(2, "Loss by step, log", (), (), side, True, True))
+        title = layout.rule(layout.Title(1, f"Loss over {over}{cut}"), wide)
+        other = layout.rule(layout.Title(2, "Loss by step, log"), side, focused=True, edge=True)
+        top = (*title, Span("┬", "rule"), *other)
         tall = max(0, height - 1)
         rows = beside(self._map(wide, tall, look, names), self._curves(side, tall, look), wide, tall)
         return boxed([top, *rows], width, height, look)

@@ -1,4 +1,4 @@
-"""Explorer rate: the loss along minus the gradient, a step of this rate, and what comes of going on."""
+"""Explorer rate: the loss along minus the gradient, a step of this rate, and the losses of further steps."""
 
 from __future__ import annotations
 
@@ -151,11 +151,11 @@ class RateBoard(Board):
     # ------------------------------------------------------------------------------------------------------ drawing
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
-        """The curve with its step at the left, the step in numbers at the right, below what comes of going on."""
+        """The curve with its step at the left, the step in numbers at the right, below the losses of further steps."""
         cut = self.slice.known
         along = "the gradient" if self.slice.only is None else self.slice.only.name
-        title = layout.rule(1, f"Loss along {along}", (), (), width - SIDE - 1, True, False)
-        other = layout.rule(2, "This step", (), (), SIDE, False, True)
+        title = layout.rule(layout.Title(1, f"Loss along {along}"), width - SIDE - 1, focused=True)
+        other = layout.rule(layout.Title(2, "This step"), SIDE, edge=True)
         top: Line = (*title, Span("┬", "rule"), *other)
         if cut is None:
             return boxed([top, (Span("  ·", "dim"),)], width, height, look)
@@ -176,7 +176,7 @@ class RateBoard(Board):
             right(15 + 10 * n, number(x, "value", ("losses" if n else "loss") in self.hide, 9))
             for n, x in enumerate(cut.losses[:count])
         ]
-        rule = layout.rule(3, "With this rate", (), (), width, False, False)
+        rule = layout.rule(layout.Title(3, "With this rate"), width)
         rule = layout.join(rule, width - SIDE - 1)
         rows = [rule, at((1, (Span("step", "dim"),)), *heads), at((1, (Span("loss", "dim"),)), *numbers)]
         return [*rows, self._regimes(cut, width)]

@@ -265,9 +265,10 @@ def sorted_nodes(graph: Graph) -> list[Node]:
     places: dict[str, int] = {"": 0}
     after: dict[int, int] = {}
     for node in graph.nodes:
+        own = group(graph, node)
         if node.op is not None or node.role == "param":
-            places.setdefault(node.scope, len(places))
-        if node.op is not None and not node.scope:  # of no layer: behind those that came before it
+            places.setdefault(own, len(places))
+        if node.op is not None and not own:  # of no layer: behind those that came before it
             after[node.id] = len(places) - 1
     shown = [node for node in graph.nodes if node.role != "const"]
     if len(places) == 1:

@@ -15,6 +15,11 @@ WEAK = ("·", "*", "/")
 COMMAS = (", ", "; ", ",")
 THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 """A comma that stands in a number."""
+GIVEN = re.compile(r"\w+(\[[^\]]*\])? = ")
+"""What begins one more of several equations: `d = det(…)`, `w[i,j] = inverse(…)`."""
+JOINING = ("for", "if", "and", "or", "else", "not", "in", "where")
+BETWEEN = re.compile(f"[a-z:,]{''.join(f'(?<! {word})' for word in JOINING)} (?=[a-z]{{2}})(?!({'|'.join(JOINING)}) )")
+"""A blank between two words that are no formula."""
 WHOLE = ("**", "//", "/∂", "/d")
 """Glyphs that stay together: powers, whole quotients, `∂L/∂x`."""
 
@@ -57,10 +62,17 @@ def _place(text: str, room: int) -> int:
             found += [(-depths[at], rank, at) for mark in marks for at in _marks(text, mark, start, room)]
         for mark in COMMAS:
             ends = [at + len(mark) for at in _marks(text, mark, least, room - len(mark))]
-            found += [(-depths[at - 1], 3 if inside[at] else -1, at) for at in ends if mark != "," or _long(text[:at])]
+            found += [
+                (-depths[at - 1], 3 if inside[at] else 2 if GIVEN.match(text, at) else -1, at)
+                for at in ends
+                if mark != "," or _long(text[:at])
+            ]
         found = [place for place in found if not (whole and inside[place[-1]])]  # an index is broken last of all
         if found:
-            return max(found)[-1]
+            depth, rank, at = max(found)
+            between = [n for n in range(least, room + 1) if n < len(text) and BETWEEN.match(text, n - 1)]
+            words = [n for n in between if depths[n] == depth == 0] if rank == 0 else []
+            return words[-1] + 1 if words else at
         blank = text.rfind(" ", least, room)
         if blank > 0 and not (whole and inside[blank]):
             return blank + 1

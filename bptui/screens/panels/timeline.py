@@ -176,7 +176,7 @@ def strip(scene: Scene) -> Line:
         room = width - LABEL - length(right) - 7
         nodes = session.timeline.forward
         spacing = max(1, min(5, room // max(1, len(nodes))))
-        plan = _window(session, nodes, LABEL + 1, spacing, max(1, room // spacing))
+        plan = _window(session, nodes, spacing, max(1, room // spacing))
         track = list(_track(session, plan, moment.phase, turn=False))
         seed = [Span(" seed", "gradient")] if moment.phase == "backward" and not plan.after else []
         left = (label, *track, *seed)
@@ -212,7 +212,7 @@ def _plan(session: Session, width: int, least: int = 0) -> Plan:
             return Plan(nodes, columns, labels, turn, update, spacing, step, False, False, True)
     room = max(1, width - LABEL - 3 - tail)
     spacing = max(1, min(usual, room // max(1, count)))
-    return _window(session, nodes, LABEL + 1, spacing, room // spacing, seed, step)
+    return _window(session, nodes, spacing, room // spacing, seed, step)
 
 
 def _bend(spacing: int) -> int:
@@ -220,7 +220,7 @@ def _bend(spacing: int) -> int:
 
 
 def _window(
-    session: Session, nodes: tuple[Node, ...], left: int, spacing: int, room: int, seed: bool = False, step: int = 2
+    session: Session, nodes: tuple[Node, ...], spacing: int, room: int, seed: bool = False, step: int = 2
 ) -> Plan:
     """As many nodes as there is room for, so chosen that the cursor's is among them; it moves by half a window."""
     count = len(nodes)
@@ -231,8 +231,8 @@ def _window(
         half = max(1, room // 2)
         first = min(max(0, (here // half) * half - half // 2), count - room)
     shown = nodes[first : first + room]
-    columns = tuple(left + spacing * i for i in range(len(shown)))
-    turn = columns[-1] + max(2, _bend(spacing)) if columns else left
+    columns = tuple(LABEL + 1 + spacing * i for i in range(len(shown)))
+    turn = columns[-1] + max(2, _bend(spacing)) if columns else LABEL + 1
     current, place = nodes[here].scope or nodes[here].name, 0
     wanted: list[tuple[int, str, bool]] = []
     for scope, group in groupby(shown, key=lambda n: n.scope or n.name):

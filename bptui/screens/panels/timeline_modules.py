@@ -118,9 +118,7 @@ def move(scene: Scene, down: int, right: int) -> str:
     return select_node(session, found.columns[max(0, min(len(found.columns) - 1, at))].node)
 
 
-def enter(scene: Scene) -> str:
-    """To the selected node, whichever way it lies."""
-    return f"until {scene.session.node.name}"
+enter = timeline.enter
 
 
 def lines(scene: Scene) -> list[Line]:

@@ -161,7 +161,8 @@ class Playground(Board):
     def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         right = self._said(number, frame, room, look)
         left = slope(frame, self.choice) if number == NETWORK == self.focus else ()
-        return layout.rule(number, NAMES[number], left, right, room.width, number == self.focus, number in (2, 4))
+        title = layout.Title(number, NAMES[number], left, right)
+        return layout.rule(title, room.width, focused=number == self.focus, edge=number in (2, 4))
 
     def _said(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         """What a panel says at the right of its title."""
@@ -249,10 +250,6 @@ class Playground(Board):
 
     def _settle(self, row: settings.Setting, setup: Setup) -> None:
         self.course.settle(setup, row.anew, f"{row.name} = {row.text(setup)}")
-
-    def _weight(self) -> float:
-        name, index = self.choice.parameter(self.frame)
-        return float(self.frame.parameters[name][index])
 
     def _set_weight(self, value: float) -> None:
         name, index = self.choice.parameter(self.frame)

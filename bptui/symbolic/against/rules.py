@@ -79,7 +79,7 @@ def after_update(weights: tuple[int, ...], others: tuple[int, ...]) -> Rule:
     """Back through the inputs at `weights` as they are after their update, to the inputs at `others`."""
 
     def rule(b: Backward, node: Node, position: int, upstream: Array) -> Array | None:
-        if position not in others:
+        if position not in others or any(_together(b, node.inputs[i]) for i in weights):
             return None
         inputs = [b.value(source) for source in node.inputs]
         for i in weights:
@@ -87,6 +87,11 @@ def after_update(weights: tuple[int, ...], others: tuple[int, ...]) -> Rule:
         return Probe(node, inputs).vjp(position, upstream)
 
     return rule
+
+
+def _together(b: Backward, weight: int) -> bool:
+    """Is the update of a weight one of all parameters, which another gradient of it alone does not say?"""
+    return b.recording.update_rule(weight).rule.room is not None
 
 
 def _updated(b: Backward, weight: Node, gradient: Array) -> Array:

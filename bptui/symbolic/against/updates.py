@@ -28,6 +28,9 @@ def explained(recording: Recording, c: Compared, theirs: Array | None) -> Why:
         return Why()
     causes: list[Cause] = []
     optimizer = recording.update_rule(c.node)
+    if optimizer.rule.room is not None:  # of all parameters together: no rule of one element to be written otherwise
+        same = c.agrees(given["p"])
+        return Why(causes=[Cause("not updated", "that is the parameter before the update")] if same else [])
     for cause, rule, known in _variants(optimizer, given):
         with np.errstate(all="ignore"):
             made = follow(rule, known)["p_new"]
@@ -96,7 +99,7 @@ def _others(o: Optimizer) -> Iterator[Optimizer]:
     if o.momentum and not o.nesterov:
         yield replace(o, nesterov=True)
     for kind in OPTIMIZERS:
-        if kind != o.kind:
+        if kind != o.kind and OPTIMIZERS[kind].room is None:
             kept = {n: getattr(o, n) for n in OPTIMIZERS[kind].options if n in o.rule.options}
             yield Optimizer(kind, o.learning_rate, **kept)
 

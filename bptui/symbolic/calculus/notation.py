@@ -129,9 +129,9 @@ class Piecewise(sp.Piecewise):  # type: ignore[misc]
         return kept[0].args[0] if kept[0].args[1] == sp.true else sp.Expr.__new__(cls, *kept)
 
 
-def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr:
-    """The value where all conditions hold, else 0 (or `otherwise`)."""
-    return Piecewise((value, sp.And(*conditions)), (otherwise, True)) if conditions else value
+def guarded(value: Expr, conditions: Sequence[Expr]) -> Expr:
+    """The value where all conditions hold, else 0."""
+    return Piecewise((value, sp.And(*conditions)), (0, True)) if conditions else value
 
 
 class Abs(sp.Abs):  # type: ignore[misc]

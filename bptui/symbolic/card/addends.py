@@ -62,18 +62,18 @@ class Addends(NamedTuple):
     rest: tuple[int, float] = (0, 0.0)
 
 
-def addends(recording: Recording, node: Node, element: Index, unicode: bool = True) -> Addends | None:
+def addends(recording: Recording, node: Node, element: Index) -> Addends | None:
     """The terms of node[element]; None where its definition is not in the notation, or they are too many. Raises
     NotRecorded where a number of it is absent."""
     reading = BoundDefinition(recording, node)
-    return _Terms(reading, element, unicode).found() if reading.statements else None
+    return _Terms(reading, element).found() if reading.statements else None
 
 
 class _Terms:
-    def __init__(self, reading: BoundDefinition, element: Index, unicode: bool) -> None:
-        self.reading, self.element, self.unicode = reading, element, unicode
+    def __init__(self, reading: BoundDefinition, element: Index) -> None:
+        self.reading, self.element = reading, element
         self.bare = reading.op.elementwise and not reading.letters
-        self.names: Names = names_of(reading.recording.graph, reading, unicode)
+        self.names: Names = names_of(reading.recording.graph, reading, True)
         self.known: Mapping[str, Any] = reading.at(element) if self.bare else reading.helped
         self.index: Mapping[str, int] = {} if self.bare else reading.index(element)
 
@@ -113,7 +113,7 @@ class _Terms:
         found, factors = [], _factors_of(part._replace(over=tuple(map(self._counted, part.over))))
         for factor in factors:
             resolved = self.reading.resolve(factor, index, self.known)
-            shown = to_spans(resolved, self.names, self.unicode)
+            shown = to_spans(resolved, self.names)
             if len(factors) > 1 and isinstance(resolved, t.Add | t.IfElse):
                 shown = (Span("("), *shown, Span(")"))
             found.append(Factor(shown, float(self._number(resolved, {})), self._source(resolved)))
@@ -161,7 +161,7 @@ class _Terms:
         if not leaves and self.bare:  # a constant was chosen: what it was chosen by
             leaves = self._leaves(self.reading.statements[-1].value)
         factors = tuple(
-            Factor(to_spans(leaf, self.names, self.unicode), float(self._number(leaf, {})), self._source(leaf))
+            Factor(to_spans(leaf, self.names), float(self._number(leaf, {})), self._source(leaf))
             for leaf in leaves[:_NUMBERS]
         )
         value = float(np.asarray(self.reading.arrays[self.reading.output])[self.element])
@@ -184,7 +184,7 @@ class _Terms:
         at = np.unravel_index(best, values.shape)
         pairs = zip(reduction.ranges, at, spans_of(self.reading, reduction), strict=True)
         leaf = self.reading.resolve(reduction.body, {r.index: int(i) + low for r, i, (low, _) in pairs}, self.known)
-        factor = Factor(to_spans(leaf, self.names, self.unicode), float(values[at]), self._source(leaf))
+        factor = Factor(to_spans(leaf, self.names), float(values[at]), self._source(leaf))
         return Addends("choice", "", (Addend("", (factor,), factor.value),), (values.size - 1, 0.0))
 
     def _source(self, tree: Tree, alone: bool = False) -> Source | None:

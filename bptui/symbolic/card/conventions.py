@@ -9,15 +9,20 @@ import numpy as np
 
 from bptui.model.base.kinds import KINDS
 from bptui.model.base.types import Array
+from bptui.model.engine.pairs import complex_nodes
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.facts import Fact, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.tree import Tree
 
+BY_PARTS = "part by part, real by real and imaginary by imaginary; the product of complex numbers is cmul"
+
 
 def convention(reading: BoundDefinition, element: Index) -> list[Fact]:
     """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
+    if reading.op.name in ("mul", "div") and complex_nodes(reading.recording.graph).issuperset(reading.node.inputs):
+        return [sentence("convention", "convention", BY_PARTS)]
     if not reading.op.convention:
         return []
     bare = reading.op.elementwise and not reading.letters

@@ -149,7 +149,7 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
             told, worked(tree, with_numbers(names, scalars, reading), value, eps=reading.eps), unicode
         )
     index = reading.index(element)
-    resolved = reading.resolve(body, index)
+    resolved = reading.resolve(definition_at(reading, body), index)
     if concealed(value) and isinstance(body, t.IfElse) and isinstance(resolved, t.Number | t.Name):
         return told
     symbolic = to_spans(resolved, names, unicode)
@@ -206,7 +206,7 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
     """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
     written out as a formula."""
     index, unicode = reading.index(element), form.unicode
-    body = t.substitute(reading.statements[-1].value, index)
+    body = t.substitute(definition_at(reading, reading.statements[-1].value), index)
     reduction, after = _split(body)
     if reduction is None or (reading.op.elementwise and not reading.letters):
         return None, None
@@ -249,7 +249,7 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
     """What is done with a sum; of a sum of ones, that it counts; a number has no name."""
-    if isinstance(tree, t.Number):
+    if not any(isinstance(part, t.Name | t.Element | t.Reduction) for part in t.walk(tree)):
         return ()
     counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.integer(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)

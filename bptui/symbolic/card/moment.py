@@ -86,7 +86,7 @@ def _card(state: State, node: Node, element: Sequence[int], wrt: int | None, rul
     if wrt is not None and upstream.array is None and upstream.arrived == upstream.total > 0:
         raise NotRecorded(f"the gradient of {node.name} was not recorded")
     if phase == "update" and node.role == "param":
-        return update(state, node, fit(tuple(element), node.shape), form.unicode)
+        return update(state, node, fit(tuple(element), node.shape), form)
     if phase == "forward" or (node.op is not None and wrt is None):
         if node.op is None:
             return leaf(state, node, fit(tuple(element), node.shape), form.unicode)

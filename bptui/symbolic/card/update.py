@@ -14,7 +14,9 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
 from bptui.model.source.optimizer_table import group_told
+from bptui.symbolic.card import search
 from bptui.symbolic.card.bound_definition import Index
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.card.rate import rate
 from bptui.symbolic.card.written import with_numbers, with_numbers_in
@@ -42,6 +44,12 @@ def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
     return from_text(optimizer.definition)
 
 
+def followed(recording: Recording, node: Node, turn: int = 0) -> tuple[Statement, ...]:
+    """The rule that an update followed: of one of all parameters together the moves that it made."""
+    optimizer = recording.update_rule(node, turn)
+    return statements(optimizer) if optimizer.rule.room is None else from_text(search.text(recording))
+
+
 def inputs(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
     """What an update starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
     optimizer = recording.update_rule(node, turn)
@@ -52,7 +60,8 @@ def inputs(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
     known |= {
         name: required(recording.state(node, name, turn=turn), f"{name} of {node.name}") for name in optimizer.states
     }
-    return {**known, **optimizer.symbols(recording.step)}
+    made = {} if optimizer.rule.room is None else search.steps(recording, node)
+    return {**known, **optimizer.symbols(recording.step), **made}
 
 
 def results(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
@@ -78,11 +87,13 @@ def follow(
     return found
 
 
-def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
+def update(state: State, node: Node, element: Index, form: Form) -> Card:
     """The new value of one element of a parameter."""
-    recording = state.recording
+    recording, unicode = state.recording, form.unicode
     done, turn = state.updated(node), max(state.updates(node) - 1, 0)
     optimizer = recording.update_rule(node, turn)
+    if optimizer.rule.room is not None:
+        return search.together(state, node, element, form)
     rule, names = statements(optimizer), _names(node, optimizer, unicode)
     arrays = inputs(recording, node, turn) | (results(recording, node, turn) if done else {})
     at = {name: _at(array, element) for name, array in arrays.items()}

@@ -32,7 +32,8 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.node import Comparison, Index, NodeCheck, Passed
+from bptui.symbolic.check.comparison import Comparison, Index, Passed
+from bptui.symbolic.check.node import NodeCheck
 from bptui.symbolic.types import CheckRow
 
 ERROR = 2.0**-36
@@ -43,16 +44,16 @@ SAFETY = 64.0
 
 
 def check_whole(
-    recording: Recording, composite: CompositeUse, wrt: int | None = None, element: Index | None = None, seed: int = 0
+    recording: Recording, composite: CompositeUse, wrt: int | None = None, element: Index | None = None
 ) -> tuple[CheckRow, ...]:
     """The rows of a composite: of its value, and of each of its inputs, or only of that at position `wrt` (none where
     that is -1); `element`: of that input, to look at more closely. They name the composite as their operation."""
-    return tuple(_Whole(recording, composite, seed).rows(wrt, element))
+    return tuple(_Whole(recording, composite).rows(wrt, element))
 
 
 class _Whole(NodeCheck):
-    def __init__(self, recording: Recording, composite: CompositeUse, seed: int) -> None:
-        super().__init__(recording, composite.node, seed)
+    def __init__(self, recording: Recording, composite: CompositeUse) -> None:
+        super().__init__(recording, composite.node)
         self.composite = composite
         self.drawn = self.random.normal(size=self.node.shape)
 

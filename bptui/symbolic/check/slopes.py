@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,16 @@ ROUGH = "too rough for differences"
 Index = tuple[int, ...]
 Measure = Callable[[Array], tuple[float, float]]
 """(what the engine's gradient says, what the forward says) along a direction."""
+
+
+class Measured(NamedTuple):
+    """What the engine's gradient says along a direction, or `at` one element; `scale` is the sum of the sizes of its
+    terms, `floor` the rounding that ∂L/∂output leaves in it."""
+
+    got: float
+    scale: float
+    floor: float
+    at: Index | None = None
 
 
 class Slopes:
@@ -60,7 +70,7 @@ class Slopes:
             return self.row("difference", "skipped", at=at, got=got, note=note)
         found = along(self.probe, self.position, direction, upstream, reach)
         floor = self.floor(upstream, direction)
-        return self.judged("difference", got, found, at, abs(got), floor, corner=bool(corners.any()))
+        return self.judged("difference", Measured(got, abs(got), floor, at), found, corner=bool(corners.any()))
 
     def direction(self) -> CheckRow:
         """All elements at once; outputs that have a corner along the way are left out of the sum, and counted."""
@@ -105,7 +115,8 @@ class Slopes:
         terms = gradient * direction
         found = along(self.probe, self.position, direction, upstream, reach)
         got, scale, floor = float(np.sum(terms)), float(np.sum(np.abs(terms))), self.floor(upstream, direction)
-        return self.judged("direction", got, found, None, scale, floor, "; ".join(notes)), direction, gradient
+        made = self.judged("direction", Measured(got, scale, floor), found, "; ".join(notes))
+        return made, direction, gradient
 
     def complex(self) -> CheckRow:
         """The same by a step into the imaginary."""
@@ -149,18 +160,9 @@ class Slopes:
         """What cancels inside of an element (p - 1 of a class that is certain) leaves the rounding of ∂L/∂output."""
         return 8 * EPS * float(np.max(np.abs(upstream), initial=0.0) * np.max(np.abs(direction), initial=0.0))
 
-    def judged(
-        self,
-        row: RowName,
-        got: float,
-        found: Slope,
-        at: Index | None,
-        scale: float,
-        floor: float,
-        note: str = "",
-        corner: bool = False,
-    ) -> CheckRow:
+    def judged(self, row: RowName, measured: Measured, found: Slope, note: str = "", corner: bool = False) -> CheckRow:
         """What differences say of a number. `corner`: an output is known to have one here, however large others are."""
+        got, scale, floor, at = measured
         numbers: dict[str, Any] = {"at": at, "got": got, "expected": found.value}
         if not math.isfinite(got) or not math.isfinite(found.value):
             return self.row(row, "skipped", note="not finite", **numbers)

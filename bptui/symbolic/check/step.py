@@ -28,11 +28,12 @@ from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 from bptui.symbolic.check.captured import check_captured, rows_of
+from bptui.symbolic.check.comparison import Index
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.derivative import check_derivative
 from bptui.symbolic.check.finite import check_finite
 from bptui.symbolic.check.flow import check_flow
-from bptui.symbolic.check.node import Index, NodeCheck
+from bptui.symbolic.check.node import NodeCheck
 from bptui.symbolic.check.paths import check_paths
 from bptui.symbolic.check.update import check_update
 from bptui.symbolic.types import CheckRow, Report
@@ -44,9 +45,7 @@ that takes several times their memory."""
 __all__ = ["Report", "check_node", "check_step", "check_update", "report_json", "row_json"]
 
 
-def check_step(
-    of: Recording | Program | Network, progress: Callable[[int, int], bool] | None = None, seed: int = 0
-) -> Report:
+def check_step(of: Recording | Program | Network, progress: Callable[[int, int], bool] | None = None) -> Report:
     """Every operation and every update of one training step: of a recording, or the next one of a program or a network.
 
     `progress(done, of)` returning False ends it early.
@@ -59,30 +58,31 @@ def check_step(
     todo: list[Node] = [*graph.ops, *graph.kept]
     rows: list[CheckRow] = []
     for n, node in enumerate(todo):
-        rows += check_node(recording, node, seed=seed) if node.op is not None else check_update(recording, node)
+        rows += check_node(recording, node)
         if progress is not None and not progress(n + 1, len(todo)):
             break
     return Report((*rows, *check_paths(recording), *check_finite(recording)))
 
 
 def check_node(
-    recording: Recording, node: Node, wrt: int | None = None, element: Index | None = None, seed: int = 0
+    recording: Recording, node: Node, wrt: int | None = None, element: Index | None = None
 ) -> tuple[CheckRow, ...]:
-    """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to
-    look at more closely. Of the result of a composite, the rows of the whole, too. Nothing here raises for the sake of
-    numbers; what cannot be checked is a row that says why."""
-    assert node.op is not None
+    """All rows of one operation, or of the update of a parameter; of one of its inputs only where `wrt` is its
+    position. `element`: of that input, to look at more closely. Of the result of a composite, the rows of the whole,
+    too. Nothing here raises for the sake of numbers; what cannot be checked is a row that says why."""
+    if node.op is None:
+        return check_update(recording, node)
     if node.op.opaque and isinstance(recording, CapturedRecording):
         return rows_of(recording, node)
     if node.op.opaque:
         return (CheckRow(node.name, node.op.name, "", "opaque", "n/a", note=SAID),)
     try:
-        return tuple(_rows(recording, node, wrt, element, seed))
+        return tuple(_rows(recording, node, wrt, element))
     except NotRecorded as why:
         return (CheckRow(node.name, node.op.name, "", "forward", "n/a", note=str(why)),)
 
 
-def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | None, seed: int) -> Iterable[CheckRow]:
+def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | None) -> Iterable[CheckRow]:
     assert node.op is not None
     if isinstance(recording, CapturedRecording):
         name = None if wrt is None else recording.graph.nodes[node.inputs[wrt]].name
@@ -95,9 +95,9 @@ def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | No
         kept = check_flow(recording, node, wrt)
     if wrt is None and not isinstance(recording, CapturedRecording):
         kept = (*kept, *check_derivative(recording, node))
-    rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *kept)
+    rows = (*NodeCheck(recording, node).rows(wrt, element), *kept)
     composite = made_by(recording.graph, node) if wrt is None else None
-    return rows if composite is None else (*rows, *check_whole(recording, composite, seed=seed))
+    return rows if composite is None else (*rows, *check_whole(recording, composite))
 
 
 def row_json(row: CheckRow) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.symbolic.card.rate import expected as expected_rate
-from bptui.symbolic.card.update import follow, inputs, results, statements
+from bptui.symbolic.card.update import follow, followed, inputs, results, statements
 from bptui.symbolic.check.captured import rows_of
 from bptui.symbolic.check.causes import likely
+from bptui.symbolic.check.search import check_search
 from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Verdict
 
@@ -61,7 +62,7 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
     before, after = inputs(recording, node, turn), results(recording, node, turn)
     with np.errstate(all="ignore"):
         given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))
-        expected = follow(statements(optimizer), given, made)
+        expected = follow(followed(recording, node, turn), given, made)
     rows: list[CheckRow] = []
     if (scheduled := recording.scheduled(node)) is not None:
         base, made_rate = scheduled[1].base, np.asarray(optimizer.learning_rate)
@@ -72,6 +73,8 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
     for name, got in after.items():
         old = before[name.removesuffix("_new")]
         rows += _rows(node, optimizer.kind, name, Compared(old, got, expected[name], kind))
+    if optimizer.rule.room is not None:
+        return (*rows, *check_search(recording, node))
     more = {row.input: row for row in _drawn(node, optimizer, recording.step) if row.verdict == "FAIL"}
     return tuple(more.get(row.input, row) if row.verdict == "ok" else row for row in rows)
 

@@ -53,7 +53,8 @@ def backward_rule(
     lines.append(Statement(_target("y", () if bound else rule.q), settled(rule.vjp)))
     names = {name for line in lines for name in _read(line.value)}
     inputs = [name for name in (upstream, *op.input_names) if name in names]
-    settings = {key: attributes[key] for key in op.attributes if key in names and key not in given}
+    letters = {letter for line in lines for letter in _letters(line)}
+    settings = {key: attributes[key] for key in op.attributes if key in names - letters and key not in given}
     try:
         text = "; ".join(map(statement, lines))
     except ValueError as problem:
@@ -90,6 +91,13 @@ def _read(tree: Tree) -> set[str]:
         for part in t.walk(tree)
         if isinstance(part, t.Element | t.Name)
     }
+
+
+def _letters(line: Statement) -> set[str]:
+    """The indices of a statement: how many numbers a Fourier transform has, and an index, may both be called `n`."""
+    own = line.target.index if isinstance(line.target, t.Element) else ()
+    sums = [part for part in t.walk(line.value) if isinstance(part, t.Reduction)]
+    return {i.name for i in own if isinstance(i, t.Name)} | {r.index for part in sums for r in part.ranges}
 
 
 def _target(name: str, indices: Sequence[str]) -> t.Name | t.Element:

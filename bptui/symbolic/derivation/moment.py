@@ -75,15 +75,15 @@ def heading(session: Session) -> str:
     return f"{session.network.name}, training step {session.cursor.step}{with_them}"
 
 
-def here(session: Session, service: Service, unicode: bool = True) -> Section:
+def here(session: Session, service: Service) -> Section:
     """The Moment of a session: its selected element; of a composite that is shown as one operation, that."""
     composite = session.composite
     if composite is None:
-        return Teller(session.element_of, service, Form(session.view.raw, unicode)).section(session.state)
+        return Teller(session.element_of, service, Form(session.view.raw)).section(session.state)
     _, at, wrt = subject(session, service)
-    card_for(session, service, unicode)
+    card_for(session, service, True)
     service.wait()
-    made = card_for(session, service, unicode)
+    made = card_for(session, service, True)
     rows = check_whole(session.recording, composite, -1 if wrt is None else wrt, None if wrt is None else at)
     phase, index = session.cursor.phase, session.cursor.index
     heading = f"{phase} {index + 1} of {session.timeline.count(phase)}, {composite.result.name}"

@@ -23,7 +23,7 @@ FEW = 16
 """Numbers of a tensor that are written out; of more only the range."""
 
 
-def step(session: Session, service: Service, unicode: bool = True) -> Document:
+def step(session: Session, service: Service) -> Document:
     """The training step in which a session stands."""
     recording, timeline = session.recording, session.timeline
     teller = Teller(session.element_of, service)

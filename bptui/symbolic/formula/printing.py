@@ -57,10 +57,9 @@ def number(x: float) -> str:
     return number_field(x).strip()
 
 
-def to_spans(formula: Tree, names: Names | None = None, unicode: bool = True, style: str = "") -> Line:
-    """A formula as one line. `style` (`bold`) is added to every span."""
-    spans = _Printer(names or Names(), unicode).print(formula, _CHOICE)
-    return merge(Span(s.text, f"{s.style} {style}".strip()) if style else s for s in spans)
+def to_spans(formula: Tree, names: Names | None = None, unicode: bool = True) -> Line:
+    """A formula as one line."""
+    return merge(_Printer(names or Names(), unicode).print(formula, _CHOICE))
 
 
 def definition(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> Line:

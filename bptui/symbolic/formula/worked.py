@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bptui.model.base import arithmetic
+from bptui.model.base.kinds import KINDS
 from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span
 from bptui.symbolic.facts import Table
@@ -47,6 +48,9 @@ def worked(
     if not leaves:
         return Worked(tree, names, final)
     keys, known = list(leaves), [x for x, _ in leaves.values()]
+    texts = [text for _, text in leaves.values()]
+    if isinstance(tree, t.Call) and tree.function in KINDS and len(known) == 1:  # what it rounds is to be seen
+        texts[0], final = arithmetic.compared((known[0], value), (texts[0], final))
 
     def work(values: Sequence[float]) -> float:
         at = dict(zip(keys, values, strict=True))
@@ -58,14 +62,14 @@ def worked(
 
     if not math.isfinite(work(known)):
         return Worked(tree, names, final)
-    made = arithmetic.equation(known, value, work, ([text for _, text in leaves.values()], final), eps=eps)
-    texts = dict(zip(keys, made.operands, strict=True))
+    made = arithmetic.equation(known, value, work, (texts, final), eps=eps)
+    printed = dict(zip(keys, made.operands, strict=True))
 
     def of(base: str, place: tuple[int, ...] | None) -> float | str | None:
-        return texts.get(t.Name(base) if place is None else t.Element(base, tuple(map(t.integer, place))))
+        return printed.get(t.Name(base) if place is None else t.Element(base, tuple(map(t.integer, place))))
 
     def folded(part: Tree) -> Tree | None:
-        return t.Number(part.value, texts[part]) if isinstance(part, t.Number) and part in texts else None
+        return t.Number(part.value, printed[part]) if isinstance(part, t.Number) and part in printed else None
 
     return Worked(t.rebuild(tree, folded), replace(names, numbers=of), made.result, made.sign)
 

@@ -222,7 +222,8 @@ def option(name: str) -> tuple[Callable[[Setup], Any], Callable[[Setup, Any], Se
 def to_optimizer(setup: Setup, kind: str) -> Setup:
     """Another kind, with the settings that it takes, too."""
     old = setup.value("optimizer") or {}
-    kept = ("learning_rate", "clip_norm", "clip_value", *OPTIMIZERS[kind].options)
+    clips = () if OPTIMIZERS[kind].room is not None else ("clip_norm", "clip_value")
+    kept = ("learning_rate", *clips, *OPTIMIZERS[kind].options)
     table = {"kind": kind, **{key: value for key, value in old.items() if key in kept}}
     if table.get("nesterov") and not table.get("momentum"):
         del table["nesterov"]

@@ -29,14 +29,18 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
 
+from bptui.model.base.errors import UserError
+from bptui.model.source.captured.container import renamed
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
 from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.numbers import Keep
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
+from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 
+NOT_FINITE = "its loss is not finite"
 UNUSED = 64
 """Backward passes without any update after which a step is taken to be over: its optimizer is never asked to step."""
 
@@ -61,6 +65,17 @@ class Wanted:
     module: bool = False
     keep: Keep = field(default_factory=Keep)
 
+    @property
+    def replaced(self) -> bool:
+        """Are steps written until one is the last, which has the name that was asked for?"""
+        return bool(self.to) and self.step is None and self.last <= 1
+
+    def meanwhile(self, step: int) -> Path:
+        """Where a training step is written while the program runs: not yet in the place of the one before it, since it
+        may come to nothing."""
+        path = self.path(step)
+        return path.with_name(f".{path.stem}-step{step}{path.suffix}") if self.replaced else path
+
     def path(self, step: int) -> Path:
         """Where a training step is written."""
         if self.to:
@@ -71,11 +86,17 @@ class Wanted:
 
 
 class Written(NamedTuple):
-    """A captured step that lies on disk."""
+    """A captured step that lies on disk; reason: why this one, as in its file."""
 
     path: Path
     step: int
     events: int
+    reason: str = ""
+
+    @property
+    def finite(self) -> bool:
+        """Is it not one whose loss is NaN or infinite, and that was looked for?"""
+        return self.reason != NOT_FINITE
 
 
 class Outcome(NamedTuple):
@@ -159,7 +180,20 @@ class Capture:
                 handle.remove()
             for number, handler in before.items():
                 signal.signal(number, handler)
+        self._settle()
         return Outcome(code, tuple(self.written), self.number, self.failed)
+
+    def _settle(self) -> None:
+        """Give the step that is left of several the name that was asked for."""
+        if self.wanted.replaced and self.written:
+            last = self.written.pop()
+            to, _ = place(self.wanted.path(last.step))
+            try:
+                renamed(last.path, to)
+            except (OSError, UserError) as problem:
+                self.failed = f"it is in {last.path}: {problem}"
+            else:
+                self.written.append(last._replace(path=to))
 
     def _run(self) -> int:
         wanted = self.wanted
@@ -182,6 +216,8 @@ class Capture:
             self._flush("the script ended before the step did")
             return code_of(end)
         except BaseException as problem:
+            if isinstance(problem, Exception):
+                self._about |= raised(problem)
             self._flush(f"{type(problem).__name__}: {problem}", failed=True)
             without_us(problem)
             sys.excepthook(type(problem), problem, problem.__traceback__)
@@ -194,6 +230,7 @@ class Capture:
     def _ended(self, number: int, frame: FrameType | None) -> None:
         """The script is told to end: what there is is written, and it ends as it would have."""
         self._flush(f"signal {signal.Signals(number).name}", failed=True)
+        self._settle()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -290,7 +327,7 @@ class Capture:
         if self._recorder is not None or self._finished or not self._is_wanted(number):
             return
         try:
-            path, self._about = place(self.wanted.path(number))
+            path, self._about = place(self.wanted.meanwhile(number))
             self._writer = Writer(path)
         except Exception as problem:  # what cannot be written ends the capture, not the program
             self.failed, self._finished = str(problem), True
@@ -332,13 +369,13 @@ class Capture:
             self.failed, self._finished = f"not written: {problem}", True
             return
         self._writers.append(writer)
-        self._keep(Written(writer.path, self.number, len(step.leading)), step)
+        self._keep(Written(writer.path, self.number, len(step.leading), str(about["reason"])), step)
 
     def _all(self, step: Step) -> _Mark:
         return _Mark(len(step.events), len(step.backwards), len(step.updates))
 
     def _reason(self, step: Step) -> str:
-        return "its loss is not finite" if self.wanted.nan and _bad(step) else "asked for"
+        return NOT_FINITE if self.wanted.nan and _bad(step) else "asked for"
 
     def _keep(self, written: Written, step: Step) -> None:
         """Keep it, give up the oldest of too many, and see whether that was all."""

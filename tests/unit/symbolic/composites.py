@@ -140,7 +140,7 @@ def uses():
     for order in (1, "inf", -1, "-inf"):
         yield Use("matrix_norm", ((3, 4),), {"ord": order})
     yield Use("matrix_norm", ((2, 3, 4),), {"ord": 1, "keepdims": True})
-    for p in (2, 1, "inf", 3, 0.5):
+    for p in (2, 1, "inf", 3, 0.5, 0):
         yield Use("cdist", ((3, 4), (5, 4)), {"p": p})
     yield Use("cdist", ((2, 1, 3, 4), (6, 2, 4)), {"p": 1.5})
     yield Use("cdist", ((3, 4), (2, 5, 4)))
@@ -191,7 +191,14 @@ def uses():
     yield Use("conv3d", ((1, 2, 4, 3, 3), (4, 1, 2, 3, 2), (4,)), {"padding": (0, 1, 1), "groups": 2})
     yield Use("conv_transpose1d", ((2, 4, 5), (4, 2, 3), (4,)), {"stride": 3, "padding": 1, "groups": 2})
     yield Use("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 2)), {"stride": (2, 1, 1), "groups": 2})
-    for given in ({"p": 1.0}, {"p": 3.0, "keepdims": True}, {"p": float("inf"), "eps": 0.1}, {"keepdims": True}):
+    given_each = (
+        {"p": 1.0},
+        {"p": 3.0, "keepdims": True},
+        {"p": float("inf"), "eps": 0.1},
+        {"p": 0.5},
+        {"keepdims": True},
+    )
+    for given in given_each:
         yield Use("pairwise_distance", ((3, 4), (3, 4)), given)
     yield Use("pairwise_distance", ((4,), (4,)))
     for given in (

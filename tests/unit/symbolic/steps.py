@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 
@@ -17,7 +17,7 @@ def graph_of(row, inputs, attributes=None, seed=0):
         whole = name in row.indices
         trained = row.differentiable(n)
         array = np.asarray(value, np.int64 if whole else float)
-        leaves.append(builder.leaf(f"in{n}", "param" if trained else "input", array, symbol=name, whole=whole))
+        leaves.append(builder.leaf(Label(f"in{n}", symbol=name), "param" if trained else "input", array, whole=whole))
     made = builder.use(row, *leaves, name="made", symbol="y", **(attributes or {}))
     role = "const" if made.wants_grad else "param"  # something has to have a gradient
     scale = builder.leaf("scale", role, np.random.default_rng(seed).normal(size=made.shape))

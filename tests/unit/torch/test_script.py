@@ -193,6 +193,34 @@ def test_the_first_loss_that_is_not_finite_and_those_that_led_there(here):
     assert open_record(outcome.written[-1].path).step.about["reason"] == "its loss is not finite"
 
 
+@pytest.mark.parametrize("wanted", [{"nan": True}, {"nan": True, "stop": True}, {}])
+@pytest.mark.parametrize("to", ["mine.bptui", "mine.zip", "runs/mine"])
+def test_the_last_of_several_has_the_name_that_was_asked_for(here, to, wanted):
+    """It stays where another step begins after it that comes to nothing, and takes the place of an earlier capture."""
+    body = textwrap.dedent(NAN) + "for _ in range(3):\n    model(x)\n"
+    for _ in range(2):
+        outcome = captured(here, body, to=to, **wanted)
+        assert [str(each.path) for each in outcome.written] == [to]
+        assert open_record(Path(to)).step.about["step"] == outcome.written[0].step == (5 if wanted else 7)
+        folder = (here / to).parent
+        assert [path.name for path in folder.iterdir() if "mine" in path.name] == [Path(to).name]
+
+
+def test_where_no_loss_was_nan_that_is_said(here):
+    outcome = captured(here, LOOPS["the usual one"], nan=True)
+    said = told(Wanted("train.py", nan=True), outcome)
+    assert said.startswith("no loss was NaN or infinite in 4 training steps; training step 3 captured")
+    outcome = captured(here, NAN, nan=True)
+    assert told(Wanted("train.py", nan=True), outcome).startswith("training step 5 captured")
+
+
+@pytest.mark.parametrize("ending", ["bptui", "zip"])
+def test_of_many_steps_the_last_are_kept_and_the_others_removed(here, ending):
+    captured(here, NAN, nan=True, last=2, to=f"mine.{ending}")
+    found = sorted(path.name for path in here.iterdir() if "mine" in path.name)
+    assert found == [f"mine-step4.{ending}", f"mine-step5.{ending}"]
+
+
 def test_stop_ends_the_program_there(here):
     outcome = captured(here, NAN, nan=True, stop=True)
     assert ([each.step for each in outcome.written], outcome.code) == ([5], 0)

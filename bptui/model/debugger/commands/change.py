@@ -22,15 +22,36 @@ family = Family("Change")
 )  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
     """`NAME = VALUE`; NAME alone says what it is now."""
-    from bptui.model.debugger import edits, expressions, settings
+    from bptui.model.debugger import edit_settings, edits, expressions
     from bptui.model.debugger.lines import evaluated
 
     if "=" not in text:
         given = session.graph.called.get(text.partition("[")[0])
         if given is None:
-            return say(settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
+            return say(edit_settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
         return say(*evaluated(session, expressions.parse(text, session.graph)))
     return _edited(session, edits.parse(text, session.branch, session.cursor))
+
+
+@family.text(
+    "evaluation", "Step through an evaluation of this update (lbfgs), in a branch", usage="[K]",
+)  # fmt: skip
+def evaluation(session: Session, text: str) -> Reply:
+    """Forward, loss and backward pass with the parameters that evaluation K had; without K how many there are."""
+    from dataclasses import replace
+
+    from bptui.model.debugger import edits, evaluations
+
+    if not text.strip():
+        count = evaluations.count(session.recorded)
+        once = f"{session.recorded.optimizer.kind} looks at the loss once in a training step"
+        return say(
+            f"{count} evaluations here: evaluation 1 to {count - 1}, and this pass" if count else once, ok=count > 0
+        )
+    edit = edits.parse(f"{evaluations.NAME} = {text}", session.branch, session.cursor)
+    reply = _edited(session, edit)
+    began = session.goto("start")
+    return replace(reply, lines=(*began.lines, *reply.lines[1:]))
 
 
 def _edited(session: Session, edit: Edit) -> Reply:

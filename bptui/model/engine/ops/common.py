@@ -33,9 +33,16 @@ def whole(value: Any, least: int | None = None) -> int:
     return number
 
 
-def integer(least: int | None = None) -> Callable[[Any], int]:
-    """A check for whole numbers."""
-    return lambda value: whole(value, least)
+def integer(least: int | None = None, most: int | None = None) -> Callable[[Any], int]:
+    """A check for whole numbers, in [least, most]."""
+
+    def check(value: Any) -> int:
+        number = whole(value, least)
+        if most is not None and number > most:
+            raise ValueError(f"must be at most {most}, not {number}")
+        return number
+
+    return check
 
 
 def real(low: float | None = None, high: float | None = None, open_high: bool = False) -> Callable[[Any], float]:
@@ -127,7 +134,7 @@ def axes_check(value: Any) -> int | tuple[int, ...] | None:
 
 AXIS = Attribute(None, axes_check)
 KEEPDIMS = Attribute(False, flag)
-EPS = Attribute(1e-5, real(0), static=False)
+EPS = Attribute(1e-5, real(), static=False)
 
 
 def last_axis(default: int = -1) -> Attribute:

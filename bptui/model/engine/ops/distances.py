@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, choice, flag, letters, literal, positive
+from bptui.model.engine.ops.common import at, choice, flag, letters, literal, real
 
 Use = Callable[..., Any]
 
@@ -75,7 +75,15 @@ def length_of(use: Use, away: Any, p: float, name: str, keepdims: bool = False) 
     sizes = use("abs", away, name=f"{prefix}sizes")
     if p in (1, inf):
         return use("sum" if p == 1 else "max", sizes, name=name, axis=-1, keepdims=keepdims)
-    powers = use("power", sizes, name=f"{prefix}powers", exponent=p)
+    if p == 0:
+        return use("sum", use("sign", sizes, name=f"{prefix}differ"), name=name, axis=-1, keepdims=keepdims)
+    if p < 1:  # whose power has no slope at 0
+        differ = use("greater", sizes, 0.0, name=f"{prefix}differ")
+        some = use("where", differ, sizes, 1.0, name=f"{prefix}some")
+        powers = use("where", differ, use("power", some, name=f"{prefix}power", exponent=p), 0.0,
+                     name=f"{prefix}powers")  # fmt: skip
+    else:
+        powers = use("power", sizes, name=f"{prefix}powers", exponent=p)
     total = use("sum", powers, name=f"{prefix}total", axis=-1, keepdims=keepdims)
     apart = use("greater", total, 0.0, name=f"{prefix}apart")
     root = use("power", use("where", apart, total, 1.0, name=f"{prefix}positive"), name=f"{prefix}root", exponent=1 / p)
@@ -104,13 +112,23 @@ def _cdist_definition(signature: Signature) -> str:
         return f"{y} = sqrt(sum(({away})**2 for k in K))"
     if p in (1, inf):
         return f"{y} = {'sum' if p == 1 else 'max'}(abs({away}) for k in K)"
+    if p == 0:
+        return f"{y} = sum({power_text(away, p)} for k in K)"
     total = at("d", [*batch, "i", "j"])
     root = f"{total}**(1/{literal(p)})"
-    return f"{total} = sum(abs({away})**{literal(p)} for k in K); {y} = {root} if {total} > 0 else 0"
+    return f"{total} = sum({power_text(away, p)} for k in K); {y} = {root} if {total} > 0 else 0"
+
+
+def power_text(away: str, p: float) -> str:
+    """|away|^p; to the power 0 whether it is not 0. Below 1 it has no slope at 0, and none is taken."""
+    if p == 0:
+        return f"(1 if {away} != 0 else 0)"
+    return f"abs({away})**{literal(p)}" if p > 1 else f"(abs({away})**{literal(p)} if {away} != 0 else 0)"
 
 
 def distance_order(value: Any) -> float:
-    return inf if value in (inf, "inf") else positive(value)
+    """Above 0, or inf; 0 for how many differ."""
+    return inf if value in (inf, "inf") else real(0)(value)
 
 
 # ------------------------------------------------------------------------------------------------------------- bilinear
@@ -153,9 +171,10 @@ COMPOSITES = (
         ("a", "b"),
         _cdist,
         _cdist_definition,
-        "The distance of each row of a from each row of b, (Σ|a - b|^p)^(1/p); inf: the largest |a - b|.",
+        "The distance of each row of a from each row of b, (Σ|a - b|^p)^(1/p); inf: the largest |a - b|; 0: in how "
+        "many places they differ.",
         {"p": Attribute(2.0, distance_order)},
-        convention="where two rows are equal the gradient is 0",
+        convention="where two rows are equal the gradient is 0, and below p = 1 where they are equal in one place",
         stretched=_cdist_stretched,
     ),
     Composite(

@@ -30,7 +30,7 @@ def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
-    y = np.maximum(x, 0) + _times(np.expm1(np.minimum(x, 0)), alpha)  # one of the two is 0
+    y = np.fmax(x, 0) + _times(np.expm1(np.minimum(x, 0)), alpha)  # one of the two is 0; NaN is in the second
     return _times(y, scale)
 
 
@@ -74,7 +74,7 @@ def _softplus_vjp(g: Any, y: Any, x: Any, beta: float, threshold: float | None) 
 def _leaky(x: Any, negative_slope: float) -> Any:
     if not negative_slope:
         return np.where(x > 0, x, x * negative_slope)  # inf·0 is not to win
-    return (np.maximum if negative_slope <= 1 else np.minimum)(x, x * negative_slope)
+    return (np.fmax if negative_slope <= 1 else np.fmin)(x, x * negative_slope)  # both are NaN, or neither
 
 
 def _bounded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -134,7 +134,7 @@ def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
 
 def _softsign_vjp(g: Any, y: Any, x: Any) -> Any:
     below = np.absolute(x) + 1
-    return np.where(np.isnan(y), y, g / below / below)
+    return g / below / below + (y - y)  # which is 0, or NaN where y is
 
 
 # ------------------------------------------------------------------------------------------------------ dropout

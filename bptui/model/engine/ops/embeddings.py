@@ -10,7 +10,7 @@ from typing import Any
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
 from bptui.model.engine.ops.common import at, flag, letters, literal, real, require_equal
-from bptui.model.engine.ops.distances import distance_order, length_of
+from bptui.model.engine.ops.distances import distance_order, length_of, power_text
 from bptui.model.engine.ops.pointwise import finished, reduced, reduction
 
 Use = Callable[..., Any]
@@ -33,7 +33,8 @@ def _length_text(term: str, p: float) -> str:
         return f"sqrt(sum(({term})**2 for k in K))"
     if p in (1, inf):
         return f"{'sum' if p == 1 else 'max'}(abs({term}) for k in K)"
-    return f"sum(abs({term})**{literal(p)} for k in K)**(1/{literal(p)})"
+    total = f"sum({power_text(term, p)} for k in K)"
+    return f"{total}**(1/{literal(p)})" if p else total
 
 
 # --------------------------------------------------------------------------------------------------- pairwise_distance
@@ -129,7 +130,7 @@ COMPOSITES = (
         _pairwise,
         _pairwise_definition,
         "The distance of each embedding (the last axis) of a from that of b, (Σ|a - b + eps|^p)^(1/p); inf: the "
-        "largest.",
+        "largest; 0: how many differ.",
         {**_ORDER, "keepdims": Attribute(False, flag)},
         convention="eps is added to each difference, so that the gradient of equal ones is not that at 0",
     ),

@@ -99,6 +99,7 @@ def _not_zero(value: Any) -> float:
 
 
 _LAMBD = {"lambd": Attribute(0.5, real(0), static=False)}
+_ANY_LAMBD = {"lambd": Attribute(0.5, real(), static=False)}
 
 OPS = (
     unary(
@@ -125,7 +126,7 @@ OPS = (
         lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
         lambda g, y, x, lambd: np.where(np.absolute(x) <= lambd, 0, g),
         "x, and 0 where it is at most lambd away from 0.",
-        attributes=_LAMBD,
+        attributes=_ANY_LAMBD,
         analytic=False,
         convention="the derivative at the bounds themselves is 0",
     ),
@@ -160,7 +161,7 @@ OPS = (
     unary(
         "celu",
         "y = x if x > 0 else alpha*(exp(x/alpha) - 1)",
-        lambda x, alpha: np.maximum(x, 0) + np.expm1(np.minimum(x, 0) / alpha) * alpha,  # one of the two is 0
+        lambda x, alpha: np.fmax(x, 0) + np.expm1(np.minimum(x, 0) / alpha) * alpha,  # one of the two is 0
         lambda g, y, x, alpha: np.exp(np.minimum(x, 0) / alpha) * g,  # times 1 where x is positive
         "An elu whose slope at 0 is 1 for every alpha.",
         attributes={"alpha": Attribute(1.0, _not_zero, static=False)},

@@ -220,7 +220,7 @@ COMPOSITES = (
         _rms_norm,
         _rms_definition,
         "Each sample divided by its root mean square over the last axes, then scaled.",
-        {"eps": Attribute(1e-6, real(0), static=False)},
+        {"eps": Attribute(1e-6, real(), static=False)},
         convention="eps is inside the root",
     ),
     Composite(

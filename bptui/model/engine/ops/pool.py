@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, optional
+from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, literal, optional, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
 from bptui.model.engine.ops.scatter import added
 from bptui.model.engine.writing import kept_where
@@ -92,7 +92,10 @@ def _max_definition(signature: Signature) -> str:
 def mean_text(signature: Signature, term: Callable[[str], str] = str) -> tuple[list[str], str]:
     """The output's indices, and the mean over a window of a term of each element."""
     out, element, ranges, padded = _element(signature)
-    counted = padded if dict(signature.attributes).get("count_include_pad", True) else ranges
+    attributes = dict(signature.attributes)
+    if divisor := attributes.get("divisor_override"):
+        return out, f"sum({term(element)}{ranges})/{literal(divisor)}"
+    counted = padded if attributes.get("count_include_pad", True) else ranges
     count = f"sum(1{counted})" if " if " in counted else str(prod(signature["kernel_size"]))
     return out, f"sum({term(element)}{ranges})/{count}"
 
@@ -222,8 +225,10 @@ def _to_nan(taps: Sequence[Array], places: Sequence[Array], real: Sequence[Array
 
 
 def _counts(emit: Emit, x: Array, out: Array, attributes: Attributes) -> Array:
-    """One over the number of elements that each place averages."""
+    """One over the number of elements that each place averages, or over the divisor that is given for all."""
     kernel, padding = attributes["kernel_size"], attributes["padding"]
+    if divisor := attributes.get("divisor_override"):
+        return emit.const(1 / divisor)
     if not attributes["ceil_mode"] and (attributes["count_include_pad"] or not any(padding)):
         return emit.const(1 / prod(kernel))
     count = len(kernel)
@@ -271,6 +276,15 @@ def _window(count: int) -> dict[str, Attribute]:
     }
 
 
+def _divisor(value: Any) -> int:
+    number = whole(value)
+    if number == 0:
+        raise ValueError("must not be 0")
+    return number
+
+
+_DIVISOR = {"divisor_override": Attribute(None, optional(_divisor))}
+"""What the sum of a window is divided by, in the place of how many elements it has. PyTorch has none for one axis."""
 _CEIL = {"ceil_mode": Attribute(False, flag)}
 _CEIL_TOLD = "With ceil_mode the last one may reach beyond the end."
 
@@ -298,7 +312,7 @@ def _rows(count: int) -> tuple[Op, ...]:
             _mean,
             _mean_vjp,
             f"The mean of each window; the stride is the window's size unless given. {_CEIL_TOLD}",
-            {**_window(count), **_CEIL, "count_include_pad": Attribute(True, flag)},
+            {**_window(count), **_CEIL, "count_include_pad": Attribute(True, flag), **(_DIVISOR if count > 1 else {})},
             convention="padding counts as zeros in the mean unless count_include_pad is false",
         ),
     )

@@ -14,10 +14,11 @@ from bptui.model.engine.ops.common import (
     AXIS,
     KEEPDIMS,
     at,
-    integer,
     letters,
+    literal,
     many_axes,
     product,
+    real,
     total,
 )
 from bptui.model.engine.rule import Rule
@@ -108,9 +109,16 @@ def _var_definition(signature: Signature, root: bool = False) -> str:
 def _degrees(use: Letters, signature: Signature) -> str:
     """What the squares' sum is divided by: N, or N - correction, which is never below 0 (of 1 element the sum is 0)."""
     size, less = use.size.strip("()"), signature["correction"]
-    if less < 2:
-        return f"({size} - {less})" if less else use.size
-    return f"({size} - {less} if {size} > {less} else 0)"
+    if less <= 1:
+        return f"({size} {'-' if less > 0 else '+'} {literal(abs(less))})" if less else use.size
+    above = f"{size} - {literal(less)}"
+    return f"(({above} + abs({above}))/2)"
+
+
+def _correction(value: Any) -> float:
+    """Any number, a whole one as such."""
+    number = real()(value)
+    return int(number) if number.is_integer() else number
 
 
 def _std_hint(signature: Signature) -> dict[str, str]:
@@ -146,22 +154,22 @@ def _away(x: Any, axis: Any) -> Any:
     return x - np.sum(x, axis, keepdims=True) * _over(_count(x, axis))
 
 
-def _share(x: Any, axis: Any, correction: int) -> float:
+def _share(x: Any, axis: Any, correction: float) -> float:
     """One over the degrees of freedom; inf where there are none, as in NumPy and PyTorch."""
     degrees = _count(x, axis) - correction
     return 1 / degrees if degrees > 0 else float("inf")
 
 
-def _var(x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
+def _var(x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     away = _away(x, axis)
     return np.sum(away * away, axis, keepdims=keepdims) * _share(x, axis, correction)
 
 
-def _var_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
+def _var_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     return 0 if axis == () else _away(x, axis) * spread(g, x, axis) * (2 * _share(x, axis, correction))
 
 
-def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
+def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     """g·(x - mean)/((N - correction)·y), and 0 where all are equal (PyTorch's rule)."""
     if axis == ():
         return 0
@@ -199,7 +207,7 @@ OPS = (
         reduced_shape,
         *_VAR.pair,
         "The variance over axes: the mean squared distance from the mean; inf where N is not above the correction.",
-        {**BOTH, "correction": Attribute(0, integer(0))},
+        {**BOTH, "correction": Attribute(0, _correction)},
         convention="divided by N (correction = 0), not by N - 1",
     ),
     Op(
@@ -209,7 +217,7 @@ OPS = (
         reduced_shape,
         *_STD.pair,
         "The standard deviation over axes: the root of the variance.",
-        {**BOTH, "correction": Attribute(0, integer(0))},
+        {**BOTH, "correction": Attribute(0, _correction)},
         _std_hint,
         convention="divided by N (correction = 0), not by N - 1; the gradient is 0 where all are equal",
     ),

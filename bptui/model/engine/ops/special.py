@@ -70,7 +70,7 @@ def sigmoid(x: Any) -> Any:
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     if x.dtype.kind != "c":
-        return np.maximum(x, 0) + log_sum(x)
+        return np.fmax(x, 0) + log_sum(x)  # which is NaN where x is
     sign = np.where(x.real > 0, -1, 1)  # the same, by the sign of the real part
     return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
 
@@ -78,7 +78,7 @@ def softplus(x: Any) -> Any:
 @operation
 def log_sigmoid(x: Any) -> Any:
     """-log(1 + exp(-x)) without overflow."""
-    return -softplus(-x) if x.dtype.kind == "c" else np.minimum(x, 0) - log_sum(x)
+    return -softplus(-x) if x.dtype.kind == "c" else np.fmin(x, 0) - log_sum(x)
 
 
 def log_sum(x: Any) -> Any:

@@ -219,6 +219,18 @@ def target(path: Path) -> Target:
     return _ToFolder(path)
 
 
+def renamed(path: Path, to: Path) -> None:
+    """Give a capture another name; an earlier capture there is replaced. UserError as of `target`, OSError."""
+    earlier = target(to)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(earlier, _ToFolder) and to.is_dir():
+        earlier.remove()
+    os.replace(path, to)
+    with suppress(OSError):  # of several ranks each lies in a folder of all, which goes with the last of them
+        if path.parent != to.parent:
+            path.parent.rmdir()
+
+
 def _taken(path: Path, what: str) -> UserError:
     return UserError(str(path), what, "another name, or remove it yourself: only a captured step is replaced")
 
@@ -263,9 +275,13 @@ class _ToFolder:
 
     def discard(self) -> None:
         if self._begun:
-            self._clear()
-            with suppress(OSError):
-                self.path.rmdir()
+            self.remove()
+
+    def remove(self) -> None:
+        """The capture that is there."""
+        self._clear()
+        with suppress(OSError):
+            self.path.rmdir()
 
     def _clear(self) -> None:
         """The manifest first: without it the others are a capture that was cut off."""
@@ -290,6 +306,7 @@ class _ToZip:
         if self._zip is not None:
             self._zip.close()
             os.replace(self._beside, self.path)
+            self._beside = self.path
 
     def discard(self) -> None:
         if self._zip is not None:

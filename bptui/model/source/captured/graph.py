@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bptui.model.base.collecting import no_collecting
 from bptui.model.base.types import Array
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.graph import Graph, Layer, Node, Role
 from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
@@ -130,9 +130,8 @@ class _Building:
             return
         name = self.names.get(value) or self.shop.called(value) or read_as or "given"
         role: Role = "param" if value in self.trained else "input"
-        self.shop.nodes[value] = self.builder.leaf(
-            self.shop.fresh(name), role, shape=tuple(v.shape), symbol=name.rpartition(".")[2], wants_grad=v.wants_grad
-        )
+        label = Label(self.shop.fresh(name), symbol=name.rpartition(".")[2])
+        self.shop.nodes[value] = self.builder.leaf(label, role, shape=tuple(v.shape), wants_grad=v.wants_grad)
 
     # --------------------------------------------------------------------------------------------------------- events
     def _event(self, event: Event) -> None:

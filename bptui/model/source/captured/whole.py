@@ -15,9 +15,9 @@ from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.arena import Slot
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from bptui.model.source.captured.recording import CapturedRecording
 
 KINDS = ("float64", "float32")

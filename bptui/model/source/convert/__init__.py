@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from bptui.model.base import syntax
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
-from bptui.model.source.convert import keras, torch_text
-from bptui.model.source.convert.piece import Foreign
+from bptui.model.source.convert import keras, torch_program, torch_text
+from bptui.model.source.convert.piece import Foreign, names
 from bptui.model.source.convert.toml import written
 from bptui.model.source.datasets import read_text
 
@@ -82,8 +82,8 @@ def program(content: str, where: str, model: str) -> Foreign:
     }
     try:
         if imported & {"keras", "tensorflow", "tf_keras"}:
-            return keras.program(tree, torch_text.names(tree), where)
-        return torch_text.program(tree, where, model)
+            return keras.program(tree, names(tree), where)
+        return torch_program.program(tree, where, model)
     except RecursionError:
         raise UserError(where, "is nested too deeply to be read", "a model with shorter expressions") from None
 

@@ -13,8 +13,9 @@ from typing import Any
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.engine.optimizers import OPTIMIZERS as RULES
+from bptui.model.source.convert import keras_axes
 from bptui.model.source.convert.keras_rows import LAYERS, class_of, piece_of
-from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, text, value
+from bptui.model.source.convert.piece import POSITIONS, Foreign, Piece, Unknown, dotted, text, value
 
 MODELS = ("Sequential", "Functional", "Model")
 MAX_LAYERS = 1_000
@@ -55,12 +56,14 @@ def config(content: Mapping[str, Any], where: str) -> Foreign:
         raise UserError(where, "is a Keras model without its list of layers", f"at most {MAX_LAYERS:,}")
     found = Foreign(f"a Keras model ({content['class_name']})", [])
     order: list[str] = []
+    axes: int | None = None
     for row in rows:
         settings = row.get("config")
         settings = settings if isinstance(settings, Mapping) else {}
         name = str(row.get("name") or settings.get("name") or "")
-        if found.shape is None:
-            found.shape = _shape(settings)
+        shape = settings.get("batch_shape") or settings.get("batch_input_shape")
+        if axes is None and isinstance(shape, list):
+            axes, found.shape = len(shape) - 1, _shape(shape[1:])
         before = list(_inbound(row.get("inbound_nodes")))
         if content["class_name"] != "Sequential" and (len(before) > 1 or (before and before[0] != order[-1:][0])):
             said = f"{str(row.get('class_name'))[:40]} reads {', '.join(before[:4])}"
@@ -68,6 +71,7 @@ def config(content: Mapping[str, Any], where: str) -> Foreign:
         elif row.get("class_name") != "InputLayer":
             found.pieces.append(piece_of(row))
         order.append(name)
+    found.pieces = keras_axes.turned(found.pieces, axes, found.shape)
     if found.shape and len(found.shape) > 2:
         found.notes.append(CHANNELS)
     compiled = content.get("compile_config")
@@ -76,14 +80,14 @@ def config(content: Mapping[str, Any], where: str) -> Foreign:
     return found
 
 
-def _shape(settings: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The shape of one input, channels first."""
-    shape = settings.get("batch_shape") or settings.get("batch_input_shape")
-    sizes = shape[1:] if isinstance(shape, list) else None
-    return turned(sizes) if sizes and all(type(n) is int and 0 < n < 2**20 for n in sizes) else None
+def _shape(sizes: Sequence[Any]) -> tuple[int, ...] | None:
+    """The shape of one input, channels first; a sequence may be of any length."""
+    if len(sizes) == 2 and sizes[0] is None:
+        sizes = [POSITIONS, sizes[1]]
+    return channels_first(sizes) if sizes and all(type(n) is int and 0 < n < 2**20 for n in sizes) else None
 
 
-def turned(sizes: Sequence[int]) -> tuple[int, ...]:
+def channels_first(sizes: Sequence[int]) -> tuple[int, ...]:
     """(channels, height, width) of (height, width, channels)."""
     return (sizes[-1], *sizes[:-1]) if len(sizes) > 2 else tuple(sizes)
 
@@ -174,14 +178,15 @@ def program(tree: ast.Module, known: Mapping[str, Any], where: str) -> Foreign:
     if not items:
         raise UserError(where, "no layers stand in its Sequential", right)
     found = Foreign("a Keras program's model", [])
+    axes: int | None = None
     for item in items:
         kind = dotted(item.func).rpartition(".")[2] if isinstance(item, ast.Call) else ""
         settings = _settings(item, known) if isinstance(item, ast.Call) else {}
-        if found.shape is None and isinstance(settings, Mapping):
+        if axes is None and isinstance(settings, Mapping):
             shape = settings.get("shape", settings.get("input_shape", settings.get("input_dim")))
             sizes = [shape] if isinstance(shape, int) and kind != "Embedding" else shape
-            if isinstance(sizes, list) and sizes and all(type(n) is int and 0 < n < 2**20 for n in sizes):
-                found.shape = turned(sizes)
+            if isinstance(sizes, list):
+                axes, found.shape = len(sizes), _shape(sizes)
         if kind in ("Input", "InputLayer"):
             continue
         if isinstance(settings, str):
@@ -190,6 +195,7 @@ def program(tree: ast.Module, known: Mapping[str, Any], where: str) -> Foreign:
             found.pieces.append(LAYERS[kind].piece(text(item), str(settings.get("name", "")), (), settings))
         else:
             found.pieces.append(Piece(text(item), why="is no kind of layer here"))
+    found.pieces = keras_axes.turned(found.pieces, axes, found.shape)
     if found.shape and len(found.shape) > 2:
         found.notes.append(CHANNELS)
     for call in calls:

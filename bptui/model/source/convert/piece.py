@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from bptui.model.base.printable import one_line
 
 LARGEST = 2**40
 """Whole numbers in a program that are worked out are smaller."""
+POSITIONS = 6
+"""Of a sequence whose length no one says."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Piece:
     why     what is missing, where bptui has no such layer
     name    what it is called there
     reads   the size of the last axis, or of the channels, that it expects; 0 where it does not say
+    turned  does it take (positions, samples, features), where all here take samples first?
     """
 
     said: str
@@ -30,6 +33,7 @@ class Piece:
     why: str = ""
     name: str = ""
     reads: int = 0
+    turned: bool = False
 
 
 @dataclass
@@ -46,7 +50,11 @@ class Foreign:
 
 
 class Unknown(Exception):
-    """A piece has no counterpart: why."""
+    """A piece has no counterpart: why; or these layers have a part of what it does."""
+
+    def __init__(self, why: str, *layers: Mapping[str, Any]) -> None:
+        super().__init__(why)
+        self.layers = layers
 
 
 Build = Callable[[Mapping[str, Any]], "Mapping[str, Any] | Sequence[Mapping[str, Any]]"]
@@ -69,14 +77,15 @@ class Row:
                 raise Unknown(f"takes {len(self.arguments)} values")
             made = self.build(given)
         except Unknown as problem:
-            return Piece(said, why=str(problem), name=name)
+            return Piece(said, problem.layers, str(problem), name)
         except KeyError as missing:
             return Piece(said, why=f"does not say its {missing.args[0]}", name=name)
         except (TypeError, ValueError, AttributeError):
             return Piece(said, why="has values that were not expected", name=name)
         layers = (made,) if isinstance(made, Mapping) else tuple(made)
         reads = given.get(self.reads, 0)
-        return Piece(said, layers, name=name, reads=reads if type(reads) is int else 0)
+        turned = "batch_first" in self.arguments and not given.get("batch_first", False)
+        return Piece(said, layers, "", name, reads if type(reads) is int else 0, turned)
 
 
 def layer(kind: str, **settings: Any) -> dict[str, Any]:
@@ -90,6 +99,12 @@ def differs(value: Any, default: Any) -> Any:
     if isinstance(value, list) and len(set(map(str, value))) == 1:
         value = value[0]
     return None if value == default else value
+
+
+def named(piece: Piece) -> dict[str, str]:
+    """The name of a layer inside of another, where it has one."""
+    plain = len(piece.layers) == 1 and piece.name.isidentifier() and len(piece.name) <= 30
+    return {"name": piece.name} if plain else {}
 
 
 # ------------------------------------------------------------------------------------------------- values in programs
@@ -141,3 +156,31 @@ def text(node: ast.AST) -> str:
         return one_line(ast.unparse(node), 60)
     except RecursionError:
         return "what stands there"
+
+
+def names(tree: ast.AST) -> dict[str, Any]:
+    """Names that stand for one number or text in the whole program: constants and defaults of arguments; and under
+    `name()` the call that a name stands for."""
+    found: dict[str, Any] = {}
+    twice: set[str] = set()
+    for name, node in _named(tree):
+        try:
+            number = value(node, found)
+        except (Unknown, RecursionError):
+            twice.add(name)
+            if isinstance(node, ast.Call):
+                found[f"{name}()"] = node
+            continue
+        if name in found and found[name] != number:
+            twice.add(name)
+        found[name] = number
+    return {name: number for name, number in found.items() if name not in twice}
+
+
+def _named(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from ((dotted(target), node.value) for target in node.targets if dotted(target))
+        elif isinstance(node, ast.FunctionDef):
+            arguments = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+            yield from ((a.arg, d) for a, d in zip(arguments, node.args.defaults, strict=True))

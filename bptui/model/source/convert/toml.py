@@ -5,29 +5,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 from bptui.model.base.printable import one_line
 from bptui.model.engine import ops
 from bptui.model.source.convert.piece import Foreign, Piece
+from bptui.model.source.convert.shapes import flow, shape_of
 from bptui.model.source.layers import KINDS, RESERVED
 
 SAMPLES = 4
-POSITIONS = 6
-"""Of a sequence whose length no one says."""
-SIDES = (28, 32, 64, 96, 128, 224, 256, 299, *range(1, 300))
-"""Sides of an image that are tried where no one says one, the usual ones first."""
 LABELS = ops.comparing(target=("class",))
 ASSUMED = "the model does not say its loss: mse is put in its place"
 
 
 def written(found: Foreign, file: str) -> str:
     """The text of the network file; `file` is what the model was read from."""
-    shape = found.shape or _shape(found.pieces)
+    shape = found.shape or shape_of(found.pieces)
     loss = found.loss or _loss(found)
     rows = list(_rows(found.pieces))
-    out = _flow(found.pieces, shape) if shape else None
+    out = flow(found.pieces, shape) if shape else None
     notes = [*found.notes]
     if any(piece.why for piece in found.pieces):
         notes.append("what is marked MISSING has no counterpart here, so this is another network")
@@ -71,10 +68,11 @@ def _rows(pieces: Sequence[Piece]) -> Iterator[tuple[dict[str, Any], str]]:
             rows.append(({}, f"MISSING: {one_line(f'{piece.said} {piece.why}', 150)}"))
         for table in piece.layers:
             before = rows[-1][0] if rows else {}
-            if table["kind"] == "activation" and before and _takes_activation(before):
+            if table["kind"] == "activation" and "name" not in table and before and _takes_activation(before):
                 before["activation"] = table["activation"]
                 continue
-            named = piece.name if len(piece.layers) == 1 and piece.name not in taken and _is_name(piece.name) else ""
+            own = [each for each in piece.layers if each["kind"] != "permute"]  # a permute only turns what it is around
+            named = piece.name if own == [table] and piece.name not in taken and _is_name(piece.name) else ""
             taken.add(named)
             rows.append(({"kind": table["kind"], **({"name": named} if named else {}), **table}, ""))
     yield from rows
@@ -96,8 +94,8 @@ def _data(
     rows: Sequence[tuple[Mapping[str, Any], str]], shape: tuple[int, ...], out: tuple[int, ...] | None, loss: str
 ) -> list[str]:
     """Inputs and targets that fit."""
-    first = next((table for table, _ in rows if table), {})
-    if first.get("kind") == "embedding":
+    first = next((table for table, _ in rows if table and table["kind"] != "positions"), {})
+    if first.get("kind") in ("embedding", "embedding_bag"):
         size = max(1, int(first["size"]))
         numbers = [[(n + k) % size for k in range(shape[-1])] for n in range(SAMPLES)]
         inputs = _value(numbers)
@@ -132,82 +130,3 @@ def _value(item: Any) -> str:
     if isinstance(item, list | tuple):
         return "[" + ", ".join(map(_value, item)) + "]"
     return json.dumps(one_line(item, 200), ensure_ascii=False) if isinstance(item, str) else repr(item)
-
-
-# ----------------------------------------------------------------------------------------------------------- shapes
-def _shape(pieces: Sequence[Piece]) -> tuple[int, ...] | None:
-    """The shape of one input that goes through all pieces: of images the first usual side that does."""
-    told = (piece for piece in pieces if piece.layers and (piece.reads or piece.layers[0]["kind"] == "embedding"))
-    first = next(told, None)
-    if first is None:
-        return None
-    kind = first.layers[0]["kind"]
-    if kind == "embedding":
-        return (POSITIONS,)
-    if kind in ("rnn", "lstm", "gru", "attention", "transformer", "transformer_encoder"):
-        return (POSITIONS, first.reads)
-    if kind.startswith("conv"):
-        axes = int(kind[-2])
-        shapes = ((first.reads, *[side] * axes) for side in SIDES)
-        return next((shape for shape in shapes if _flow(pieces, shape)), None)
-    flat = (first.reads,)
-    return flat if _flow(pieces, flat) else None
-
-
-def _flow(pieces: Sequence[Piece], shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The shape of what comes out; None where it does not go through. A piece without counterpart is passed by."""
-    for piece in pieces:
-        for table in piece.layers:
-            try:
-                made = _through(table, shape, piece.reads)
-            except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError):
-                return None
-            if made is None or min(made, default=1) < 1:
-                return None
-            shape = made
-    return shape
-
-
-def _through(table: Mapping[str, Any], shape: tuple[int, ...], reads: int) -> tuple[int, ...] | None:
-    """The shape behind one layer."""
-    kind = table["kind"]
-    if kind == "dense":
-        return None if reads not in (0, shape[-1]) else (*shape[:-1], table["units"])
-    if kind.startswith("conv_transpose"):
-        k, s, p, d, o = (_each(table.get(key, default), len(shape) - 1) for key, default in (
-            ("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1), ("output_padding", 0)))  # fmt: skip
-        sizes = [(n - 1) * s[i] - 2 * p[i] + d[i] * (k[i] - 1) + o[i] + 1 for i, n in enumerate(shape[1:])]
-        return None if reads not in (0, shape[0]) else (table["channels"], *sizes)
-    if kind.startswith(("conv", "max_pool", "avg_pool")):
-        found = tuple(_window(table, i, n, len(shape) - 1) for i, n in enumerate(shape[1:]))
-        return None if reads not in (0, shape[0]) else (table.get("channels", shape[0]), *found)
-    if kind.startswith("adaptive"):
-        return (shape[0], *_each(table["output_size"], len(shape) - 1))
-    if kind.startswith("global"):
-        return shape[:1]
-    if kind == "flatten":
-        return (prod(shape),)
-    if kind == "embedding":
-        return (*shape, table["units"])
-    if kind == "mean_positions":
-        return shape[1:]
-    if kind in ("rnn", "lstm", "gru"):
-        units = (table.get("proj_size") or table["units"]) * (2 if table.get("bidirectional") else 1)
-        ok = len(shape) == 2 and reads in (0, shape[1])
-        return None if not ok else (shape[0], units) if table.get("sequence") else (units,)
-    return shape
-
-
-def _each(value: Any, axes: int) -> Sequence[int]:
-    return value if isinstance(value, list | tuple) else [value] * axes
-
-
-def _window(table: Mapping[str, Any], axis: int, size: int, axes: int) -> int:
-    """How many windows a convolution or a pool has along an axis."""
-    kernel, dilation = (_each(table.get(key, 1), axes)[axis] for key in ("kernel_size", "dilation"))
-    pool = not table["kind"].startswith("conv")
-    stride = _each(table.get("stride", table["kernel_size"] if pool else 1), axes)[axis]
-    if table.get("padding") == "same":
-        return size
-    steps = (size + 2 * _each(table.get("padding", 0), axes)[axis] - dilation * (kernel - 1) - 1) / stride
-    return (ceil(steps) if table.get("ceil_mode") else int(steps // 1)) + 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bptui.model.engine.optimizers import OPTIMIZERS as RULES
+from bptui.model.engine.optimizers import WORDS
 from bptui.model.engine.schedules import CLASSES, SCHEDULES
 from bptui.model.source.convert.piece import Row, Unknown, differs, layer
 
@@ -67,22 +68,23 @@ def _avg_pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
 
 def _affine(a: Mapping[str, Any], name: str = "affine", default: bool = True) -> list[str] | None:
     """`train = []` where a normalisation has no weights: its ones and zeros stay."""
-    if not a.get(name, default):
-        return []
-    if not a.get("bias", True):
-        raise Unknown("bias=False is not known")
-    return None
+    return None if a.get(name, default) else []
+
+
+def _bias(a: Mapping[str, Any]) -> bool | None:
+    return differs(a.get("bias", True), True)  # type: ignore[no-any-return]  # a bool or None, as it was given
 
 
 def _batch_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
     if not a.get("track_running_stats", True) or a.get("momentum", 0.1) is None:
         raise Unknown("running statistics otherwise than by momentum are not known")
     return layer("batch_norm", eps=differs(a.get("eps", 1e-5), 1e-5), momentum=differs(a.get("momentum", 0.1), 0.1),
-                 train=_affine(a))  # fmt: skip
+                 train=_affine(a), use_bias=_bias(a))  # fmt: skip
 
 
 def _layer_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("layer_norm", eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(_last(a), "elementwise_affine"))
+    return layer("layer_norm", eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(_last(a), "elementwise_affine"),
+                 use_bias=_bias(a))  # fmt: skip
 
 
 def _rms_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,14 +111,19 @@ def _flatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], padding_idx=a.get("padding_idx"),
-                 init={"kind": "normal", "std": 1.0})  # fmt: skip
+    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], **_lookup(a))
+
+
+def _lookup(a: Mapping[str, Any]) -> dict[str, Any]:
+    """What both kinds of embedding say in one way. Their table trains otherwise where PyTorch writes into it."""
+    if a.get("max_norm"):
+        raise Unknown("max_norm is not known")
+    padding, shared = a.get("padding_idx"), differs(a.get("scale_grad_by_freq", False), False)
+    return {"padding_idx": padding, "scale_grad_by_freq": shared, "init": {"kind": "normal", "std": 1.0}}
 
 
 def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not a.get("batch_first", False):
-            raise Unknown("only batch_first=True, samples first, is known")
         return layer(
             kind, units=a["hidden_size"], sequence=True, layers=differs(a.get("num_layers", 1), 1),
             bidirectional=differs(a.get("bidirectional", False), False), dropout=differs(a.get("dropout", 0.0), 0.0),
@@ -128,26 +135,102 @@ def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
 
 
 def _attention(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not a.get("batch_first", False):
-        raise Unknown("only batch_first=True, samples first, is known")
-    odd = ("add_bias_kv", "add_zero_attn", "kdim", "vdim", "attn_mask", "key_padding_mask", "is_causal")
+    return layer(
+        "attention", heads=a["num_heads"], dropout=differs(a.get("dropout", 0.0), 0.0), use_bias=_bias(a),
+        add_bias_kv=differs(a.get("add_bias_kv", False), False),
+        add_zero_attn=differs(a.get("add_zero_attn", False), False),
+    )  # fmt: skip
+
+
+def _block(kind: str, **more: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """PyTorch's TransformerEncoderLayer and TransformerDecoderLayer."""
+
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        word = a.get("activation", "relu")
+        if word not in ("relu", "gelu"):
+            raise Unknown(f"the activation {word} is not known")
+        return layer(
+            kind, **more, heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
+            activation=word, norm_first=a.get("norm_first", False), final_norm=False, use_bias=_bias(a),
+            eps=differs(a.get("layer_norm_eps", 1e-5), 1e-5),
+        )  # fmt: skip
+
+    return build
+
+
+def _transformer(a: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """PyTorch's Transformer: an encoder of its source, then a decoder of its target."""
+    if a.get("custom_encoder") is not None or a.get("custom_decoder") is not None:
+        raise Unknown("an encoder or decoder of one's own is not known")
+    more = {"final_norm": True}
+    return (
+        {**_block("transformer_encoder", name="encoder")(a), **more, "layers": a.get("num_encoder_layers", 6)},
+        {
+            **_block("transformer_decoder", name="decoder", causal=False)(a),
+            **more,
+            "layers": a.get("num_decoder_layers", 6),
+        },
+    )
+
+
+def _upsample(mode: str = "") -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        word = mode or a.get("mode", "nearest")
+        how = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear",
+               "bicubic": "cubic"}.get(word)  # fmt: skip
+        if how is None:
+            raise Unknown(f"mode {word} is not known")
+        corners = differs(a.get("align_corners") or mode == "bilinear", False)
+        more = {"mode": differs(how, "nearest"), "align_corners": corners}
+        if a.get("size") is not None:
+            return layer("interpolate", size=differs(a["size"], None), **more)
+        factor = differs(a["scale_factor"], None)
+        if any(item != int(item) or item < 1 for item in (factor if isinstance(factor, list) else [factor])):
+            raise Unknown("a scale_factor that is no whole number is not known")
+        whole = [*map(int, factor)] if isinstance(factor, list) else int(factor)
+        return layer("upsample", factor=whole, **more)
+
+    return build
+
+
+def _pad(axes: int, mode: str, zero: bool = False) -> Row:
+    """PyTorch's pads say the last axis first."""
+
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        width = a["padding"]
+        flat = list(width) if isinstance(width, list | tuple) else [width] * (2 * axes)
+        if min(flat) < 0 or len(flat) != 2 * axes:
+            raise Unknown("a padding that cuts off is not known")
+        pairs = [flat[at : at + 2] for at in range(2 * axes - 2, -1, -2)]
+        value = differs(a.get("value", 0.0), 0.0) if not zero else None
+        return layer("pad", pad_width=pairs, mode=differs(mode, "constant"), value=value)
+
+    return Row(("padding", "value") if mode == "constant" and not zero else ("padding",), build)
+
+
+def _unflatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    if a["dim"] != 1:
+        raise Unknown("only the axis behind the samples is unflattened")
+    return layer("reshape", shape=a["unflattened_size"])
+
+
+def _embedding_bag(a: Mapping[str, Any]) -> Mapping[str, Any]:
+    odd = ("sparse", "include_last_offset")
     if given := next((key for key in odd if a.get(key)), None):
         raise Unknown(f"{given} is not known")
-    return layer("attention", heads=a["num_heads"], dropout=differs(a.get("dropout", 0.0), 0.0),
-                 use_bias=differs(a.get("bias", True), True))  # fmt: skip
+    return layer("embedding_bag", size=a["num_embeddings"], units=a["embedding_dim"],
+                 mode=differs(a.get("mode", "mean"), "mean"), **_lookup(a))  # fmt: skip
 
 
-def _transformer(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    """PyTorch's TransformerEncoderLayer."""
-    if not a.get("batch_first", False):
-        raise Unknown("only batch_first=True, samples first, is known")
-    word = a.get("activation", "relu")
-    if a.get("layer_norm_eps", 1e-5) != 1e-5 or not a.get("bias", True) or word not in ("relu", "gelu"):
-        raise Unknown("layer_norm_eps, bias or activation is not known")
-    return layer(
-        "transformer_encoder", heads=a["nhead"], hidden=a.get("dim_feedforward", 2048), dropout=a.get("dropout", 0.1),
-        activation=word, norm_first=a.get("norm_first", False), final_norm=False,
-    )  # fmt: skip
+def _plain(kind: str, *renamed: tuple[str, str], **defaults: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """A layer whose settings are called as in PyTorch, or as `renamed` says: (there, here)."""
+
+    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
+        more = {here: differs(a[there], None) for there, here in renamed}
+        kept = {key: differs(a.get(key, default), default) for key, default in defaults.items()}
+        return layer(kind, **more, **kept)
+
+    return build
 
 
 def _activation(kind: str, **defaults: Any) -> Row:
@@ -187,6 +270,8 @@ _CONV = (
 )
 _TURNED = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias",
            "dilation", "padding_mode")  # fmt: skip
+_BLOCK = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps", "batch_first",
+          "norm_first", "bias")  # fmt: skip
 _CELL = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size")
 _AXES = (1, 2, 3)
 MODULES: Mapping[str, Row] = {
@@ -197,29 +282,55 @@ MODULES: Mapping[str, Row] = {
                            _max_pool(f"max_pool{n}d")) for n in _AXES},
     **{f"AvgPool{n}d": Row(("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
                            _avg_pool(f"avg_pool{n}d")) for n in _AXES},
-    "AdaptiveAvgPool1d": Row(("output_size",), lambda a: layer("adaptive_avg_pool1d",
-                             output_size=differs(a["output_size"], None))),
-    "AdaptiveAvgPool2d": Row(("output_size",), lambda a: layer("adaptive_avg_pool2d",
-                             output_size=differs(a["output_size"], None))),
-    "AdaptiveAvgPool3d": Row(("output_size",), lambda a: layer("adaptive_avg_pool3d",
-                             output_size=differs(a["output_size"], None))),
+    **{f"Adaptive{word}Pool{n}d": Row(("output_size",), _plain(f"adaptive_{word.lower()}_pool{n}d",
+                                                               ("output_size", "output_size")))
+       for n in _AXES for word in ("Avg", "Max")},
+    **{f"LPPool{n}d": Row(("norm_type", "kernel_size", "stride", "ceil_mode"), _plain(f"lp_pool{n}d",
+                          ("norm_type", "p"), ("kernel_size", "kernel_size"), stride=None, ceil_mode=False))
+       for n in _AXES},
+    **{f"{word}Pad{n}d": _pad(n, mode, word == "Zero") for n in _AXES for word, mode in (
+        ("Zero", "constant"), ("Constant", "constant"), ("Reflection", "reflect"), ("Replication", "replicate"),
+        ("Circular", "circular"))},
+    "Upsample": Row(("size", "scale_factor", "mode", "align_corners"), _upsample()),
+    "UpsamplingNearest2d": Row(("size", "scale_factor"), _upsample("nearest")),
+    "UpsamplingBilinear2d": Row(("size", "scale_factor"), _upsample("bilinear")),
+    "PixelShuffle": Row(("upscale_factor",), _plain("pixel_shuffle", ("upscale_factor", "factor"))),
+    "PixelUnshuffle": Row(("downscale_factor",), _plain("pixel_unshuffle", ("downscale_factor", "factor"))),
+    "LocalResponseNorm": Row(("size", "alpha", "beta", "k"), _plain("local_response_norm", ("size", "size"),
+                             alpha=1e-4, beta=0.75, k=1.0)),
+    "GLU": Row(("dim",), lambda a: layer("glu", axis=differs(a.get("dim", -1), -1))),
+    **{name: Row(("p", "inplace"), _plain(kind, p=0.5)) for name, kind in (
+        ("Dropout1d", "dropout1d"), ("Dropout2d", "dropout2d"), ("Dropout3d", "dropout3d"),
+        ("AlphaDropout", "alpha_dropout"), ("FeatureAlphaDropout", "feature_alpha_dropout"))},
+    "Unflatten": Row(("dim", "unflattened_size"), _unflatten),
+    "EmbeddingBag": Row(("num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq", "mode",
+                         "sparse", "include_last_offset", "padding_idx"), _embedding_bag),
+    "LazyLinear": Row(("out_features", "bias"), _linear),
+    **{f"LazyConv{n}d": Row(_CONV[1:], _conv(f"conv{n}d")) for n in _AXES},
+    **{f"LazyConvTranspose{n}d": Row(_TURNED[1:], _conv(f"conv_transpose{n}d")) for n in _AXES},
+    **{f"LazyBatchNorm{n}d": Row(("eps", "momentum", "affine", "track_running_stats"), _batch_norm) for n in _AXES},
+    "Softmax2d": Row((), lambda a: layer("activation", activation={"kind": "softmax", "axis": 1})),
     **{f"BatchNorm{n}d": Row(("num_features", "eps", "momentum", "affine", "track_running_stats"), _batch_norm)
        for n in _AXES},
     "LayerNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _layer_norm),
     "RMSNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _rms_norm),
     "GroupNorm": Row(("num_groups", "num_channels", "eps", "affine"), lambda a: layer("group_norm",
-                     groups=a["num_groups"], eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a))),
+                     groups=a["num_groups"], eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a),
+                     use_bias=_bias(a))),
     **{f"InstanceNorm{n}d": Row(("num_features", "eps", "momentum", "affine"), lambda a: layer("instance_norm",
                                 eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a, default=False)))
        for n in _AXES},
     "Dropout": Row(("p", "inplace"), _dropout),
     "Flatten": Row(("start_dim", "end_dim"), _flatten),
     "Identity": Row((), lambda a: ()),
-    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx"), _embedding),
+    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq",
+                      "sparse"), _embedding),
     "MultiheadAttention": Row(("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim",
                                "vdim", "batch_first"), _attention, "embed_dim"),
-    "TransformerEncoderLayer": Row(("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps",
-                                    "batch_first", "norm_first", "bias"), _transformer, "d_model"),
+    "TransformerEncoderLayer": Row(_BLOCK, _block("transformer_encoder"), "d_model"),
+    "TransformerDecoderLayer": Row(_BLOCK, _block("transformer_decoder", causal=False), "d_model"),
+    "Transformer": Row((*_BLOCK[:2], "num_encoder_layers", "num_decoder_layers", *_BLOCK[2:5], "custom_encoder",
+                        "custom_decoder", *_BLOCK[5:]), _transformer, "d_model"),
     "RNN": Row((*_CELL[:3], "nonlinearity", *_CELL[3:7]), _recurrent("rnn"), "input_size"),
     "LSTM": Row(_CELL, _recurrent("lstm"), "input_size"),
     "GRU": Row(_CELL[:7], _recurrent("gru"), "input_size"),
@@ -260,7 +371,7 @@ LOSSES: Mapping[str, str] = {
 OPTIMIZERS: Mapping[str, tuple[str, float]] = {
     "SGD": ("sgd", 1e-3), "Adam": ("adam", 1e-3), "AdamW": ("adamw", 1e-3), "RMSprop": ("rmsprop", 1e-2),
     "Adagrad": ("adagrad", 1e-2), "Adadelta": ("adadelta", 1.0), "NAdam": ("nadam", 2e-3), "RAdam": ("radam", 1e-3),
-    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2),
+    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2), "LBFGS": ("lbfgs", 1.0),
 }  # fmt: skip
 """Kind and learning rate where nothing is said (https://docs.pytorch.org/docs/stable/optim.html)."""
 PAIRS: Mapping[str, tuple[str, str]] = {
@@ -277,7 +388,11 @@ def optimizer(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(given.get(key), list) and len(given[key]) == len(names):
             found |= dict(zip(names, given[key], strict=True))
     options = RULES[name].options
-    return found | {key: item for key, item in given.items() if key in options and isinstance(item, int | float)}
+    return found | {
+        key: item
+        for key, item in given.items()
+        if key in options and isinstance(item, str if key in WORDS else int | float)
+    }
 
 
 def schedule(kind: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
 from bptui.model.engine.ops.base import Composite, Op
-from bptui.model.source.layers import convolution, dense, norm, plain, recurrent, sequence, transformers
+from bptui.model.source.layers import convolution, dense, norm, plain, recurrent, sequence, shaping, transformers
 from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
 from bptui.model.source.layers.penalty import LAYER, Penalized
 
@@ -27,7 +27,7 @@ RESERVED = ("x", "y", "loss", "prediction")
 
 _KINDS = {
     **dense.KINDS, **plain.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **transformers.KINDS,
-    **recurrent.KINDS,
+    **recurrent.KINDS, **shaping.KINDS,
 }  # fmt: skip
 KINDS: Mapping[str, Kind] = {
     name: replace(row, keys={**row.keys, **LAYER}) if "train" in row.keys else row for name, row in _KINDS.items()
@@ -81,6 +81,12 @@ def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node
 def kind_of_layer(table: Table) -> Kind:
     """The row of a layer's table."""
     return KINDS[table.get("kind", Key(one_of(*KINDS), None, "one of " + ", ".join(KINDS), required=True))]
+
+
+def reads_whole_numbers(tables: Sequence[Table]) -> bool:
+    """Are the inputs of a network whole numbers? Its first layer says so, or the one behind some of the positions."""
+    kinds = [kind_of_layer(table) for table in tables]
+    return next((row.whole for row in kinds if row is not KINDS["positions"]), False)
 
 
 def _name(value: Any) -> str:

@@ -13,7 +13,7 @@ from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_o
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.build import Builder
+from bptui.model.engine.build import Builder, Label
 from bptui.model.engine.graph import Layer, Node, Role
 from bptui.model.engine.use import settle
 from bptui.model.source.initializers import RANDOM, Source, drawn, fans
@@ -95,9 +95,10 @@ class LayerContext:
         """`use`, for those who call a part its name."""
         return self.use(op, *inputs, part=name, **more)
 
-    def leaf(self, part: str, role: Role, value: Any = None, **options: Any) -> Node:
+    def leaf(self, part: str, role: Role, value: Any = None, symbol: str = "", **options: Any) -> Node:
         """A leaf of this layer that is no parameter: a mask, a running state, a constant."""
-        return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, column=self.table.path, **options)
+        label = Label(f"{self.name}.{part}", self.name, symbol, self.table.path)
+        return self.builder.leaf(label, role, value, **options)
 
     def parameter(
         self,
@@ -141,8 +142,8 @@ class LayerContext:
         self.parameters.append(part)
         trained = self.settings.get("train")
         role: Role = "param" if trained is None or part in trained else "input"
-        column = self.table.at(part).partition(": ")[2]
-        made = self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
+        label = Label(f"{self.name}.{part}", self.name, symbol, self.table.at(part).partition(": ")[2])
+        made = self.builder.leaf(label, role, value)
         if role == "param" and (part.startswith("w") or part.endswith("weight")):
             self.making.weights.append(Penalized(made, {key: self.settings.get(key) for key in LAYER}))
         return made

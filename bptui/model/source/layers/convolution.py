@@ -19,12 +19,16 @@ SETTINGS = ("stride", "padding", "dilation", "groups", "output_padding")
 
 
 def _convolution(op: str, spatial: int, transposed: bool = False) -> Callable[[LayerContext, Node], tuple[Node, str]]:
-    """A builder of convolutions over `spatial` axes; a transposed one has its weight as (in, out, *kernel)."""
+    """A builder of convolutions over `spatial` axes; a transposed one has its weight as (in, out, *kernel). Where it
+    has a multiplier in the place of channels, each input channel is a group, and makes so many."""
 
     def build(context: LayerContext, x: Node) -> tuple[Node, str]:
         context.rank(x, AXES[spatial])
-        channels, kernel = context.settings["channels"], context.settings["kernel_size"]
-        groups, inputs = context.settings["groups"], x.shape[1]
+        kernel, inputs = context.settings["kernel_size"], x.shape[1]
+        if each := context.settings.get("multiplier"):
+            channels, groups = inputs * each, inputs
+        else:
+            channels, groups = context.settings["channels"], context.settings["groups"]
         if inputs % groups or channels % groups:
             raise context.fail("groups", f"{groups} groups do not divide {inputs} input and {channels} output channels")
         word = context.settings["activation"][0]
@@ -32,10 +36,11 @@ def _convolution(op: str, spatial: int, transposed: bool = False) -> Callable[[L
         given = [context.parameter("weight", shape, "W", default_init(word), fan=fans(shape, inputs_first=transposed))]
         if context.settings["use_bias"]:
             given.append(context.parameter("bias", (channels,), "b", "zeros"))
-        settings = {key: context.settings[key] for key in SETTINGS if key in context.settings}
+        settings = {**{key: context.settings[key] for key in SETTINGS if key in context.settings}, "groups": groups}
         z = context.use(op, x, *given, part="z", **settings)
         size = "x".join(map(str, kernel))
-        return context.activate(z), f"{op} {channels}, {size}" + ("" if word in LINEAR else f", {word}")
+        told = f"{'depthwise ' * bool(each)}{op} {channels}, {size}"
+        return context.activate(z), told + ("" if word in LINEAR else f", {word}")
 
     return build
 
@@ -74,6 +79,14 @@ def _kind(doc: str, op: str, spatial: int, transposed: bool = False) -> Kind:
     return Kind(doc, keys, _convolution(op, spatial, transposed))
 
 
+def _depthwise(op: str, spatial: int) -> Kind:
+    doc = f"a convolution of each channel by itself, {_WHERE[spatial]}"
+    row = _kind(doc, op, spatial)
+    how_many = Key(integer(1), 1, "how many channels each input channel becomes")
+    keys = {key: item for key, item in row.keys.items() if key not in ("channels", "groups")}
+    return Kind(doc, {"multiplier": how_many, **keys}, row.build)
+
+
 _WHERE = {1: "along a sequence", 2: "over an image", 3: "over a volume"}
 
 
@@ -94,6 +107,7 @@ KINDS: Mapping[str, Kind] = {
         f"conv_transpose{n}d": _kind(f"a transposed convolution {where}", f"conv_transpose{n}d", n, transposed=True)
         for n, where in _WHERE.items()
     },
+    **{f"depthwise_conv{n}d": _depthwise(f"conv{n}d", n) for n in _WHERE},
     **_pools(1),
     **_pools(2),
     **_pools(3),

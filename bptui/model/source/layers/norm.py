@@ -32,7 +32,7 @@ def _scale(context: LayerContext, size: int, bias: bool = True) -> list[Node]:
             raise context.fail(part, "is given, and the layer is not affine", "leave it out, or affine = true")
         return []
     given = [context.parameter("weight", (size,), "W", "ones")]
-    if bias:
+    if bias and context.settings["use_bias"]:
         given.append(context.parameter("bias", (size,), "b", "zeros"))
     return given
 
@@ -47,11 +47,13 @@ def batch_norm(context: LayerContext, x: Node) -> tuple[Node, str]:
     mean = context.leaf("running_mean", "state", np.zeros(size))
     variance = context.leaf("running_var", "state", np.ones(size))
     settings = context.settings_for("batch_norm")
-    a = context.use("batch_norm", x, *(given or (1.0, 0.0)), mean, variance, part="a", **settings)
+    rest: tuple[float, ...] = (1.0, 0.0)[len(given) :]
+    a = context.use("batch_norm", x, *given, *rest, mean, variance, part="a", **settings)
     return a, "batch_norm" if settings["training"] else "batch_norm, eval"
 
 
 AFFINE = Key(flag, True, "false: neither scaled nor shifted, there is nothing to train")
+SCALED = {"affine": AFFINE, "use_bias": Key(flag, True, "false: scaled, and not shifted")}
 
 
 KINDS: Mapping[str, Kind] = {
@@ -60,14 +62,14 @@ KINDS: Mapping[str, Kind] = {
         {
             **settings_of("batch_norm"),
             "momentum": Key(real(0, 1), 0.1, "how much of the running statistics is new at each training step"),
-            "affine": AFFINE,
+            **SCALED,
             **WEIGHTS,
         },
         batch_norm,
     ),
     "layer_norm": Kind(
         "each sample over its last axis",
-        {**settings_of("layer_norm"), "affine": AFFINE, **WEIGHTS},
+        {**settings_of("layer_norm"), **SCALED, **WEIGHTS},
         _norm("layer_norm", -1),
     ),
     "rms_norm": Kind(
@@ -77,12 +79,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     "instance_norm": Kind(
         "each channel of each sample",
-        {**settings_of("instance_norm"), "affine": AFFINE, **WEIGHTS},
+        {**settings_of("instance_norm"), **SCALED, **WEIGHTS},
         _norm("instance_norm", 1),
     ),
     "group_norm": Kind(
         "groups of channels of a sample",
-        {**settings_of("group_norm"), "affine": AFFINE, **WEIGHTS},
+        {**settings_of("group_norm"), **SCALED, **WEIGHTS},
         _norm("group_norm", 1),
     ),
 }

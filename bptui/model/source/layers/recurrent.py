@@ -103,20 +103,15 @@ def _dropped(context: LayerContext, inputs: list[Node], suffix: str) -> list[Nod
     return made
 
 
-def _layers(value: Any) -> int:
-    number = integer(1)(value)
-    if number > MAX_LAYERS:
-        raise ValueError(f"must be at most {MAX_LAYERS}, not {number}")
-    return number
-
-
 def _kind(doc: str, op: str, gates: int) -> Kind:
     lstm = op == "lstm_cell"
     given = [name for name in PARAMETERS if lstm or name != "w_hr"]
     keys = {
         "units": Key(integer(1), None, "units = 8, for example", required=True),
         "sequence": Key(flag, False, "true: the hidden states of all positions, not only of the last"),
-        "layers": Key(_layers, 1, "how many stand on each other; each reads all positions of the one below"),
+        "layers": Key(
+            integer(1, MAX_LAYERS), 1, "how many stand on each other; each reads all positions of the one below"
+        ),
         "bidirectional": Key(flag, False, "true: also from the last position to the first, side by side"),
         "dropout": Key(real(0, 1, open_high=True), 0.0, "how much is dropped between two layers"),
         "use_bias": Key(flag, True, "false leaves the biases out"),

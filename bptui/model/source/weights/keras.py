@@ -11,7 +11,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Shape
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.source.weights.given import Given, Module
 
@@ -25,7 +25,15 @@ def kernel(given: Given) -> Given:
     """The weight of a dense layer, or of a convolution as (out, in, height, width)."""
     if given.numbers.ndim <= 2:
         return given._replace(layout="keras")
-    return given._replace(numbers=np.moveaxis(given.numbers, (-1, -2), (0, 1)))
+    return given._replace(numbers=np.moveaxis(given.numbers, (-1, -2), (0, 1)), layout="keras")
+
+
+def each_channel(kernel: Array, shape: Shape) -> Array:
+    """A kernel (multiplier, channels, height, width) of channels by themselves as (channels·multiplier, 1, height,
+    width), where that is the shape that is wanted; any other as it is."""
+    if kernel.ndim < 3 or kernel.shape == shape or shape != (kernel.shape[0] * kernel.shape[1], 1, *kernel.shape[2:]):
+        return kernel
+    return kernel.swapaxes(0, 1).reshape(shape)
 
 
 def cells(modules: Mapping[str, Module], where: str) -> dict[str, Module]:

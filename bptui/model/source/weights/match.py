@@ -47,7 +47,7 @@ class Wanted:
         """Are the parts of a module those of this layer?"""
         if not self.needed <= module.keys() or not module.keys() <= {node.label for node in self.leaves}:
             return False
-        return all(self.shape(node, module, layout) == module[node.label].numbers.shape for node in self.taken(module))
+        return all(self.shape(node, module, layout) == numbers(node, module).shape for node in self.taken(module))
 
     def taken(self, module: Module) -> Iterator[Node]:
         """The leaves that a module has numbers of."""
@@ -66,6 +66,12 @@ class Wanted:
         """`layer2 (weight (3, 8), bias (3,))`, as in the file."""
         parts = (f"{node.label} {shape_text(self.shape(node, {}, layout))}" for node in self.leaves)
         return f"{self.layer} ({', '.join(parts)})"
+
+
+def numbers(node: Node, module: Module) -> Array:
+    """What a module has for a leaf, axes in the order of a state_dict."""
+    given = module[node.label]
+    return keras.each_channel(given.numbers, node.shape) if given.layout == "keras" else given.numbers
 
 
 def wanted(graph: Graph) -> list[Wanted]:
@@ -121,7 +127,7 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
         for node in layer.taken(module):
             given = module[node.label]
             assert node.value is not None
-            value = array(given.numbers, f"{where}: {given.name}", dtype=node.value.dtype)
+            value = array(numbers(node, module), f"{where}: {given.name}", dtype=node.value.dtype)
             if layer.turned(node.label, module, layout):
                 value, turned = np.ascontiguousarray(value.T), True
             elif given.layout == "keras" and node.label in layer.turns:

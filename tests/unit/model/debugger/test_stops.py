@@ -20,7 +20,7 @@ from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.session import Session
-from bptui.model.engine import history as histories
+from bptui.model.engine import training as trainings
 from bptui.model.source.network import Network, from_formula, load
 
 TRAINED = "u = w*x\nh = tanh(u)\nL = sum((h - y)**2) + 0.01*w**2"
@@ -125,7 +125,7 @@ def test_what_was_kept_of_a_step_finds_the_same_stops_as_running_it_again(lines,
     """Of a large program; here of a small one that is taken for a large one."""
     network = replace(from_formula(text, {"x": [0.5, -1.0], "y": [1.0, 0.0], "w": 0.3}, ["w"]), steps=4)
     plain = Session(network)
-    with mock.patch.object(histories, "MANY", 0):
+    with mock.patch.object(trainings, "MANY", 0):
         knowing = Session(network)
     if trained_before:
         knowing.history.advance(4)
@@ -142,7 +142,7 @@ def test_what_was_kept_of_a_step_finds_the_same_stops_as_running_it_again(lines,
 
 
 def test_a_step_in_which_nothing_can_stop_is_not_run_again(monkeypatch):
-    with mock.patch.object(histories, "MANY", 0):
+    with mock.patch.object(trainings, "MANY", 0):
         session = Session(trained(50))
     session.history.advance(50)
     for line in ("break tanh if max(abs(grad)) > 1e9", "watch w > 99", "break if nan(value)", "watch max(h) < 5"):

@@ -407,7 +407,7 @@ def test_a_derivative_is_held_against_the_backward_pass_of_what_it_derives(monke
 USES = [(use, n) for use in uses() for n in range(len(use.shapes)) if use.row.differentiable(n)]
 
 
-@pytest.mark.corpus(every=100, rows=2)
+@pytest.mark.corpus(every=100, rows=4)
 @pytest.mark.parametrize(("use", "position"), USES, ids=lambda item: str(item))
 def test_of_every_operation_it_is_what_the_engine_passes_back(use, position):
     """Or it is refused by name: what SymPy does not derive in its time, and the largest of several numbers."""
@@ -435,7 +435,37 @@ def test_of_every_operation_it_is_what_the_engine_passes_back(use, position):
     np.testing.assert_allclose(step.value(made), expected, rtol=1e-8, atol=1e-10)
 
 
-SMOOTH_ROWS = ("matmul", "affine", "einsum", "softmax", "logsumexp", "correlate2d", "avg_pool2d", "embedding", "concat")
+SMOOTH_ROWS = (
+    "matmul", "affine", "einsum", "softmax", "logsumexp", "correlate2d", "avg_pool2d", "embedding", "concat",
+    "fft", "ifft", "rfft", "irfft",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "transform", ["fft(complex(x))", "ifft(complex(x, y), n=6)", "irfft(complex(x, y), n=5)", "rfft2(x)"]
+)
+def test_a_fourier_transform_in_it_has_its_second_derivative(transform):
+    """It is what the backward pass of u gives."""
+    step = recorded(f"z = {transform}; u = sum(z*z*z); ux = d(u, x); L = sum(ux*ux)", GIVEN)
+    u = recorded(f"z = {transform}; u = sum(z*z*z); L = u", GIVEN)
+    np.testing.assert_allclose(step.value("ux"), u.grad("x"), rtol=1e-9, atol=1e-12)
+    assert check_step(step).ok
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
+def test_through_a_cast_it_is_rounded_as_the_gradient_is_and_of_the_programs_kind_again(kind):
+    text = f"h = cast(x, '{kind}'); u = sum(cast(h, 'float64')*y*y)"
+    step = recorded(f"{text}; ux = d(u, x); L = sum(ux*ux*0.1)", GIVEN)
+    plain = recorded(f"{text}; L = u", GIVEN)
+    assert step.graph.by_name["ux"].kind == ""
+    assert np.array_equal(step.value("ux"), plain.grad("x"))
+    torch = pytest.importorskip("torch")
+    x, y = (torch.tensor(GIVEN[name], requires_grad=True) for name in ("x", "y"))
+    u = (x.to(getattr(torch, kind)).to(torch.float64) * y * y).sum()
+    (ux,) = torch.autograd.grad(u, x, create_graph=True)
+    (ux * ux * 0.1).sum().backward()
+    assert np.array_equal(step.value("ux"), ux.detach().numpy())
+    np.testing.assert_allclose(step.grad("y"), y.grad.numpy(), rtol=1e-12)
 
 
 def test_what_networks_are_made_of_is_not_refused():

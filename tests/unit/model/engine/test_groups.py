@@ -9,9 +9,9 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Table
-from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from bptui.model.source.optimizer_table import read_optimizer, table_of
 from bptui.symbolic.check import check_step
 from tests.unit.model.engine.small import branching

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
-from bptui.model.engine import history as histories
-from bptui.model.engine.history import MAX_STEPS, Rows, Training
+from bptui.model.engine import training as trainings
+from bptui.model.engine.checkpoints import Rows
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import MAX_STEPS, Training
 from bptui.model.source.network import load
 from tests.unit.model.engine.small import branching, minibatches, xor
 
@@ -168,8 +169,8 @@ def test_a_training_step_that_is_ended_anywhere_has_not_begun(name: str) -> None
 
 
 def test_a_long_training_step_is_ended_within_and_the_history_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "LARGE", 0)
-    monkeypatch.setattr(histories, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(trainings, "LARGE", 0)
+    monkeypatch.setattr(trainings, "CHUNK_SECONDS", 0.0)
     network = load("xor")
     plain, ended = network.history(), network.history()
 

@@ -5,8 +5,8 @@ import pytest
 
 import bptui
 from bptui.model.base.errors import UserError
-from bptui.model.engine.history import Training
 from bptui.model.engine.program import Program
+from bptui.model.engine.training import Training
 from bptui.model.source.formula import parse
 
 RANDOM = np.random.default_rng(4)

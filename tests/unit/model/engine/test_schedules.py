@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Group, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.schedules import CLASSES, SCHEDULES, Seen, When, read, table
+from bptui.model.engine.training import Training
 from bptui.symbolic.card.rate import expected
 from tests.unit.model.engine.small import branching
 

@@ -270,3 +270,40 @@ def test_what_is_not_finite_is_found_at_its_place(function, size):
     x = np.resize([0.0, 1, np.nan, -2, np.inf, -np.inf, 3], size)
     found, _ = computed(lambda x: np.where(function(x), 7, x), [x])
     np.testing.assert_array_equal(found, np.where(function(x), 7, x))
+
+
+@given(st.floats(5e-324, 2), st.sampled_from([np.float32, np.float64]))
+def test_a_multiple_unless_is_exact(factor, dtype):
+    """`scaled_unless` of many elements multiplies by 1·(1 - factor) + factor, which has to be 1."""
+    factor = dtype(factor)
+    assert (dtype(1) - factor) + factor == 1
+
+
+@pytest.mark.parametrize("size", [8, 600, 5000])
+@pytest.mark.parametrize("factor", [0.01, 0.3, 1.0, 2.0, 2.5, 0.0, -0.5])
+def test_a_choice_between_a_number_and_its_multiple(size, factor):
+    x, g = (
+        np.resize([1.0, -1.0, 0.0, -0.0, np.nan], size),
+        np.resize([np.inf, -2.0, 1e-310, np.nan, -0.0, 3, 1e308], size),
+    )
+    found, _ = computed(lambda x, g: np.where(x > 0, g, g * factor), [x, g])
+    with np.errstate(all="ignore"):
+        expected = np.where(x > 0, g, g * factor)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+def test_a_slope_that_reads_much_is_computed_with_the_value():
+    """Of a large array: backward is one product then, and nothing else is kept."""
+    rule = Rule(lambda x: x * np.tanh(x), lambda g, y, x: (np.tanh(x) + (1 - np.tanh(x) * np.tanh(x)) * x) * g)
+    for size, calls in ((600, 5), (MANY_BLOCKS * BLOCK, 1)):
+        emit, x, g = Calls(np.dtype(float)), *RNG.normal(size=(2, size))
+        y, d = np.zeros(size), np.zeros(size)
+        saved = rule.forward(emit, [x], y, {})
+        before = len(emit.calls)
+        rule.vjp(emit, Backward(g, [x], y, {}, [d], saved))
+        assert len(emit.calls) - before == calls
+        for call in emit.calls:
+            call()
+        t = np.tanh(x)
+        np.testing.assert_array_equal(d, (t + (1 - t * t) * x) * g)

@@ -59,6 +59,19 @@ CASES = [
     ("pixel_shuffle", IMAGES, {"factor": 2}, (2, 1, 10, 12)),
     ("pixel_unshuffle", IMAGES, {"factor": 1}, (2, 4, 5, 6)),
     ("local_response_norm", IMAGES, {"size": 3, "alpha": 0.5}, (2, 4, 5, 6)),
+    ("depthwise_conv1d", SIGNALS, {"kernel_size": 3, "activation": "tanh"}, (2, 4, 5)),
+    ("depthwise_conv2d", IMAGES, {"kernel_size": [2, 3], "multiplier": 2, "padding": 1}, (2, 8, 6, 6)),
+    ("depthwise_conv3d", VOLUMES, {"kernel_size": 2, "use_bias": False}, (2, 2, 1, 2, 3)),
+    ("permute", IMAGES, {"axes": [3, 1, 2]}, (2, 6, 4, 5)),
+    ("reshape", IMAGES, {"shape": [2, -1, 3]}, (2, 2, 20, 3)),
+    ("repeat_vector", ROWS, {"positions": 2}, (3, 2, 4)),
+    ("pad", IMAGES, {"pad_width": [[1, 2]], "mode": "reflect"}, (2, 4, 5, 9)),
+    ("crop", IMAGES, {"crop_width": [[1, 0], [0, 2]]}, (2, 4, 4, 4)),
+    ("upsample", IMAGES, {"factor": [2, 1], "mode": "linear"}, (2, 4, 10, 6)),
+    ("rescale", ROWS, {"scale": 0.5, "offset": -1}, (3, 4)),
+    ("layer_norm", ROWS, {"use_bias": False}, (3, 4)),
+    ("batch_norm", ROWS, {"use_bias": False}, (3, 4)),
+    ("attention", LINES, {"heads": 2, "causal": True, "add_bias_kv": True, "add_zero_attn": True}, (3, 5, 4)),
     ("embedding_bag", LETTERS, {"size": 4, "units": 3, "mode": "max"}, (2, 3)),
     ("dense", ROWS, {"units": 3, "weight_norm": True}, (3, 3)),
     *((op, IMAGES, {"affine": False, **({"groups": 2} if op == "group_norm" else {})}, (2, 4, 5, 6))
@@ -117,6 +130,7 @@ def test_every_kind_has_a_case():
     assert {kind for kind, *_ in CASES} == set(KINDS)
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize(
     ("kind", "inputs", "keys", "shape"), CASES, ids=lambda part: part if isinstance(part, str) else ""
 )
@@ -205,6 +219,14 @@ def test_layers_in_layers_have_names_and_draws_of_their_own():
             {"layers": [{"kind": "dense", "units": 3}]},
             "layer1.layers: they make shape (3, 3) of (3, 4)",
         ),
+        ("permute", IMAGES, {"axes": [1, 2]}, "layer1.axes: found [1, 2], of an input of shape (2, 4, 5, 6)"),
+        ("reshape", IMAGES, {"shape": [7, -1]}, "layer1.shape: found [7, -1] for the 120 numbers of a sample"),
+        ("reshape", IMAGES, {"shape": [-1, -1]}, "one may be -1"),
+        ("pad", ROWS, {"pad_width": [[1, 1]]}, "layer1.pad_width: has 1 pairs, and there are 0 axes"),
+        ("pad", IMAGES, {"pad_width": [1, 1]}, "layer1.pad_width: expected a list of pairs"),
+        ("crop", IMAGES, {"crop_width": [[3, 3]]}, "layer1.crop_width: nothing is left of shape (2, 4, 5, 6)"),
+        ("upsample", IMAGES, {"factor": [1, 2, 3]}, "layer1.factor: found [1, 2, 3]"),
+        ("attention", LINES, {"values": "y"}, "layer1.values: 'y' is no layer before it"),
         ("residual", ROWS, {"layers": []}, "layer1.layers: is not a list"),
         ("residual", ROWS, {"layers": [{"kind": "dens"}]}, "layer1.layer1.kind: unknown 'dens'"),
         ("residual", ROWS, {"layers": [3]}, "layer1.layer1: found the number 3"),

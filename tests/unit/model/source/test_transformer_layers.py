@@ -139,6 +139,50 @@ def test_a_whole_translator_is_pytorchs(first):
     agree(net, made(source, target, tgt_mask=torch.nn.Transformer.generate_square_subsequent_mask(TARGET)), params)
 
 
+@pytest.mark.parametrize("hidden", ["nothing", "mask", "causal", "lengths"])
+def test_attention_with_other_sizes_and_positions_of_its_own_is_pytorchs(hidden):
+    """kdim, vdim, add_bias_kv, add_zero_attn: every query may look at what is added, whatever is hidden."""
+    torch = pytest.importorskip("torch")
+    keys = {"mask": {"mask": MASK.tolist()}, "causal": {"causal": True}, "lengths": {"lengths": True}}.get(hidden, {})
+    more = {"add_bias_kv": True, "add_zero_attn": True}
+    layers = [
+        {"kind": "dense", "name": "keys", "units": 3},
+        {"kind": "dense", "name": "mixed", "input": "x", "units": 5},
+        {"kind": "attention", "name": "look", "input": "x", "heads": HEADS, "memory": "keys", "values": "mixed", **keys,
+         **more},
+    ]  # fmt: skip
+    net = network(layers, **({"lengths": LENGTHS} if hidden == "lengths" else {}))
+    dense = [torch.nn.Linear(FEATURES, size, dtype=torch.float64) for size in (3, 5)]
+    made = torch.nn.MultiheadAttention(FEATURES, HEADS, kdim=3, vdim=5, batch_first=True, dtype=torch.float64, **more)
+    params = {}
+    same(torch, net.graph, [("keys", dense[0], True), ("mixed", dense[1], True)], params)
+    sizes = {"query": FEATURES, "key": 3, "value": 5}
+    for part in sizes:
+        weight = getattr(made, f"{part[0]}_proj_weight")
+        weight.data = torch.tensor(net.graph.by_name[f"look.{part}_weight"].value.T.copy())
+        params[f"look.{part}_weight"] = lambda weight=weight: weight.grad.T
+    biases = [net.graph.by_name[f"look.bias_{part}"].value for part in sizes]
+    made.in_proj_bias.data = torch.tensor(np.concatenate(biases))
+    for n, part in enumerate(sizes):
+        rows = slice(n * FEATURES, (n + 1) * FEATURES)
+        params[f"look.bias_{part}"] = lambda rows=rows: made.in_proj_bias.grad[rows]
+    for part in ("k", "v"):
+        bias = getattr(made, f"bias_{part}")
+        bias.data = torch.tensor(net.graph.by_name[f"look.bias_{part}"].value)
+        params[f"look.bias_{part}"] = lambda bias=bias: bias.grad
+    made.out_proj.weight.data = torch.tensor(net.graph.by_name["look.output_weight"].value.T.copy())
+    made.out_proj.bias.data = torch.tensor(net.graph.by_name["look.bias_output"].value)
+    params |= {"look.output_weight": lambda: made.out_proj.weight.grad.T,
+               "look.bias_output": lambda: made.out_proj.bias.grad}  # fmt: skip
+    x = torch.tensor(X)
+    given = {
+        "mask": {"attn_mask": torch.tensor(~MASK.astype(bool))},
+        "causal": {"attn_mask": torch.tensor(~np.tri(SOURCE, dtype=bool))},
+        "lengths": {"key_padding_mask": torch.arange(SOURCE) >= torch.tensor(LENGTHS)[:, None]},
+    }.get(hidden, {})
+    agree(net, made(x, dense[0](x), dense[1](x), **given)[0], params)
+
+
 def test_a_memory_ends_where_its_samples_end():
     torch = pytest.importorskip("torch")
     layers = [

@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
@@ -18,6 +20,7 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.model.source import formula, network
 from bptui.symbolic.card import Form, card, card_for, subject
+from bptui.symbolic.card.text import text as card_text
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Failure
 from tests.unit.model.engine.ops.samples import uses
@@ -98,6 +101,18 @@ def test_the_picture_of_a_forward_moment(xor):
     assert (styles["z"], styles["W"], styles["b"]) == ("value", "parameter", "parameter")
 
 
+@given(st.floats(-60000, 60000), st.sampled_from(["float16", "bfloat16", "float32"]))
+@settings(max_examples=60, deadline=None)
+def test_the_card_of_a_cast_shows_what_it_rounded(x, kind):
+    """Its two numbers as printed stand to each other as the numbers do."""
+    recording = network.from_formula(f"t = cast(x, '{kind}'); L = t*1.0", {"x": x}).program().record()
+    made = card(at(recording, "forward", "t"), recording.graph.by_name["t"])
+    element = next(fact for fact in made.facts if fact.kind == "element")
+    before = x if not element.sides else float(plain(element.sides[-1]).partition("(")[2].strip("()"))
+    after, rounded = float(plain(element.result)), float(recording.value("t"))
+    assert (before > after) - (before < after) == (x > rounded) - (x < rounded)
+
+
 def test_next_says_what_relu_will_do(xor):
     values = xor.value("layer1.z")
     below = tuple(int(i) for i in np.argwhere(values < 0)[0])
@@ -119,6 +134,7 @@ def test_every_operation_has_cards_whose_numbers_add_up(use, service):
     last = tuple(n - 1 for n in node.shape)
     made = card(at(recording, "forward", "made"), node, last)
     value = float(recording.value(node)[last])
+    assert not any(".shape[" in plain(row) for row in card_text(made))  # of this node the sizes are known
     if made.table is not None:
         assert made.table.total == value
         ends = made.table.steps or made.table.tail or made.table.head

@@ -107,3 +107,12 @@ def test_of_a_sum_that_is_nothing_two_terms_say_as_much_as_all():
 
 def test_a_part_from_the_start_is_written_without_the_start():
     assert plain(card_of("h = x[0:2]", {"x": X}, (0, 0)).rules[0].text) == "h[i,j] = x[i,j]"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("h = 2*rfft(x)", False), ("h = rfft(x)*rfft(x)", True), ("h = fft(c)/fft(c)", True)]
+)
+def test_a_product_of_complex_numbers_by_their_parts_says_that_it_is_none(text, told):
+    """`*` multiplies tensors as they are, whose last axis is (real, imaginary)."""
+    made = card_of(text, {"x": [0.5, -1.25, 0.75], "c": [[1.0, 0.25], [0.5, 2.0]]}, (0, 0))
+    assert any("cmul" in row for row in said(made)) is told

@@ -105,6 +105,17 @@ def test_no_false_alarm_over_seeds_and_kinks(seed):
             assert all(found.verdict != "FAIL" for found in check_node(recording, node)), name
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_the_last_place_is_that_of_the_kind(kind):
+    """An error of half a unit in the last place of float16 is no thousand units of float64."""
+    text = f"h = cast(x, '{kind}'); a = tanh(h)*h; L = mean(cast(a, 'float32')**2)"
+    recording = network.from_formula(text, {"x": [0.3, -1.7, 2.1, 0.05]}, dtype="float32").program().record()
+    rows = [r for node in recording.graph.ops for r in check_node(recording, node) if r.row == "symbolic"]
+    units = [float(r.note.split(" ulp")[0]) for r in rows if " ulp" in r.note]
+    assert len(units) > 5
+    assert max(units) < 16
+
+
 @pytest.mark.parametrize("name", ["relu", "abs", "leaky_relu", "hardtanh", "relu6"])
 def test_a_kink_is_said_and_a_wrong_side_of_it_is_not(name):
     row = ops.OPS[name]
@@ -130,6 +141,7 @@ def test_single_precision(name, dtype):
     assert found.ok, [r for r in found.rows if r.verdict == "FAIL"]
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("example", [name for name, _ in network.examples()])
 def test_examples_are_ok(example):
     found = check_step(network.load(example))

@@ -70,6 +70,11 @@ def reshaped(u: Call, x: Tensor, shape: Shape) -> Node:
     return u.use("reshape", x, shape=shape) if tuple(x.shape) != tuple(shape) else u.same(x)
 
 
+def line(u: Call, x: Tensor) -> Node:
+    """x with an axis that a function may work along: a single number as a line of one."""
+    return reshaped(u, x, (1,)) if not x.shape else u.same(x)
+
+
 def stretched(u: Call, x: Any, shape: Shape) -> Node:
     """x broadcast to a shape; x itself where it has that shape."""
     return u.use("broadcast_to", x, shape=shape) if shape_of(x) != shape else u.node(x)
@@ -125,10 +130,15 @@ def converted(u: Call, x: Any, dtype: Any) -> Any:
     return x if wanted == x.dtype or _DIGITS[wanted] > _DIGITS[x.dtype] else u.use("cast", x, dtype=wanted)
 
 
+def is_finite(u: Call, *given: Any, nan: bool = False) -> bool:
+    """Was no inf recorded, and no NaN unless `nan`?"""
+    stats = [u.shop.record.step.values[x.id].stats for x in given if isinstance(x, Ref)]
+    return not any(known is not None and (known.inf or (known.nan and not nan)) for known in stats)
+
+
 def finite(u: Call, *given: Any, nan: bool = False) -> None:
     """Lacks where inf was recorded, or NaN unless `nan`: PyTorch's way of computing gives something else of it."""
-    stats = [u.shop.record.step.values[x.id].stats for x in given if isinstance(x, Ref)]
-    if any(known is not None and (known.inf or (known.nan and not nan)) for known in stats):
+    if not is_finite(u, *given, nan=nan):
         u.lacks(f"{u.name} of what is not finite")
 
 

@@ -106,10 +106,24 @@ def leaky_relu(u: Call, input: Any, negative_slope: float = 0.01, inplace: bool 
 def rrelu(
     u: Call, input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
 ) -> Node:
-    """Not in training its slope is the middle one."""
+    """Not in training its slope is the middle one. In training it is drawn: read off the result."""
     if training:
-        u.lacks("rrelu in training: its slopes are drawn")
+        return _drawn_slopes(u, input)
     return u.use("rrelu", input, lower=lower, upper=upper)
+
+
+def _drawn_slopes(u: Call, x: Any) -> Node:
+    """Each slope is y/x where x is below 0; what was drawn for a 0 nobody can tell."""
+    result = u.results[0]
+    finite(u, x)
+    if np.any(values(u, x) == 0):
+        u.lacks("rrelu of 0 in training: the slope that was drawn for it")
+
+    def slopes() -> Array:
+        below, y = values(u, x), values(u, result)
+        return np.where(below < 0, y / np.where(below < 0, below, 1), 1.0)
+
+    return u.use("mul", x, u.constant(x.shape, slopes, "slopes"))
 
 
 @known("elu")
@@ -205,6 +219,18 @@ def logit(u: Call, input: Any, eps: float | None = None) -> Node:
         u.lacks("logit of numbers that are not between 0 and 1")
     x = input if eps is None else u.use("clip", input, min=eps, max=1 - eps)
     return u.use("log", u.use("div", x, u.use("sub", 1.0, x)))
+
+
+@known("angle")
+def angle(u: Call, input: Any) -> Node:
+    """Of real numbers: π below 0, else 0."""
+    return stepwise(u, input)
+
+
+@known("conj_physical", "conj")
+def conj(u: Call, input: Any) -> Node:
+    """Of real numbers: as they are."""
+    return u.same(input)
 
 
 @known("frac")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
-from bptui.model.source.captured.known.common import finite, reshaped
+from bptui.model.source.captured.known.common import finite, overwritten, reshaped
 from bptui.model.source.captured.known.matrices import product
 from bptui.model.source.captured.known.registry import known
-from bptui.model.source.captured.known.shapes import turned
-
-
-def _flipped(u: Call, x: Any) -> Node:
-    """Rows and columns exchanged."""
-    return turned(u, x, (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2))
+from bptui.model.source.captured.known.shapes import flipped
 
 
 @known("inverse", "torch.linalg.inv", "torch.linalg.inv_ex")
@@ -29,7 +26,7 @@ def solve(u: Call, A: Any, B: Any, *, left: bool = True, check_errors: bool = Fa
     """With as many right sides as there are matrices, one axis less is a batch of vectors."""
     finite(u, A, B)
     if not left:
-        return _flipped(u, u.use("solve", _flipped(u, A), _flipped(u, B)))
+        return flipped(u, u.use("solve", flipped(u, A), flipped(u, B)))
     if len(B.shape) > 1 and tuple(B.shape) == tuple(A.shape[:-1]):
         return reshaped(u, u.use("solve", A, reshaped(u, B, (*B.shape, 1))), B.shape)
     return u.use("solve", A, B)
@@ -40,8 +37,8 @@ def solve_triangular(u: Call, A: Any, B: Any, *, upper: bool, left: bool = True,
     finite(u, A, B)
     if left:
         return u.use("solve_triangular", A, B, upper=upper, unitriangular=unitriangular)
-    y = u.use("solve_triangular", A, _flipped(u, B), transposed=True, upper=upper, unitriangular=unitriangular)
-    return _flipped(u, y)
+    y = u.use("solve_triangular", A, flipped(u, B), transposed=True, upper=upper, unitriangular=unitriangular)
+    return flipped(u, y)
 
 
 @known("cholesky")
@@ -83,7 +80,10 @@ def slogdet(u: Call, A: Any) -> list[Node]:
 def matrix_power(u: Call, input: Any, n: int) -> Node:
     """The product with itself, of its inverse below 0, by squares."""
     finite(u, input)
-    if n == 0 or abs(n) > 64:
+    if n == 0:
+        side, shape = input.shape[-1], tuple(input.shape)
+        return overwritten(u, u.constant(shape, lambda: np.broadcast_to(np.eye(side), shape), "identity"), input)
+    if abs(n) > 64:
         u.lacks(f"the power {n} of a matrix")
     factor, found = u.same(input) if n > 0 else u.use("inv", input), None
     for place, digit in enumerate(reversed(bin(abs(n))[2:])):

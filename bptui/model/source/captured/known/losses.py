@@ -14,7 +14,9 @@ from bptui.model.source.captured.known.common import (
     condition,
     finished,
     finite,
+    line,
     reduced,
+    reshaped,
     stretched,
     values,
     whole,
@@ -131,11 +133,25 @@ def _classes(u: Call, op: str, x: Any, target: Any, weight: Any, ignore: int | N
     finite(u, weight, nan=True)
     if not whole(target):
         if weight is not None and u.node(weight).wants_grad:
-            u.lacks(f"{u.name} of probabilities: a gradient for the weights")
+            return _of_probabilities(u, x, target, weight, **settings)
         return u.use(op, x, target, weight, axis=axis, **settings)
     if ignore is not None and np.any(values(u, target) == ignore):
         settings["ignore_index"] = ignore
-    return u.use(op, x, u.index(target), weight, axis=axis, **settings)
+    labels = u.index(target)
+    if len(x.shape) == 1 and (target.shape or "ignore_index" in settings):  # one sample, as a batch of one
+        x, labels, axis = reshaped(u, x, (1, *x.shape)), u.whole((1,), lambda: values(u, target).reshape(1)), 1
+    return reshaped(u, u.use(op, x, labels, weight, axis=axis, **settings), u.results[0].shape)
+
+
+def _of_probabilities(u: Call, x: Any, target: Any, weight: Any, reduction: str, label_smoothing: float = 0.0) -> Node:
+    """-Σ w·t·log softmax(x) over the classes, with a gradient for the weights, too."""
+    axis = 1 if len(x.shape) > 1 else 0
+    classes = x.shape[axis]
+    if label_smoothing:
+        target = u.use("add", u.use("mul", target, 1 - label_smoothing), label_smoothing / classes)
+    beside = reshaped(u, weight, (classes, *(1,) * (len(x.shape) - axis - 1)))
+    terms = u.use("mul", u.use("mul", u.use("log_softmax", x, axis=axis), target), beside)
+    return finished(u, u.use("neg", u.use("sum", terms, axis=axis)), reduction)
 
 
 def _below(u: Call, x: Any) -> bool:
@@ -175,8 +191,9 @@ def multi_margin(
     u: Call, input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
 ) -> Node:  # fmt: skip
+    finite(u, input)
     settings = {"reduction": reduced(reduction, size_average, reduce), "margin": margin, "p": p}
-    return _classes(u, "multi_margin", input, target, weight, None, settings)
+    return _classes(u, "multi_margin", line(u, input), target, weight, None, settings)
 
 
 # -------------------------------------------------------------------------------------------- margins and distances
@@ -262,7 +279,10 @@ def multilabel_soft_margin(
 def multilabel_margin(
     u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Node:
-    return u.use("multilabel_margin", input, u.index(target), reduction=reduced(reduction, size_average, reduce))
+    scores = line(u, input)
+    labels = u.whole(scores.shape, lambda: values(u, target).reshape(scores.shape))
+    y = u.use("multilabel_margin", scores, labels, reduction=reduced(reduction, size_average, reduce))
+    return reshaped(u, y, u.results[0].shape)
 
 
 def _counts(u: Call, x: Any) -> list[int]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.types import Shape
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.arithmetic import scaled
-from bptui.model.source.captured.known.common import alike, axis, finite, part, reshaped, spread, values
+from bptui.model.source.captured.known.common import alike, axis, finite, overwritten, part, reshaped, spread, values
 from bptui.model.source.captured.known.joining import joined
 from bptui.model.source.captured.known.registry import known
 from bptui.model.source.captured.known.shapes import turned
@@ -96,6 +97,12 @@ def chain(u: Call, *matrices: Any) -> Node:
     return y
 
 
+def _along_both(u: Call, x: Any, own: list[int], other: Shape, its: list[int]) -> Node:
+    """Added up before, where the other has one element along an axis for all of this one's."""
+    summed = tuple(n for n, m in zip(own, its, strict=True) if other[m] == 1 != x.shape[n])
+    return u.use("sum", x, axis=summed, keepdims=True) if summed else u.same(x)
+
+
 @known("tensordot")
 def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
     """Over axes of a and b that are named in pairs, or over the last of a and the first of b."""
@@ -104,6 +111,7 @@ def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
     else:
         named = [given if isinstance(given, list) else [given] for given in dims]
         own, its = ([axis(x, d) for d in given] for x, given in zip((a, b), named, strict=True))
+    a, b = _along_both(u, a, own, b.shape, its), _along_both(u, b, its, a.shape, own)
     rows = [n for n in range(len(a.shape)) if n not in own]
     columns = [n for n in range(len(b.shape)) if n not in its]
     shared = prod(a.shape[n] for n in own)
@@ -141,8 +149,8 @@ def grouped_mm(u: Call, self: Any, mat2: Any, offs: Any = None, bias: Any = None
 
 # ------------------------------------------------------------------------------------------------- product and sum
 def _plus(u: Call, input: Any, y: Node, beta: float, alpha: float) -> Node:
-    if beta == 0:
-        u.lacks(f"{u.name} with beta = 0")  # what it does not even read has a gradient of 0
+    if beta == 0:  # what it does not even read has a gradient of 0
+        return overwritten(u, scaled(u, y, alpha), input)
     return u.use("add", scaled(u, y, alpha), scaled(u, input, beta))
 
 

@@ -18,6 +18,8 @@ from bptui.model.source.captured.known.common import (
     condition,
     converted,
     finite,
+    is_finite,
+    line,
     rearranged,
     reshaped,
     tensor,
@@ -25,6 +27,7 @@ from bptui.model.source.captured.known.common import (
 )
 from bptui.model.source.captured.known.indexing import along
 from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.shapes import flipped
 
 F = "torch.nn.functional."
 AT_ONCE = 2**24
@@ -38,9 +41,18 @@ def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype:
 
 @known("prod")
 def prod(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    """PyTorch divides the product by each factor."""
-    finite(u, input, u.results[0])
-    return total(u, input, dim, keepdim, dtype=dtype)
+    """PyTorch's gradient is the product divided by each factor, where none is 0: NaN for one that is not finite. So is
+    that of 1/(1/x), which is x. Where one is 0, it is the product of the others, as ours is."""
+    if is_finite(u, input, u.results[0]):
+        return total(u, input, dim, keepdim, dtype=dtype)
+    numbers, none = values(u, input), int(np.count_nonzero(values(u, input) == 0))
+    if (none > 1 and dim is None) or np.isfinite(numbers).all():
+        u.lacks("prod of what is not finite, or whose product is not")
+    if none:
+        return total(u, input, dim, keepdim, dtype=dtype)
+    odd = condition(u, input.shape, lambda: ~np.isfinite(values(u, input)))
+    divided = u.use("where", odd, u.use("reciprocal", u.use("reciprocal", input)), input)
+    return total(u, divided, dim, keepdim, dtype=dtype)
 
 
 def _nan_left_out(u: Call, input: Any, dtype: Any) -> tuple[Node, Any]:
@@ -119,10 +131,10 @@ def matrix_norm(
     rows, columns = (axis(A, d) for d in dim)
     if ord == "fro":
         return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
+    if 0 in A.shape:  # of no elements it is 0
+        return u.use("sum", A, axis=(rows, columns), keepdims=keepdim)
     if ord not in (1, -1, inf, -inf) or dtype is not None:
         u.lacks(f"matrix_norm {ord}")
-    if 0 in A.shape:
-        u.lacks("matrix_norm of no elements")
     finite(u, A)
     summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = u.use("sum", u.use("abs", A), axis=summed, keepdims=True)
@@ -148,11 +160,9 @@ def logsumexp(u: Call, input: Any, dim: Any, keepdim: bool = False) -> Node:
 
 def _softmax(u: Call, op: str, x: Any, dim: int | None) -> Node:
     """Without an axis, as PyTorch chose it before it was to be named; of a single number, along none."""
-    if not x.shape:
-        return reshaped(u, u.use(op, reshaped(u, x, (1,)), axis=0), ())
     if dim is None:
-        dim = 0 if len(x.shape) in (1, 3) else 1
-    return u.use(op, x, axis=dim)
+        dim = 0 if len(x.shape) in (0, 1, 3) else 1
+    return reshaped(u, u.use(op, line(u, x), axis=dim), tuple(x.shape))
 
 
 @known(F + "softmax", F + "log_softmax")
@@ -278,20 +288,26 @@ def msort(u: Call, input: Any) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------- along an axis
+def _running(u: Call, x: Tensor, dim: int) -> Node:
+    return reshaped(u, u.use(u.name, line(u, x), axis=dim), tuple(x.shape))
+
+
 @known("cumsum")
 def cumsum(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
-    return u.use("cumsum", converted(u, input, dtype), axis=dim)
+    return _running(u, converted(u, input, dtype), dim)
 
 
 @known("cumprod")
 def cumprod(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
     finite(u, input)
-    return u.use("cumprod", converted(u, input, dtype), axis=dim)
+    return _running(u, converted(u, input, dtype), dim)
 
 
 @known("logcumsumexp")
 def logcumsumexp(u: Call, input: Any, dim: int) -> Node:
-    return u.use("logcumsumexp", input, axis=dim)
+    if not input.shape:
+        finite(u, input)  # of one number PyTorch's gradient is 1, whatever it is
+    return _running(u, input, dim)
 
 
 @known("diff")
@@ -320,19 +336,28 @@ def cdist(u: Call, x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm
     by_product = compute_mode in ("use_mm_for_euclid_dist", 1) or (
         compute_mode in ("use_mm_for_euclid_dist_if_necessary", 0, None) and max(rows, columns) > 25
     )
-    if p == 2 and by_product:
-        u.lacks("cdist by a product of matrices")
     finite(u, x1, x2)
+    if p == 2 and by_product:
+        return _by_product(u, x1, x2)
     if rows * elements(x2.shape) > AT_ONCE:
         u.lacks("cdist of so many rows: all their differences would be held at once")
-    if not 1 <= p < inf:  # beyond, PyTorch shares among equals, or leaves out what is equal in one place
-        u.lacks(f"cdist of order {p:g}")
+    if p == inf:
+        away = np.abs(values(u, x1)[..., :, None, :] - values(u, x2)[..., None, :, :])
+        if away.size and np.any(np.sum((away == np.max(away, -1, keepdims=True)) & (away > 0), -1) > 1):
+            u.lacks("cdist of order inf: PyTorch gives all of the gradient to each of equally large differences")
     return u.use("cdist", x1, x2, p=p)
 
 
+def _by_product(u: Call, a: Any, b: Any) -> Node:
+    """The root of |a|² + |b|² - 2a·b, which is not below 0; its gradient is 0 where it is 0."""
+    squares = [u.use("sum", u.use("square", x), axis=-1, keepdims=True) for x in (a, b)]
+    both = u.use("add", squares[0], flipped(u, squares[1]))
+    square = u.use("sub", both, u.use("mul", u.use("matmul", a, flipped(u, b)), 2.0))
+    apart = u.use("greater", square, 0.0)
+    return u.use("where", apart, u.use("sqrt", u.use("where", apart, square, 1.0)), 0.0)
+
+
 def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:
-    if p not in (1, 2):
-        u.lacks(f"a distance of order {p:g}")
     return vector_norm_of(u, away, p, len(away.shape) - 1, keepdim)
 
 
@@ -352,15 +377,15 @@ def dist(u: Call, input: Any, other: Any, p: float = 2) -> Node:
 def normalize(u: Call, input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Node:
     """x divided by its norm, which is at least eps."""
     if isinstance(dim, int):
-        return u.use("normalize", input, axis=dim, eps=eps, p=p)
+        return reshaped(u, u.use("normalize", line(u, input), axis=dim, eps=eps, p=p), tuple(input.shape))
     return u.use("div", input, u.use("clip", vector_norm_of(u, input, p, axes(input, dim), True), min=eps))
 
 
 @known("cosine_similarity")
 def cosine_similarity(u: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08) -> Node:
     shape = np.broadcast_shapes(x1.shape, x2.shape)
-    given = [x if x.shape == shape else u.use("broadcast_to", x, shape=shape) for x in (x1, x2)]
-    return u.use("cosine_similarity", *given, axis=dim, eps=eps)
+    given = [line(u, x if x.shape == shape else u.use("broadcast_to", x, shape=shape)) for x in (x1, x2)]
+    return reshaped(u, u.use("cosine_similarity", *given, axis=dim, eps=eps), u.results[0].shape)
 
 
 @known("bptui.all_reduce")

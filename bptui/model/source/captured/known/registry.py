@@ -6,7 +6,7 @@ A function is known by its full name, as PyTorch's documentation has it: a libra
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -39,22 +39,20 @@ _UNSAID = ("out", "generator", "memory_format")
 def known(*names: str) -> Callable[[E], E]:
     """Registers an entry under the names of its functions, without the underscore of what works in place."""
 
-    def keep(make: E) -> E:
-        for name in names:
-            assert name not in KNOWN, name
-            KNOWN[name] = make
-        return make
-
-    return keep
+    return _keep(KNOWN, names)
 
 
 def complex_known(*names: str) -> Callable[[E], E]:
     """As `known`, for calls with complex numbers."""
 
+    return _keep(COMPLEX, names)
+
+
+def _keep(table: dict[str, Entry], names: Sequence[str]) -> Callable[[E], E]:
     def keep(make: E) -> E:
         for name in names:
-            assert name not in COMPLEX, name
-            COMPLEX[name] = make
+            assert name not in table, name
+            table[name] = make
         return make
 
     return keep

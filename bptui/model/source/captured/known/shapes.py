@@ -50,6 +50,11 @@ def turned(u: Call, x: Tensor, order: Sequence[int] | None = None) -> Node:
     return u.use("transpose", x, axes=tuple(order)) if order != ranks else u.same(x)
 
 
+def flipped(u: Call, x: Tensor) -> Node:
+    """Rows and columns of matrices exchanged."""
+    return turned(u, x, (*range(len(x.shape) - 2), len(x.shape) - 1, len(x.shape) - 2))
+
+
 @known("transpose", "swapdims")
 def transpose(u: Call, input: Any, dim0: int, dim1: int) -> Node:
     order = list(range(len(input.shape)))

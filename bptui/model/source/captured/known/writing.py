@@ -17,6 +17,7 @@ from bptui.model.source.captured.known.common import (
     axis,
     condition,
     finite,
+    line,
     rearranged,
     reshaped,
     shape_of,
@@ -60,15 +61,35 @@ def written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> No
     return u.use("where", mask, u.use("take", flat, u.whole(shape, source), axis=0), x)
 
 
+def all_written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> Node:
+    """The same where the region names a place more than once."""
+    shape = region(np.broadcast_to(np.False_, tuple(x.shape))).shape
+    return all_passing(u, lambda v: written(u, x, v, region), lambda v: added(u, _nothing(u, x), v, region),
+                       _fitted(u, value, shape))  # fmt: skip
+
+
+def all_passing(u: Call, write: Callable[[Node], Node], add: Callable[[Node], Node], source: Node) -> Node:
+    """Numbers of which several are written to one place: the last stays, and PyTorch gives the gradient that is there
+    to each of them. So what is written is a number that was given, and to it each of them less itself is added."""
+    if not source.wants_grad:
+        return write(source)
+    finite(u, *(u.ref(value) for value in u.event.inputs))
+    still = u.use("detach", source)
+    return u.use("add", write(still), add(u.use("sub", source, still)))
+
+
+def _nothing(u: Call, x: Any) -> Node:
+    shape = tuple(x.shape)
+    return u.constant(shape, lambda: np.zeros(shape), "zeros")
+
+
 @known("__setitem__")
 def setitem(u: Call, input: Any, index: Any, value: Any) -> Node:
     found = Index(u, tuple(input.shape), items_of(u, index))
     if listed(index):
         found = _meant(u, input, index, value)
-    if found.repeats:
-        u.lacks("writing to one element twice")
     if found.read or None in found.basic:
-        return written(u, input, value, found.done)
+        return all_written(u, input, value, found.done) if found.repeats else written(u, input, value, found.done)
     return u.use("put", input, _fitted(u, value, found.found_sizes()), index=tuple(found.basic))
 
 
@@ -91,7 +112,7 @@ def _meant(u: Call, x: Any, index: list[int], value: Any) -> Index:
                 flat = array.reshape(-1)
                 places = found.done(np.arange(array.size).reshape(array.shape))
                 flat[places] = np.broadcast_to(values(u, value), places.shape)
-            except ValueError:
+            except (ValueError, IndexError):
                 continue
             if np.array_equal(flat.reshape(array.shape), values(u, u.results[0]), equal_nan=True):
                 fitting.append(found)
@@ -107,19 +128,18 @@ def index_put(u: Call, input: Any, indices: Any, values: Any, accumulate: bool =
         return added(
             u, input, stretched(u, values, found.done(np.broadcast_to(np.False_, input.shape)).shape), found.done
         )
-    if found.repeats:
-        u.lacks("writing to one element twice")
-    return written(u, input, values, found.done)
+    return (all_written if found.repeats else written)(u, input, values, found.done)
 
 
 @known("torch.put", "torch.Tensor.put")
 def put_flat(u: Call, input: Any, index: Any, source: Any, accumulate: bool = False) -> Node:
     """Numbers to places that are counted over all axes."""
     flat, count = np.asarray(values(u, index)).reshape(-1) % max(1, prod(input.shape)), prod(index.shape)
+    numbers, places = reshaped(u, input, (prod(input.shape),)), u.whole((count,), lambda: flat)
+    given = reshaped(u, source, (count,))
     if not accumulate and len(np.unique(flat)) < count:
-        u.lacks("put to one place twice")
-    line, places = reshaped(u, input, (prod(input.shape),)), u.whole((count,), lambda: flat)
-    made = u.use("index_put", line, reshaped(u, source, (count,)), places, accumulate=accumulate)
+        return reshaped(u, all_written(u, numbers, given, lambda p: p[flat]), tuple(input.shape))
+    made = u.use("index_put", numbers, given, places, accumulate=accumulate)
     return reshaped(u, made, tuple(input.shape))
 
 
@@ -138,9 +158,10 @@ def index_fill(u: Call, input: Any, dim: int, index: Any, value: Any) -> Node:
 @known("index_copy")
 def index_copy(u: Call, input: Any, dim: int, index: Any, source: Any) -> Node:
     positions = values(u, index).reshape(-1)
-    if not input.shape or len(np.unique(positions)) < positions.size:
-        u.lacks("index_copy to one place twice")
-    return written(u, input, source, _rows(u, axis(input, dim), index))
+    if not input.shape:
+        return written(u, input, reshaped(u, source, ()), lambda p: p) if positions.size else u.same(input)
+    twice = len(np.unique(positions)) < positions.size
+    return (all_written if twice else written)(u, input, source, _rows(u, axis(input, dim), index))
 
 
 @known("select_scatter")
@@ -182,16 +203,27 @@ def masked_scatter(u: Call, input: Any, mask: Any, source: Any) -> Node:
 def scatter(
     u: Call, input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
 ) -> Node:
-    """Numbers to places along an axis, each place once."""
+    """Numbers to places along an axis; or added to what is there, or multiplied with it, which PyTorch has no gradient
+    of."""
     src = value if src is None else src
-    if reduce is not None:
-        u.lacks("scatter with a reduction")
     along = axis(input, dim)
-    if not tensor(src) or not shape_of(src):
+    single = not tensor(src) or not shape_of(src)
+    if single:
         src = u.use("broadcast_to", src, shape=tuple(index.shape))
-    elif index.shape and np.any(np.diff(np.sort(values(u, index), axis=along), axis=along) == 0):
-        u.lacks("scatter to one place twice")
-    return _along(u, "scatter", input, index, src, axis=along)
+    if reduce is not None:
+        return _along(u, "scatter_reduce", input, index, src, axis=along, reduce=_REDUCTIONS[reduce])
+    if single or not index.shape or not np.any(np.diff(np.sort(values(u, index), axis=along), axis=along) == 0):
+        return _along(u, "scatter", input, index, src, axis=along)
+    return all_passing(
+        u,
+        lambda v: _along(u, "scatter", input, index, v, axis=along),
+        lambda v: _along(u, "scatter_add", _nothing(u, input), index, v, axis=along),
+        u.node(src),
+    )
+
+
+_REDUCTIONS = {"add": "sum", "multiply": "prod"}
+"""Of `scatter`, by their names in `scatter_reduce`."""
 
 
 def _along(u: Call, op: str, x: Any, index: Any, src: Any, **settings: Any) -> Node:
@@ -241,13 +273,9 @@ def scatter_reduce(
 ) -> Node:
     """What goes to a place, reduced with what is there or in the place of it."""
     along = axis(input, dim)
-    if reduce not in ("sum", "mean"):
-        finite(u, input, src)
-    if reduce in ("amax", "amin") and not include_self:
-        x, y, reached = values(u, input), values(u, u.results[0]), np.zeros(tuple(input.shape), np.bool_)
-        reached[places_of(values(u, index), along) if reached.shape else ()] = True
-        if np.any(reached & (x == y)):  # which PyTorch counts among equals
-            u.lacks("scatter_reduce of an element that equals the one that is left out")
+    reached = np.zeros(tuple(input.shape), np.bool_)
+    reached[places_of(values(u, index), along) if reached.shape else ()] = True
+    _reducible(u, input, src, reduce, include_self, reached)
     return _along(u, "scatter_reduce", input, index, src, axis=along, reduce=reduce, include_self=include_self)
 
 
@@ -256,16 +284,23 @@ def index_reduce(
     u: Call, input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Node:
     """The same for each slice along an axis."""
-    along = axis(input, dim)
-    if reduce != "mean":
-        finite(u, input, source)
-    if reduce.startswith("a") or not source.shape:
-        u.lacks(f"index_reduce by {reduce}, or of a single number")
-    shape = tuple(source.shape)
-    turned = tuple(-1 if n == along else 1 for n in range(len(shape)))
-    i = u.whole(shape, lambda: np.broadcast_to(values(u, index).reshape(turned), shape))
+    along, x, src = axis(input, dim), line(u, input), line(u, source)
+    reached = np.zeros(x.shape, np.bool_)
+    reached[at(along, values(u, index).reshape(-1))] = True
+    _reducible(u, input, source, reduce, include_self, reached.reshape(input.shape))
+    turned = tuple(-1 if n == along else 1 for n in range(len(src.shape)))
+    i = u.whole(src.shape, lambda: np.broadcast_to(values(u, index).reshape(turned), src.shape))
     settings = {"axis": along, "reduce": reduce, "include_self": include_self}
-    return u.use("scatter_reduce", input, i, source, **settings)
+    return reshaped(u, u.use("scatter_reduce", x, i, src, **settings), tuple(input.shape))
+
+
+def _reducible(u: Call, x: Any, src: Any, reduce: str, include_self: bool, reached: Array) -> None:
+    """Lacks where PyTorch's gradient is another one. `reached`: where in x something goes."""
+    if reduce not in ("sum", "mean"):
+        finite(u, x, src)
+    left_out = reduce in ("amax", "amin") and not include_self
+    if left_out and np.any(reached & (values(u, x) == values(u, u.results[0]))):  # PyTorch counts it among equals
+        u.lacks(f"{u.name} of an element that equals the one that is left out")
 
 
 # ------------------------------------------------------------------------------------------------------------- views

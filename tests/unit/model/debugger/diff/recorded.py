@@ -10,8 +10,8 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.debugger.diff.calls import calls
 from bptui.model.debugger.diff.gaps import count
-from bptui.model.engine.history import Training
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.training import Training
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.captured.record import (
     Backward,

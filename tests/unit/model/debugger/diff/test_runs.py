@@ -14,8 +14,8 @@ from bptui.model.debugger.diff.runs import Run, Runs
 from bptui.model.debugger.diff.tolerance import Tolerance
 from bptui.model.debugger.diff.why import Why, why
 from bptui.model.debugger.progress import Progress
-from bptui.model.engine.history import Training
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.training import Training
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import from_formula
 from tests.unit.model.debugger.diff.recorded import Changed, captured, engine, record, unchanged

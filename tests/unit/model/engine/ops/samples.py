@@ -211,7 +211,8 @@ def uses():
             if name != "std" or shape not in ((1,), (2, 1, 3)):  # of one number it is 0, where it has no derivative
                 yield Use(name, (shape,), given)
     for name in ("var", "std"):
-        yield Use(name, ((3, 4),), {"axis": 1, "correction": 1})
+        for correction in (1, 1.5, -0.5):
+            yield Use(name, ((3, 4),), {"axis": 1, "correction": correction})
     for p in (0, 1, 0.5, 1.5, 3, -1, float("inf"), float("-inf")):
         for shape, given in (((3, 4), {"axis": 1}), ((3, 4, 2), {"axis": (0, 2), "keepdims": True}), ((5,), {})):
             yield Use("norm", (shape,), {"p": p, **given})
@@ -357,11 +358,20 @@ def uses():
     for positions in ((2, 4), (), (3,), (0,)):
         yield Use("embedding", ((6, 5), positions))
     yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})
+    for given in ({"max_norm": 1.5}, {"max_norm": 2.0, "norm_type": 1}, {"scale_grad_by_freq": True, "padding_idx": 0}):
+        yield Use("embedding", ((3, 5), (2, 4)), given)
+    yield Use("embedding", ((3, 5), ()), {"scale_grad_by_freq": True, "max_norm": 1.0, "norm_type": "inf"})
     for mode in ("mean", "sum", "max"):
         for shapes in (((6, 3), (2, 4)), ((6, 3), (5,), (), (3,)), ((6, 3), (2, 4), ())):
             yield Use("embedding_bag", shapes, {"mode": mode})
     for shapes in (((6, 3), (2, 4), (2, 4)), ((6, 3), (5,), (5,), (2,))):
         yield Use("embedding_bag", shapes, {"mode": "sum"})
+    for mode in ("mean", "sum", "max"):
+        for shapes in (((3, 5), (2, 4)), ((3, 5), (6,), (), (3,))):
+            yield Use("embedding_bag", shapes, {"mode": mode, "padding_idx": 1})
+    yield Use("embedding_bag", ((3, 5), (2, 4), (2, 4)), {"mode": "sum", "scale_grad_by_freq": True, "max_norm": 1.0})
+    yield Use("embedding_bag", ((3, 5), (6,), (), (3,)), {"scale_grad_by_freq": True, "padding_idx": 0})
+    yield Use("embedding_bag", ((3, 5), (2, 4)), {"mode": "max", "max_norm": 1.5, "norm_type": 3})
 
     for name in POINTWISE:
         for reduction in ("mean", "sum", "none"):
@@ -464,6 +474,8 @@ def uses():
         ):
             yield Use(name, (shape,), given)
     yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
+    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "padding": 1, "divisor_override": 5})
+    yield Use("avg_pool2d", ((2, 5, 3),), {"kernel_size": 2, "ceil_mode": True, "divisor_override": -3})
     for kind in ("max", "avg"):
         for shape, given in (
             ((2, 8), {"kernel_size": 2}),

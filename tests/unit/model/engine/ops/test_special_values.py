@@ -14,6 +14,7 @@ import pytest
 
 from bptui.model.engine import ops
 from bptui.model.engine.calls import Backward, Calls
+from bptui.model.engine.fill import BLOCK, MANY_BLOCKS
 from tests.unit.model.engine.ops.executor import attributes_of
 
 torch = pytest.importorskip("torch")
@@ -25,8 +26,10 @@ VALUES = {
     "float32": (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.5, -0.5, 6.0, 2.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 3e38,
                -3e38,                1e-38, -1e-38, 30.0, -30.0, 200.0, -200.0),
 }  # fmt: skip
-SIZES = (64, 600, 40_000)
-"""A few numbers; enough that the number of elements counts; so many that they run block by block."""
+BLOCKS = MANY_BLOCKS * BLOCK + 64
+"""So many numbers that they run block by block."""
+SIZES = (64, 600, 5000, BLOCKS)
+"""A few numbers; enough that the number of elements counts, and that another selection is faster; several blocks."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,19 @@ def test_one_input(law, dtype):
     assert len(seen) == 1, "the size matters"
 
 
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize("law", ONE, ids=str)
+def test_many_numbers_have_the_bits_of_few(law, dtype):
+    """Block by block, the slope beside the value, selected by their bits: the same numbers as one by one."""
+    x, g = np.random.default_rng(3).normal(size=(2, BLOCKS)).astype(dtype)
+    many = ours(law.op, [x], g, law.attributes)
+    for count in (60, 1100, 5000):
+        part = slice(BLOCKS // 2 - count, BLOCKS // 2)
+        for a, b in zip(many, ours(law.op, [x[part]], g[part], law.attributes), strict=True):
+            if a is not None:
+                np.testing.assert_array_equal(a[part], b)
+
+
 @pytest.mark.parametrize("op", ["elu", "selu", "celu", "hardswish", "relu6", "hardtanh", "hardshrink", "softshrink"])
 def test_at_nan_the_gradient_is_one_of_pytorchs_two(op):
     """PyTorch's differs by whether the element was computed beside others or alone; the value is NaN."""
@@ -238,7 +254,7 @@ TWO = [
 def test_two_inputs(law, dtype):
     pairs = np.array(list(itertools.product(VALUES[dtype], repeat=2)), dtype)
     seen = set()
-    for size in (len(pairs), 40_000):
+    for size in (len(pairs), BLOCKS):
         found = compared(law, [np.resize(pairs[:, n], size) for n in (0, 1)], dtype, tolerance(dtype))
         seen.add(repr([array[: len(pairs)].tolist() for array in found if array is not None]))
     assert len(seen) == 1, "the size matters"
@@ -342,7 +358,7 @@ LOSSES = [
 @pytest.mark.parametrize("law", LOSSES, ids=str)
 def test_losses(law, dtype):
     pairs = np.array(list(itertools.product(VALUES[dtype], repeat=2)), dtype)
-    for size in (len(pairs), 40_000):
+    for size in (len(pairs), BLOCKS):
         compared(law, [np.resize(pairs[:, n], size) for n in (0, 1)], dtype, tolerance(dtype))
 
 

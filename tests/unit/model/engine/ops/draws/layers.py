@@ -142,6 +142,8 @@ def pool(op: str, count: int) -> Callable[[Random], Case]:
             given["ceil_mode"] = chance(random)
         if op.startswith("avg") and chance(random):
             given["count_include_pad"] = chance(random)
+        if op.startswith("avg") and count > 1 and chance(random):
+            given["divisor_override"] = pick(random, 3, 7, -2)
         reach = _each(kernel, count)
         if op.startswith("max") and chance(random, 0.3):
             given["dilation"] = _steps(random, count, 1, 2)
@@ -259,7 +261,7 @@ def cdist(random: Random) -> Case:
     rows, columns, size = (int(n) for n in random.integers(1, 5, 3))
     batch = shape_of(random, 0, 2, empty=False)
     a, b = (numbers(random, (*stretched(random, batch), n, size)) for n in (rows, columns))
-    p = pick(random, 2, 1, 3, 1.5)
+    p = pick(random, 2, 1, 3, 1.5, 0.5, 0)
     if p == 1:
         b = b + 0.1234  # ties of |x| at 0 aside
     return Case("cdist", {"a": a, "b": b}, lambda torch, a, b: torch.cdist(

@@ -117,7 +117,7 @@ def reduced(op: str, call: Callable[..., Any], *, whole: bool = True, filled: bo
         if op in ("var", "std") and chance(random) and x.size:
             axis = given.get("axis", tuple(range(x.ndim)))
             count = int(np.prod([x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,))], dtype=int))
-            given["correction"] = int(random.integers(0, min(3, count)))
+            given["correction"] = pick(random, int(random.integers(0, min(3, count))), -0.5, 0.25)
         axis = given.get("axis", tuple(range(x.ndim)))
         dim, keepdim = axis if isinstance(axis, tuple) else (axis,), given.get("keepdims", False)
         return Case(op, {"x": x}, lambda torch, x: call(torch, x, dim, keepdim, **_only(given, "correction")), given)
@@ -234,9 +234,13 @@ def take(random: Random) -> Case:
 def embedding(random: Random) -> Case:
     table = numbers(random, (int(random.integers(1, 7)), int(random.integers(1, 5))))
     i = random.integers(0, len(table), shape_of(random, 0, 3))
-    given = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    given: dict[str, Any] = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    if chance(random, 0.3):
+        given |= {"max_norm": pick(random, 0.5, 1.5), "norm_type": pick(random, 1.0, 2.0, 3.0)}
+    if chance(random, 0.3):
+        given["scale_grad_by_freq"] = True
     return Case("embedding", {"table": table, "i": i},
-                lambda torch, t, i: torch.nn.functional.embedding(i, t, **given), given)  # fmt: skip
+                lambda torch, t, i: torch.nn.functional.embedding(i, t * 1, **given), given)  # fmt: skip
 
 
 def concat(random: Random) -> Case:

@@ -3,7 +3,15 @@ positions, functions and methods, axes from the end, single numbers, broadcastin
 
 from collections.abc import Callable
 
-from tests.unit.model.source.captured.samples import complex_numbers, equations, functions, layers, numbers, places
+from tests.unit.model.source.captured.samples import (
+    complex_numbers,
+    corners,
+    equations,
+    functions,
+    layers,
+    numbers,
+    places,
+)
 from tests.unit.model.source.captured.samples.draw import Draw
 
 FAMILIES: dict[str, Callable[[Draw], None]] = {
@@ -11,7 +19,7 @@ FAMILIES: dict[str, Callable[[Draw], None]] = {
     for family in (
         numbers.elementwise, functions.functions, numbers.arithmetic, numbers.matrices, equations.equations,
         numbers.reductions, places.shapes, places.indexing, places.writing, layers.layers, layers.recurrent,
-        layers.losses, complex_numbers.complex_,
+        layers.losses, complex_numbers.complex_, corners.corners,
     )
 }  # fmt: skip
 
