@@ -197,6 +197,14 @@ class Subject:
         readers = (layer.place for layer in self.structure.layers if layer.x is data.node)
         return tuple(dict.fromkeys(("data.inputs", *named, *readers)))
 
+    @cached_property
+    def predicting(self) -> frozenset[int]:
+        """The ids of what the prediction is computed from, and of itself."""
+        loss = self.structure.loss
+        if loss is None or loss.prediction is None:
+            return frozenset()
+        return frozenset(node.id for node in (loss.prediction, *self.structure.before(loss.prediction)))
+
     @property
     def fewest(self) -> int:
         """How many samples it takes to speak of shares of them; all that there are always do."""
