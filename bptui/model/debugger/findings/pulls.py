@@ -20,6 +20,8 @@ from bptui.model.engine.recording import NotRecorded, Recording
 
 EARLY, OUTWEIGHS = 20, 2.0
 """It counts from the first so manieth part of the training on, and where it pulls so many times as hard."""
+SIZES = ("square", "abs", "power", "norm", "p_norm")
+"""Operations that say how large a weight is; w*w is one, too."""
 PULLS = ("weight_decay", "l1")
 """Settings of an optimizer that pull to 0."""
 USUAL = 1e-4
@@ -120,14 +122,14 @@ def _rule(recording: Recording, node: Node) -> Optimizer | None:
 
 
 def _penalty(subject: Subject, recording: Recording, node: Node) -> Array:
-    """What reaches a weight's gradient from the loss and not through the prediction: l1 and l2 of a network file, a
-    sum of squares that a program adds."""
-    loss = subject.structure.loss
+    """What reaches a weight's gradient from its own size in the loss: l1 and l2 of a network file, a sum of squares or a
+    norm that a program adds."""
     total = np.zeros(node.shape)
-    if loss is None or loss.prediction is None:
-        return total
     for part in recording.contributions(node):
-        if part.array is not None and part.consumer not in subject.predicting:
+        consumer = subject.graph.nodes[part.consumer]
+        word = "" if consumer.op is None else consumer.op.name
+        size = word in SIZES or (word == "mul" and set(consumer.inputs) == {node.id})
+        if size and part.array is not None and part.consumer not in subject.predicting:
             total = total + part.array
     return total
 
