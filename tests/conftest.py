@@ -8,11 +8,14 @@ test's name, so that tests of the same uses take different ones.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
+import sys
 import zlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -22,7 +25,8 @@ settings.register_profile("bptui", derandomize=True, deadline=None, database=Non
 settings.load_profile("bptui")
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-"""The tests start two hundred programs: without it each would compile bptui anew."""
+sys.dont_write_bytecode = False
+"""The tests start two hundred programs: each would compile bptui anew, and pytest its assertions in each worker."""
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # there is a worker for each processor already
     os.environ.setdefault(_name, "1")
 
@@ -43,6 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "corpus(every=8, rows=1): a large corpus, of which `--full` runs all")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect without the garbage collector, which leaves alone later what is there for good (tests, modules of PyTorch
+    and SymPy), and looks at the rest as seldom as in the app: it was a tenth of all the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(3_000, 20, 50)
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from . import backward, composites, definitions, plans, plant, steps
@@ -88,6 +88,12 @@ def looked(fault: Fault) -> set[str]:
     return {r.row for r in rows if r.node == "made" and (wrt is None or r.input in ("", wrt))}
 
 
+def front(fault: Fault, heads: Sequence[str]) -> str:
+    """How its line begins."""
+    fields = [str(getattr(fault, {"operation": "op", "mistake": "told", "in": "kind"}.get(h, h))) for h in heads]
+    return "| " + " | ".join(fields) + " | "
+
+
 def line(fault: Fault, heads: Sequence[str], columns: Sequence[str]) -> tuple[str, set[str]]:
     """A fault as a line of its table, and the columns that caught it."""
     found, seen = caught(fault), looked(fault)
@@ -95,22 +101,25 @@ def line(fault: Fault, heads: Sequence[str], columns: Sequence[str]) -> tuple[st
         answer = differs(plant.backward(fault))
         found |= {"torch"} if answer else set()
         seen |= {"torch"} if answer is not None else set()
-    front = [str(getattr(fault, {"operation": "op", "mistake": "told", "in": "kind"}.get(h, h))) for h in heads]
     cells = ["x" if c in found else "·" if c in seen else " " for c in columns]
-    return "| " + " | ".join([*front, *cells]) + " |", found
+    return front(fault, heads) + " | ".join(cells) + " |", found
 
 
-def table(faults: Sequence[Fault], heads: Sequence[str], columns: Sequence[str]) -> Iterable[str]:
+Liner = Callable[[Fault, Sequence[str], Sequence[str]], tuple[str, set[str]]]
+
+
+def table(faults: Sequence[Fault], heads: Sequence[str], columns: Sequence[str], line: Liner = line) -> Iterable[str]:
     """One line each; `heads` are the names of the fields in front."""
     yield "| " + " | ".join([*heads, *columns]) + " |"
     yield "|---" * len(heads) + "|:-:" * len(columns) + "|"
-    total = dict.fromkeys(columns, 0)
+    total, count = dict.fromkeys(columns, 0), 0
     for fault in faults:
         text, found = line(fault, heads, columns)
+        count += bool(found - {"torch"})
         for column in found & set(columns):
             total[column] += 1
         yield text
-    front = [f"{len(faults)} planted", f"{sum(bool(caught(f)) for f in faults)} caught", ""][: len(heads)]
+    front = [f"{len(faults)} planted", f"{count} caught", ""][: len(heads)]
     yield "| " + " | ".join([f"**{f}**" if f else "" for f in front] + [str(n) for n in total.values()]) + " |"
 
 
@@ -130,17 +139,17 @@ COMPOSITES = Table(composites.FAULTS, ("operation", "mistake"), WHOLE)
 TABLES = (BACKWARD, DEFINITIONS, PLANNED, STEPS, COMPOSITES)
 
 
-def page(clean: str = "a quarter of an hour") -> str:
+def page(clean: str = "a quarter of an hour", line: Liner = line) -> str:
     """docs/faults.md."""
     lines = [HEAD.format(clean=clean)]
     ops = len({f.op for f in backward.FAULTS})
-    lines += [f"## Wrong backward rules: {len(backward.FAULTS)}, over {ops} operations\n", *table(*BACKWARD)]
-    lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n", *table(*DEFINITIONS)]
-    lines += [f"\n## Wrong plans: {len(plans.FAULTS)}\n", PLANS, *table(*PLANNED)]
-    lines += [f"\n## Wrong training-step rules: {len(STEPS.faults)}\n", *table(*STEPS)]
+    lines += [f"## Wrong backward rules: {len(backward.FAULTS)}, over {ops} operations\n", *table(*BACKWARD, line)]
+    lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n", *table(*DEFINITIONS, line)]
+    lines += [f"\n## Wrong plans: {len(plans.FAULTS)}\n", PLANS, *table(*PLANNED, line)]
+    lines += [f"\n## Wrong training-step rules: {len(STEPS.faults)}\n", *table(*STEPS, line)]
     kinds = len({f.op for f in composites.FAULTS})
     lines += [f"\n## Wrong composites: {len(composites.FAULTS)}, over {kinds} composites\n", WHOLES]
-    lines += table(*COMPOSITES)
+    lines += table(*COMPOSITES, line)
     lines += ["", MUTANTS.rstrip()]
     return "\n".join(lines) + "\n"
 

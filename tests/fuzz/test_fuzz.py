@@ -16,7 +16,7 @@ SLOW = ("continue", "train", "untrain")
 
 
 def times(full: bool, count: int) -> int:
-    return 25 * count if full else count
+    return 12 * count if full else count
 
 
 @pytest.mark.parametrize("part", range(2))

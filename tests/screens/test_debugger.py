@@ -16,7 +16,7 @@ BAD = ("panel failed", "a defect of bptui", "Traceback")
 
 
 async def test_the_debugger_of_the_lesson_at_120x36() -> None:
-    """Every part of the picture in STYLE, from one real session."""
+    """Every part of the screen, from one real session."""
     async with debug("lesson-2-2-1", 120, 36) as screen:
         await screen.press(*"sssssss")
         await screen.derived()
@@ -79,6 +79,7 @@ def where(screen: Screen) -> list[str]:
     return screen.rows[0].partition("✓")[0].split()
 
 
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("name", [name for name, _ in examples()])
 def test_every_example_at_every_moment(name: str) -> None:
     """Each Moment of each example draws without a panel failing, and on the way back as on the way there."""

@@ -29,9 +29,11 @@ def moments(name: str, some: int, full: bool) -> list[int]:
 
 
 def sizes(name: str, some: int, full: bool) -> list[tuple[int, int]]:
-    return list(SIZES) if full else random.Random(name).sample(SIZES, some)
+    """Some for each example, others for each: together, in full, all of them several times."""
+    return random.Random(name).sample(SIZES, 4 * some if full else some)
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", ORDER)
 def test_no_joint_and_no_title_moves_while_stepping(name: str, full: bool) -> None:
     for size in sizes(name, 4, full):
@@ -62,6 +64,7 @@ def operation(session: Session, size: tuple[int, int]) -> tuple[int, int]:
     return box.width, box.height
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", ORDER)
 def test_no_row_moves_when_the_details_of_checks_arrive(name: str, full: bool) -> None:
     """A second after the step: only the rows of the checks, and the word that there is more, change."""

@@ -173,6 +173,7 @@ async def settled(at: At, *texts: str) -> None:
         await at.pilot.pause(0.05)
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", LESSONS)
 async def test_the_rows_of_the_texts_are_read_off_the_screen(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bptui.screens.explore.race.PACE", 0.0)

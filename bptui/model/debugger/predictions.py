@@ -142,7 +142,7 @@ def predictions(session: Session) -> Predictions | str:
     key = decision, state.stage(found.prediction)[0], lost, session.hidden
     kept = _kept(session.recording)
     if key not in kept:
-        kept[key] = _made(session, found, decision)
+        kept[key] = _predictions(session, found, decision)
     return kept[key]
 
 
@@ -152,7 +152,7 @@ def _kept(recording: Recording) -> dict[Any, Predictions]:
     return {}
 
 
-def _made(session: Session, found: Compared, decision: Decision | None) -> Predictions:
+def _predictions(session: Session, found: Compared, decision: Decision | None) -> Predictions:
     """The rows, from the numbers that are there."""
     state, samples = session.state, session.network.samples
     prediction, target = state.shown(found.prediction), state.value(found.target)
@@ -248,8 +248,8 @@ def _read(targets: Array) -> Decision | None:
 
 
 def _judged(decision: Decision | None, said: Array | None, wanted: Array | None, hidden: Array) -> tuple[Array, Array]:
-    """Of each sample how many outputs say what they should, and of how many, (samples,) both; NaN says nothing, and is
-    wrong; of what is hidden nothing is told."""
+    """(how many outputs of each sample are right, of how many), both (samples,). NaN is wrong; a sample that is hidden
+    has 0 of 0."""
     none = np.zeros(len(hidden), np.int64)
     if decision is None or said is None or wanted is None or not said.size:
         return none, none

@@ -43,7 +43,7 @@ class Stop(ABC):
 
 
 class NonFiniteNumbers(Stop):
-    """NaN and inf, where they arise and nobody said that they are wanted."""
+    """NaN and inf where they arise, but for those that the user said are meant (`wanted`)."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         if step.finite:
@@ -60,8 +60,8 @@ class NonFiniteNumbers(Stop):
 
 
 class Diagnosed(Stop):
-    """What the diagnosis of the branch warns of, once it was made: at the Moments where it is to be seen. NaN and inf
-    are found where they arise, without it."""
+    """Warnings and errors of the branch's diagnosis, once it was made, at the Moments that they are about. NaN and inf
+    are left to NonFiniteNumbers."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         diagnosis = step.branch.diagnosis
@@ -81,7 +81,7 @@ class Diagnosed(Stop):
 
 
 class FailedChecks(Stop):
-    """Derivatives and updates whose check failed, as whoever checks has said."""
+    """Derivatives and updates whose check failed, as far as checks were made (`Branch.checked`)."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         if not step.branch.failed and not step.branch.apart:

@@ -91,7 +91,8 @@ def promise(session: Session) -> Promise | None:
     if made is None or not session.hidden:
         return made
     node = session.graph.by_name.get(edit.name)
-    gradient = node is not None and not made.step and covers(session.hidden, node, "gradient", edit.at or None)
+    gradient = not edit.name or (node is not None and covers(session.hidden, node, "gradient", edit.at or None))
+    gradient = gradient and not made.step
     return made.seen(gradient, hides_loss(session))
 
 
@@ -162,7 +163,7 @@ def seen(session: Session, found: Differing) -> Differing:
     return replace(found, rows=tuple(rows))
 
 
-def told(session: Session) -> list[Line]:
+def lines_of(session: Session) -> list[Line]:
     """What the last edit of the branch did: what was promised, what happened, how many numbers differ."""
     branch = session.branch
     if branch.parent is None:

@@ -1,4 +1,4 @@
-"""Explorer rate: the loss along minus the gradient, a step of this rate, and what comes of going on."""
+"""Explorer rate: the loss along minus the gradient, a step of this rate, and the losses of further steps."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class RateBoard(Board):
 
     def __init__(self, network: Network, along: str = "", rate: float = 0.0) -> None:
         self._network, self._along, self._rate = network, along, rate
-        self.slice = self._made()
+        self.slice = self._slice()
 
-    def _made(self) -> Slice:
+    def _slice(self) -> Slice:
         made = Slice(self._network, self._rate)
         made.choose(self._along)
         if made.small:
@@ -110,7 +110,7 @@ class RateBoard(Board):
             now = cut.only.name if cut.only is not None else ""
             cut.choose(names[((names.index(now) if now in names else 0) + down) % len(names)])
         elif word == "start":
-            self.slice = self._made()
+            self.slice = self._slice()
         self._see()
         return said
 
@@ -151,7 +151,7 @@ class RateBoard(Board):
     # ------------------------------------------------------------------------------------------------------ drawing
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
-        """The curve with its step at the left, the step in numbers at the right, below what comes of going on."""
+        """The curve with its step at the left, the step in numbers at the right, below the losses of further steps."""
         cut = self.slice.known
         along = "the gradient" if self.slice.only is None else self.slice.only.name
         title = layout.rule(layout.Title(1, f"Loss along {along}"), width - SIDE - 1, focused=True)

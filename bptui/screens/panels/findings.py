@@ -1,7 +1,7 @@
 """Panel 6, Findings: what is wrong with this training, the number and the rule that say so, and what helps, tried.
 
 At the left the list, most important first, and dim what was looked for and not found; under it the tensor. At the right
-the chosen finding and its remedies, each with the loss that it reached on the same seed (look/LEARN 7, picture 20).
+the chosen finding and its remedies, each with the loss that it reached on the same seed.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
         return []
     for count in range(len(absent), -1, -1):
         parts: list[Line] = [
-            (Span("·" if rule.skipped else "✓", "dim" if rule.skipped else "ok"), Span(f" {_said(rule)}", "dim"))
+            (Span("·" if rule.skipped else "✓", "dim" if rule.skipped else "ok"), Span(f" {_rule_text(rule)}", "dim"))
             for rule in absent[:count]
         ]
         if count < len(absent):
@@ -169,7 +169,7 @@ def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
     return [(Span(" "), Span("looked for, and not found", "dim")), *((Span(" "), *row) for row in rows)]
 
 
-def _said(rule: LookedFor) -> str:
+def _rule_text(rule: LookedFor) -> str:
     return f"{rule.about} ({rule.skipped})" if rule.skipped else rule.about
 
 

@@ -68,10 +68,10 @@ class Capture:
                 step.about |= raised(problem)
             if recorder.ended is None:
                 step.about["reason"] = _said(problem) if problem is not None else "asked for"
-            sizes = writer.close(step)
+            size = writer.close(step)
             self.written = self.path
             until = f" until {_said(problem)}" if problem is not None else ""
-            _say(f"{len(step.events):,} events{until} → {self.path} ({sum(sizes) / MEGA:,.1f} MB)")
+            _say(f"{len(step.events):,} events{until} → {self.path} ({size / MEGA:,.1f} MB)")
             if recorder.ended is not None:
                 _say(f"the capture ended early, by a mistake of bptui's: {_said(recorder.ended)}")
             for warning in step.warnings[:3]:

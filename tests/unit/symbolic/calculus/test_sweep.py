@@ -81,6 +81,7 @@ def test_engine_agrees(use):
             near(np.tensordot(upstream, local, upstream.ndim), gradients[at], f"{row.input_names[at]}: {derived.raw}")
 
 
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("name", ops.OPS)
 def test_hints_are_proved(name):
     """A row's suggestion is shown: by algebra, not by digits alone."""

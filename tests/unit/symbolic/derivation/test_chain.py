@@ -103,6 +103,7 @@ def test_a_large_one_ends_with_a_clear_word():
     assert re.match(r"after 100 numbers: .* and [\d,]+ more; export one of them", made[-1].note)
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", ORDER)
 def test_every_equation_of_a_chain_is_true_as_printed(name):
     session = Session(load(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -233,9 +234,13 @@ def take(random: Random) -> Case:
 def embedding(random: Random) -> Case:
     table = numbers(random, (int(random.integers(1, 7)), int(random.integers(1, 5))))
     i = random.integers(0, len(table), shape_of(random, 0, 3))
-    given = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    given: dict[str, Any] = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    if chance(random, 0.3):
+        given |= {"max_norm": pick(random, 0.5, 1.5), "norm_type": pick(random, 1.0, 2.0, 3.0)}
+    if chance(random, 0.3):
+        given["scale_grad_by_freq"] = True
     return Case("embedding", {"table": table, "i": i},
-                lambda torch, t, i: torch.nn.functional.embedding(i, t, **given), given)  # fmt: skip
+                lambda torch, t, i: torch.nn.functional.embedding(i, t * 1, **given), given)  # fmt: skip
 
 
 def concat(random: Random) -> Case:
@@ -281,6 +286,13 @@ def _digamma(torch: Any, x: Any) -> Any:
     return torch.digamma(still) + torch.special.zeta(2, still) * (x - still)
 
 
+def _polygamma(torch: Any, x: Any, n: int = 1) -> Any:
+    """The same of the n-th derivative, (-1)ⁿ⁺¹·n!·ζ(n + 1, x)."""
+    still, sign = x.detach(), (-1) ** (n + 1)
+    slope = -sign * factorial(n + 1) * torch.special.zeta(n + 2, still)
+    return sign * factorial(n) * torch.special.zeta(n + 1, still) + slope * (x - still)
+
+
 def _plain(name: str) -> Callable[..., Any]:
     return lambda torch, x: getattr(torch, name)(x)
 
@@ -299,6 +311,7 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "lgamma": of_one("lgamma", _plain("lgamma"), positive),
     **{name: of_two(name) for name in ("atan2", "logaddexp", "xlogy")},
     "digamma": of_one("digamma", _digamma, positive),
+    "polygamma": of_one("polygamma", _polygamma, positive, n=lambda r: int(pick(r, 1, 2, 5))),
     "detach": of_one("detach", _plain("detach")),
     "cast": cast,
     **{name: of_one(name, _plain(name)) for name in ("sign", "floor", "ceil", "trunc", "round")},
