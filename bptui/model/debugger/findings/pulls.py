@@ -122,8 +122,8 @@ def _rule(recording: Recording, node: Node) -> Optimizer | None:
 
 
 def _penalty(subject: Subject, recording: Recording, node: Node) -> Array:
-    """What reaches a weight's gradient from its own size in the loss: l1 and l2 of a network file, a sum of squares or a
-    norm that a program adds."""
+    """What reaches a weight's gradient from its own size in the loss: l1 and l2 of a network file, a sum of squares or
+    a norm that a program adds."""
     total = np.zeros(node.shape)
     for part in recording.contributions(node):
         consumer = subject.graph.nodes[part.consumer]
