@@ -45,6 +45,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
         "cast": calls.cast,
         "digamma": calls.digamma,
+        "polygamma": calls.polygamma,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": calls.functional("celu", "alpha"),
         "softplus": calls.softplus,

@@ -13,7 +13,7 @@ from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis
 from bptui.model.engine.ops.slices import index_of, index_text, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import noted, operation
 
 ADDS = "positions count from 0; the gradients of a position that is read twice add up"
 AXIS = {"axis": Attribute(0, integer())}
@@ -118,8 +118,16 @@ _SCATTER_ADD = Rule(
     None,
     lambda g, y, x, i, src, axis: noted(read_along, i.shape, g, i, options=(one_axis(axis, x.shape),)),
 )
+
+
+@operation
+def added(x: Any, i: Any, src: Any, axis: int) -> Any:
+    """x, with each slice of src along an axis added at the place that i names for it."""
+    return noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),))
+
+
 _INDEX_ADD = Rule(
-    lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
+    added,
     lambda g, y, x, i, src, axis: g,
     None,
     lambda g, y, x, i, src, axis: noted(_taken, src.shape, g, i, options=(one_axis(axis, x.shape),)),
