@@ -12,6 +12,7 @@ from bptui.model.source.captured.known import (
     attention,
     complex_equations,
     complex_numbers,
+    complex_parts,
     copies,
     derivatives,
     elementwise,
@@ -47,7 +48,7 @@ __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_dra
 
 FAMILIES = (
     elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, tables,
-    images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations,
+    images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations, complex_parts,
     derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

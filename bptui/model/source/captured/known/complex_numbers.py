@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from bptui.model.base.types import Shape
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known import copies, indexing, joining, shapes, writing
-from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor
+from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor, values
 from bptui.model.source.captured.known.matrices import product
 from bptui.model.source.captured.known.registry import complex_known, known
 
@@ -142,6 +144,8 @@ def div(u: Call, input: Any, other: Any, *, rounding_mode: Any = None) -> Node:
         u.lacks("a complex quotient that is rounded")
     finite(u, input, other, nan=not _is_complex(other))
     if not _is_complex(other):
+        if tensor(other) and np.any(values(u, other) == 0):
+            u.lacks("a complex quotient by a real 0")
         return u.use("div", input, _beside(u, other))
     below = u.use("sum", u.use("square", other), axis=-1, keepdims=True)
     return u.use("div", u.use("cmul", _pairs(u, input), u.use("conj", other)), below)

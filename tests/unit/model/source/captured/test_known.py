@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from bptui.model.source.captured.call import Lacks  # noqa: E402
 from bptui.model.source.captured.known import DERIVATIVE, HOMES, KNOWN, knows, registry  # noqa: E402
 from bptui.model.source.captured.record import Event  # noqa: E402
-from tests.unit.model.source.captured.one_event import (
+from tests.unit.model.source.captured.one_event import (  # noqa: E402
     Kept,
     Recorded,
     Seen,

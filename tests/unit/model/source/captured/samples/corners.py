@@ -64,6 +64,18 @@ def _complex(t: Draw) -> None:
             other = b if left else pair(2, 4, 3)
             linalg.solve_triangular(a, other, upper=upper, left=left, unitriangular=upper == left)
     torch.det(a), linalg.det(pair(4, 4)), linalg.slogdet(a), torch.logdet(pair(3, 3)), torch.matrix_power(a, -3)
+    x, y, v = pair(3, 4), pair(2, 3), pair(4)
+    x.mH, x.mT, x.T, x.H, x.t(), torch.flip(x, (0,)), torch.roll(x, 2, 1), x.repeat(2, 1), torch.tile(x, (2,))
+    torch.diagonal(x), torch.diag_embed(x), torch.tril(x), torch.cumsum(x, 1), torch.diff(x), torch.trace(x)
+    torch.split(x, 2, 1), torch.chunk(x, 3), torch.unbind(x), torch.stack((x, x * 2)), torch.hstack((x, t(3, 1)))
+    (
+        torch.gather(x, 1, t.below(4, 3, 2)),
+        x.index_select(1, t.below(4, 3)),
+        torch.index_add(x, 0, t.below(3, 2), pair(2, 4)),
+    )
+    torch.where(t(3, 4) > 0, x, 0.5), torch.where(t(3, 4) > 0, t(3, 4), x), F.pad(x, (1, 2)), torch.divide(x, 2.0)
+    torch.dot(v, pair(4)), torch.vdot(v, pair(4)), torch.outer(v, pair(3)), torch.inner(x, pair(2, 4)), torch.kron(y, x)
+    F.linear(x, pair(5, 4)), torch.tensordot(x, pair(4, 2), 1), F.conv1d(pair(1, 2, 6), pair(3, 2, 2), padding=1)
     torch.fft.irfft(t(3, 4)), torch.fft.irfft2(t(3, 4)), torch.fft.irfftn(t(2, 3, 4), norm="ortho")
 
 
