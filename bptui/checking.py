@@ -10,10 +10,11 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from bptui.model.base import numbers
-from bptui.model.base.printable import json_text
+from bptui.model.base.printable import json_text, one_line
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording
+from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 from bptui.printing import Meter, Write, reached, wrapped
 from bptui.symbolic.card import text as card_text
@@ -112,7 +113,11 @@ def checked(network: Network, recording: Recording, found: Report, brief: bool =
     for verdict in () if brief else ("skipped", "n/a"):
         notes = Counter(row.note for row in found.rows if row.verdict == verdict)
         rows += [line((f"{verdict}: {note} ({count})", "dim")) for note, count in notes.items() if note]
-    if not isfinite(recording.loss):
+    if isinstance(recording, CapturedRecording) and not recording.record.step.backwards:
+        about = recording.record.step.about
+        why = one_line(str(about.get("exception") or about.get("reason") or "the program ended"), 160)
+        rows.append(line((f"no backward pass was captured: {why}", "kink")))
+    elif not isfinite(recording.loss):
         loss = numbers.significant(recording.loss)
         rows.append(line((f"the loss is {loss}: x in bptui run goes to where that arose", "kink")))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())

@@ -98,7 +98,7 @@ class Badges:
         return Counts(known["ok"], known["FAIL"], known["rounding"], known["opaque"]) if known else None
 
     def ask(self) -> None:
-        """Nobody presses a key: have computed what is on the screen, and a few of the others."""
+        """Have the calls on the screen compared, then a few of the others: called while no key is pressed."""
         wanted, self._wanted = self._wanted, {}
         for key in wanted:
             self._ask(key, SOON)

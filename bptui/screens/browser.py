@@ -53,7 +53,7 @@ class BrowserDriver(WebDriver):
         self.write(RELEASED)
 
     def write(self, data: str) -> None:
-        """To the browser; what cannot be written is dropped, for then nobody sees it."""
+        """To the browser; what cannot be written is dropped: the page has been closed."""
         self._packet(b"D", data.encode("utf-8", "replace"))
 
     def write_meta(self, data: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""A certificate as rows (look/LEARN 9, picture 23b): what a reader worked out. Kept on this machine only."""
+"""A certificate as rows: what a reader worked out. Kept on this machine only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board in front of a class: what is asked about it, what the class says, pages that turn by themselves."""
+"""A board in front of a class: its question, the answer that the class chose, pages that turn by themselves."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LOW = 20
 
 
 class Classroom:
-    """on    the board is presented: what it asks is hidden until it is told
-    says  which answer the class says, from 1; 0 for none
+    """on    the board is presented: the number that it asks for is hidden until the answer is shown
+    says  the answer that the class chose, from 1; 0 for none
     """
 
     def __init__(self, every: Callable[[float, Callable[[], None]], Timer], turn: Callable[[], None]) -> None:

@@ -96,8 +96,10 @@ class Explainer:
     def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of the node that belong to this Moment: of the forward pass, and of the input that is shown."""
         rows = self.service.peek_checks(self._key(node))
-        if node.op is None or rows is None or isinstance(rows, Failure):
+        if rows is None or isinstance(rows, Failure):
             return ()
+        if node.op is None:  # of an update of all parameters together, at its Moments
+            return rows if self.session.cursor.phase == "update" else ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
@@ -138,8 +140,12 @@ class Explainer:
 
     def _request(self, recording: Recording | None, nodes: Sequence[Node], priority: int) -> None:
         for node in nodes:
-            if node.op is not None and recording is not None:
+            if recording is not None and (node.op is not None or self._together(recording, node)):
                 self.service.checks(recording, node, self.session.branch.number, priority)
+
+    def _together(self, recording: Recording, node: Node) -> bool:
+        """Is this Moment's update one of all parameters, which no rule of one element says?"""
+        return node.role == "param" and self.session.cursor.phase == "update" and recording.search is not None
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""

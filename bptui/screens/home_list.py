@@ -1,4 +1,4 @@
-"""What home lists, and how it is drawn: pure, from what is known to rows. Needs no NumPy (look/LEARN 2)."""
+"""What home lists, and how it is drawn: pure, from what is known to rows. Needs no NumPy."""
 
 from __future__ import annotations
 

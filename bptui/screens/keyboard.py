@@ -93,7 +93,7 @@ class Filter:
 
 
 class Output:
-    """The terminal as a file of text: what cannot be written is dropped, for then nobody sees it."""
+    """The terminal as a file of text: what cannot be written is dropped: the terminal is gone."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -152,7 +152,7 @@ class KeyboardDriver(LinuxDriver):
         return found
 
     def disable_input(self) -> None:
-        """What the terminal was asked last, it has answered before nobody listens."""
+        """Wait for the terminal's answer to what it was asked last, so that it is not typed into the shell."""
         self._arrivals.settle(ANSWERED)
         super().disable_input()
 

@@ -254,7 +254,7 @@ ENDS = ("command", "help")
 
 FIRST = ("step", "layer", "stop", "break", "why", "view")
 WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "paths", "view", "zoom", "present")
-"""The words that stand first in a narrow and in a wide footer, where there is no room for all (look/STYLE)."""
+"""The words that stand first in a narrow and in a wide footer, where there is no room for all."""
 
 
 def name_of(key: str, character: str | None) -> str:

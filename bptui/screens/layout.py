@@ -1,4 +1,4 @@
-"""Where everything stands: the grid of look/STYLE for any size of terminal. Pure, and the same while stepping.
+"""Where everything stands: the grid for any size of terminal. Pure, and the same while stepping.
 
 Row 0 status, row 1 titles, last row footer; a panel at the left, one over another at the right, one below over the
 whole width, from 160 columns a third column; which, the rows of the panels say. Under 76 columns or 22 rows one panel
@@ -99,7 +99,7 @@ FIGURE = 12
 
 
 def beside(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus: Panel, wide: bool) -> Grid | None:
-    """The grid of a lesson with what it stands beside (look/LEARN 3); None where the terminal is too small.
+    """The grid of a lesson with what it stands beside; None where the terminal is too small.
 
     stage  the panels that the page shows, the first one first; none for a board, which has the number 0
     wide   the stage needs all columns

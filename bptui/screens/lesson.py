@@ -1,4 +1,4 @@
-"""The screen of a lesson: the debugger, with the page of a lesson beside it (look/LEARN 3)."""
+"""The screen of a lesson: the debugger, with the page of a lesson beside it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Maps in half blocks: two pixels in a cell, one above the other. The one place that draws them. No Textual in here.
 
-A pixel is a level: 0 is the background, 1 to 5 are the five steps of a kind's ramp (look/STYLE). In 16 colours, without
+A pixel is a level: 0 is the background, 1 to 5 are the five steps of a kind's ramp. In 16 colours, without
 colour and in ASCII a cell is one pixel, the upper one, drawn as a shade: nothing there mixes two colours in a cell.
 """
 

@@ -42,12 +42,12 @@ class Reading:
 
     @property
     def open(self) -> bool:
-        """Is there a question that is not done?"""
+        """Is there a question that has not been answered, nor its answer shown?"""
         return self.course.state in ("asked", "not yet")
 
     @property
     def enters(self) -> str:
-        """What enter does now: nobody is shown an answer who asked for a hint."""
+        """What enter does now: hints come before the answer is shown."""
         if self.options or self.typing:
             return "answer"
         if not self.open or self.course.question is None:

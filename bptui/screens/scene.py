@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Scene(NamedTuple):
-    """A Moment of a Session, on so many cells.
+    """A Moment of a Session, and the room in cells to draw it in.
 
     card    what the symbolic side says of this Moment; None while it says nothing yet
-    defect  why it cannot say anything, "" where it can
+    defect  why there is no card, "" where there is one or will be
     failed  how many checks of this training step do not agree
-    rules   who has derivations, None while there is nobody
+    rules   where derivations are asked for; None while nothing derives
     lesson  what is read beside it
-    badges  of a captured step, what its calls were found to be; None elsewhere, and before there is anybody to ask
+    badges  the verdicts of a captured step's calls; None for any other step, and before there are any
     """
 
     session: Session

@@ -1,4 +1,4 @@
-"""The themes: style words to terminal styles. Colour says the kind of a number, and nothing else (look/STYLE).
+"""The themes: style words to terminal styles. Colour says the kind of a number, and nothing else.
 
 A style is words as in `bptui.model.base.spans` ("gradient bold"), and one background of
     on-band (status, footer, equation), on-cursor (the row of this Moment), heat-KIND-0 … heat-KIND-4,

@@ -115,7 +115,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One comparison of one node (DESIGN 7's `checks` of `check --json`, in these names)."""
+    """One comparison of one node (`checks` of `check --json` has these names)."""
 
     node: str
     op: str

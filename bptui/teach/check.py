@@ -29,7 +29,7 @@ BEFORE, AFTER = "before the answer", "after the answer"
 
 
 class Shown(NamedTuple):
-    """A prose of a page as it is shown, where it stands in the file, and as it was written."""
+    """A paragraph of a page: its line in the file, as it is shown, and as it was written."""
 
     line: int
     text: Line

@@ -235,8 +235,8 @@ class Course:
         return [self._block(block) for block in self.page.opens]
 
     def explains(self, ahead: bool = False) -> list[list[Line]]:
-        """What stands after the question, as soon as that is done; `ahead`: before that too, what is hidden as `?`, so
-        that its place can be kept."""
+        """What stands after the question, once that is answered or its answer shown; `ahead`: before that too, with `?`
+        for what is hidden, so that room can be kept for it."""
         told = ahead or self.state in ("right", "shown")
         return [self._block(block, True) for block in self.page.explains] if told else []
 

@@ -86,7 +86,7 @@ class _Replay:
         self.asking = before.asking
 
     def run(self, segment: list[Happens]) -> Stage:
-        """What it comes to on the page."""
+        """Carry out the directives of a segment; what the page shows then."""
         at = segment[0].page if segment else 0
         for number, directive in segment:
             self._turn(at, number)

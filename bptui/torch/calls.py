@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bptui.model.engine.ops.lookup import Lookup, divides_rightly
 from bptui.model.engine.ops.slices import read_index
 from bptui.torch.composites import Call, Settings
 from bptui.torch.indexing import Unlike
@@ -251,7 +252,19 @@ def bags(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     weight, offsets = [*x[2:], None, None][:2]
     if weight is not None and not weight.ndim:  # one number for all
         return bags(torch, [table, i, None, offsets], s) * weight
-    return torch.nn.functional.embedding_bag(i, table, offsets, mode=s["mode"], per_sample_weights=weight)
+    if s["scale_grad_by_freq"] and not divides_rightly(i.numpy()):
+        raise Unlike("PyTorch divides by how often another row is read")
+    given = {"mode": s["mode"], "per_sample_weights": weight, **_lookup(s)}
+    return torch.nn.functional.embedding_bag(i, table * 1, offsets, **given)
+
+
+def rows(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return torch.nn.functional.embedding(x[1], x[0] * 1, **_lookup(s))
+
+
+def _lookup(s: Settings) -> dict[str, Any]:
+    """The settings of an embedding. With max_norm PyTorch writes into the table: it gets one of its own."""
+    return {name: s[name] for name in Lookup._fields}
 
 
 def half(torch: Any, x: Sequence[Any], s: Settings) -> Any:

@@ -120,13 +120,12 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": calls.put,
         **{name: calls.along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
-        **{
-            name: lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0], s["padding_idx"])
-            for name in ("embedding", "padded_embedding")
-        },
+        "embedding": calls.rows,
+        "padded_embedding": calls.rows,
         "running_mean": lambda torch, x, s: calls.running(torch, x, s, 0),
         "running_var": lambda torch, x, s: calls.running(torch, x, s, 1),
         "embedding_bag": calls.bags,
+        "held_embedding_bag": calls.bags,
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
         "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),

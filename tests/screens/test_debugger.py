@@ -16,7 +16,7 @@ BAD = ("panel failed", "a defect of bptui", "Traceback")
 
 
 async def test_the_debugger_of_the_lesson_at_120x36() -> None:
-    """Every part of the picture in STYLE, from one real session."""
+    """Every part of the screen, from one real session."""
     async with debug("lesson-2-2-1", 120, 36) as screen:
         await screen.press(*"sssssss")
         await screen.derived()

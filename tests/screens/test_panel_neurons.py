@@ -1,4 +1,4 @@
-"""The neurons view: the text of STYLE, what is shown of more than fits, and why other networks are not shown."""
+"""The neurons view: its text, what is shown of more than fits, and why other networks are not shown."""
 
 from __future__ import annotations
 

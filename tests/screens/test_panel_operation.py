@@ -1,4 +1,4 @@
-"""The Operation panel: the texts of STYLE from a real session, and the laws of every size."""
+"""The Operation panel: its texts from a real session, and the laws of every size."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_forward_sum_term_by_term() -> None:
 
 
 def test_the_columns_of_the_band_stand_where_the_pictures_have_them() -> None:
-    """The numbers' first and last cells in the bands of 64, 58 and 37 cells of STYLE."""
+    """The numbers' first and last cells in the bands of 64, 58 and 37 cells."""
     for width, starts in ((64, (4, 27, 48)), (58, (3, 24, 43)), (37, (1, 14, 27))):
         row = plain(band.equation(product(-0.0987503, 0.2499, -0.0246777).equation, width).rows[2])
         assert tuple(row.index(text) for text in row.split() if len(text) > 1) == starts

@@ -1,4 +1,4 @@
-"""The Tensor panel: the texts of STYLE, the selected element always in sight, nothing that breaks it."""
+"""The Tensor panel: its texts, the selected element always in sight, nothing that breaks it."""
 
 from __future__ import annotations
 

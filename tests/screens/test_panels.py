@@ -7,12 +7,13 @@ from importlib import import_module
 import pytest
 
 from bptui.model.base.spans import plain
+from bptui.model.debugger.commands.panels import MOST
 from bptui.model.debugger.session import Session
 from bptui.model.debugger.view import Answer
 from bptui.model.source.network import from_formula
 from bptui.screens import panels
 from bptui.screens.keys import PANEL
-from bptui.screens.panels import ANSWERS, PANELS, Panel
+from bptui.screens.panels import ACTIVATION, ANSWERS, LESSON, PANELS, Panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, formula, within
@@ -38,7 +39,7 @@ def sessions() -> list[Session]:
 def test_each_digit_and_each_place_is_taken_once() -> None:
     numbers = [row.number for row in PANELS]
     assert numbers == sorted(set(numbers))
-    assert set(numbers) <= set(range(1, 10))
+    assert {*numbers} <= {*range(1, MOST + 1)} - {LESSON.number, ACTIVATION.number}
     alone = [row.place for row in PANELS if row.place != "column"]
     assert sorted(alone) == ["bottom", "left", "main", "under"]
     assert all(row.place == "main" for row in ANSWERS)
@@ -81,7 +82,7 @@ async def test_every_key_does_something_or_says_why_not(row: Panel, zoom: bool, 
         screen.session.view.answer = Answer(row.module) if row in ANSWERS else None
         await screen.derived()
         for key in (key for row in PANEL.rows for key in row.keys):
-            await screen.press(str(row.number))
+            await screen.run(f"focus {row.number}")
             before = screen.app.debugger.canvas.rows
             await screen.press(key)
             assert screen.app.debugger.canvas.rows != before, key

@@ -327,7 +327,7 @@ Press > and see.
 async def test_a_page_of_a_lesson_has_it_beside_its_prose(tmp_path: Path) -> None:
     path = tmp_path / "mine.md"
     path.write_text(PAGE)
-    async with reading(front(path, "mine")) as at:
+    async with reading(front(path)) as at:
         while "step 0" not in at.text:
             await at.pilot.pause(0.01)
         made = at.screen.ui.board

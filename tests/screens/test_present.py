@@ -112,7 +112,7 @@ async def test_arrows_choose_the_element_whatever_panel_had_the_focus() -> None:
 
 
 async def test_nothing_spoils_what_is_asked() -> None:
-    """`i`, `p`, print, a display, copy: FAULTS 15. At 120x36 the number is -0.0247 at this Moment."""
+    """`i`, `p`, print, a display, copy. At 120x36 the number is -0.0247 at this Moment."""
     async with debug("lesson-2-2-1", 120, 36) as screen:
         await screen.run("goto backward layer1.a")
         await screen.derived()
@@ -134,7 +134,7 @@ async def test_nothing_spoils_what_is_asked() -> None:
 
 
 async def test_the_loss_is_presented_from_its_panel() -> None:
-    """FAULTS 15: P where the loss panel has the focus shows its curve; each page is a training step."""
+    """P where the loss panel has the focus shows its curve; each page is a training step."""
     async with debug("xor", 120, 36) as screen:
         await screen.run("train 5")
         await screen.press("5", "P")
@@ -295,7 +295,7 @@ def words(rows: list[Line]) -> str:
 
 @pytest.mark.parametrize("size", [(80, 23), (40, 11), (120, 35), (60, 19)])
 def test_a_page_of_a_lesson_without_numbers(size: tuple[int, int]) -> None:
-    """Any question with any answers can be put on a page, with an equation or without: picture 23."""
+    """Any question with any answers can be put on a page, with an equation or without."""
     said = ("more than that", "about a quarter of it", "the same", "nothing")
     made = Slide(
         line("lesson 4   The backward pass"), line("9/17"), line("at backward 4/5"),

@@ -48,7 +48,7 @@ def test_boxes_fill_the_screen_without_overlap(width: int, height: int, row: Pan
 
 
 def test_the_grid_is_that_of_the_style() -> None:
-    """STYLE's table, cell by cell."""
+    """The table of sizes, cell by cell."""
     wide, small = layout.grid(120, 36, standing("main")), layout.grid(80, 24, standing("main"))
     assert wide is not None
     assert small is not None

@@ -26,9 +26,9 @@ MAX_COUNT = 2**56
 """The product of a shape's sizes is less, also without its zeros: NumPy has no array of such a shape."""
 DTYPES: Mapping[str, str] = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8", "F8_E5M2": "u1", "F8_E4M3": "u1",
 }  # fmt: skip
-"""The kinds of number → NumPy's; of bfloat16, which NumPy has not, the bits."""
+"""The kinds of number → NumPy's; of bfloat16 and the two float8, which NumPy has not, the bits."""
 
 
 class Entry(NamedTuple):
@@ -82,6 +82,19 @@ def arrays(content: bytes, where: str) -> dict[str, Array]:
 def widened(bits: Array) -> Array:
     """The float32 numbers of bfloat16 bits: their upper halves."""
     return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def widened8(bits: Array, mantissa: int) -> Array:
+    """The float32 numbers of float8 bits with so many digits behind the point: 2 (e5m2: the upper half of a float16) or
+    3 (e4m3fn, which has no inf, and NaN where all bits but the sign are 1). From Micikevicius et al. 2022, FP8 Formats
+    for Deep Learning, table 1."""
+    if mantissa == 2:
+        return np.asarray((bits.astype(np.uint16) << 8).view(np.float16).astype(np.float32))
+    code = np.arange(128)
+    exponent, digits = code >> 3, code & 7
+    sizes = np.where(exponent > 0, (8 + digits) * 2.0 ** (exponent - 10), digits * 2.0**-9)
+    sizes[127] = np.nan
+    return np.asarray(np.concatenate([sizes, -sizes]).astype(np.float32)[bits])
 
 
 def file(tensors: Iterable[tuple[Any, ...]]) -> Iterator[Any]:

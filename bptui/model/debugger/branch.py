@@ -95,7 +95,7 @@ class Branch:
         return 0 if self._history is None else self._history.nbytes
 
     def rest(self, forget: bool = False) -> None:
-        """Nobody looks at it for now: keep little, or nothing but its edits and losses."""
+        """It is not looked at for now: keep the checkpoints alone, or (`forget`) nothing but its edits and losses."""
         if self._history is None:
             return
         self._history.rest()
@@ -131,8 +131,8 @@ class Branch:
         return max(1, self.network.steps) if self.walk.last is None else 1
 
     def nonfinite(self, recording: Recording) -> Origins | Unwanted:
-        """Where in a training step NaN or inf arise that nobody wanted, by the place of the Moment; looked for where
-        they are asked for."""
+        """Where in a training step NaN or inf arise, by the place of the Moment, without those that `wanted` passes
+        over; each is looked for when it is asked for."""
         if self._nonfinite is None or self._nonfinite[0] is not recording:
             self._nonfinite = recording, nonfinite(recording)
         found = self._nonfinite[1]
@@ -205,7 +205,8 @@ class Branch:
 
 
 class Unwanted(Mapping[int, NonFinite]):
-    """The findings that nobody wanted; `suspects`, `complete` and `known` as of Origins."""
+    """Where NaN and inf arise, without those that the user said are meant; `suspects`, `complete` and `known` as of
+    Origins."""
 
     def __init__(self, origins: Origins, wanted: set[Known]) -> None:
         self._origins, self._wanted = origins, wanted

@@ -173,7 +173,8 @@ def moved_to(local: Locals, consumer: int, position: int, elements: Sequence[int
 
 
 def _first(use: Use) -> tuple[int, int]:
-    """The contribution of the node itself that a use belongs to, as far as it is one that nothing lies before."""
+    """(consumer, position) of a use that reads the node itself; (-1, -1) where operations that only move numbers lie
+    between."""
     return (use.consumer, use.position) if not use.through else (-1, -1)
 
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import evaluations, given, other_operation, settings
-from bptui.model.debugger.asked import Asked
+from bptui.model.debugger import edit_numbers, edit_operation, edit_settings, evaluations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine.timeline import Moment
 from bptui.model.source.captured.network import CapturedNetwork
 
@@ -39,20 +39,20 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     matched = _EDIT.fullmatch(text.strip())
     if matched is None:
         raise UserError("set", f"'{text[:40]}' is not NAME = VALUE", "set lr = 0.05, set layer1.weight[0,1] = 0.3")
-    asked = Asked(matched["name"], matched["at"] or "", matched["value"].strip(), branch, moment)
-    branch = asked.branch
-    found = branch.graph.by_name.get(asked.name)
+    request = EditRequest(matched["name"], matched["at"] or "", matched["value"].strip(), branch, moment)
+    branch = request.branch
+    found = branch.graph.by_name.get(request.name)
     document = branch.network.document
-    if found is None and asked.name == evaluations.NAME and not asked.at:
-        return evaluations.edit(asked)
-    if asked.value == "default" and not asked.at and document is not None and document.gives(asked.name):
-        return settings.setting(asked)
-    if asked.at or (found is not None and found.op is None):
-        return given.numbers(asked)
+    if found is None and request.name == evaluations.NAME and not request.at:
+        return evaluations.edit(request)
+    if request.value == "default" and not request.at and document is not None and document.gives(request.name):
+        return edit_settings.setting(request)
+    if request.at or (found is not None and found.op is None):
+        return edit_numbers.numbers(request)
     if isinstance(branch.network, CapturedNetwork) and found is not None:
-        return other_operation.operation(asked, found)
-    if isinstance(branch.network, CapturedNetwork) and asked.name == "dtype":
-        return other_operation.dtype(asked)
-    if found is not None and (document is None or asked.name not in document.tables()):
-        return settings.redefined(asked, found)
-    return settings.setting(asked)
+        return edit_operation.operation(request, found)
+    if isinstance(branch.network, CapturedNetwork) and request.name == "dtype":
+        return edit_operation.dtype(request)
+    if found is not None and (document is None or request.name not in document.tables()):
+        return edit_settings.redefined(request, found)
+    return edit_settings.setting(request)

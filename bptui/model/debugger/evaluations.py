@@ -10,8 +10,8 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import significant
-from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine.recording import Recording
 
 NAME = "evaluation"
@@ -23,26 +23,26 @@ def count(recording: Recording) -> int:
     return 0 if recording.search is None else len(recording.search.evaluations)
 
 
-def edit(asked: Asked) -> Edit:
+def edit(request: EditRequest) -> Edit:
     """`evaluation = 3`: the training step from the parameters of that evaluation. UserError where there is none."""
-    recording = asked.state.recording
+    recording = request.state.recording
     search = recording.search
     if search is None:
         right = "where the update looks at the loss again: set optimizer = lbfgs"
         raise UserError("set evaluation", f"{recording.optimizer.kind} has none", right)
     seen = search.evaluations
     known = f"1 to {len(seen) - 1}" if len(seen) > 1 else "here it has looked once"
-    if not asked.value.isascii() or not asked.value.isdigit() or not 0 <= int(asked.value[:9]) < len(seen):
-        raise UserError("set evaluation", f"there is no evaluation {asked.value[:20]} in this training step", known)
-    if not int(asked.value):
+    if not request.value.isascii() or not request.value.isdigit() or not 0 <= int(request.value[:9]) < len(seen):
+        raise UserError("set evaluation", f"there is no evaluation {request.value[:20]} in this training step", known)
+    if not int(request.value):
         raise UserError("set evaluation", "evaluation 0 is the pass of this training step as it is", known)
-    made = seen[int(asked.value)]
+    made = seen[int(request.value)]
     values = {}
     for node in recording.graph.params:
         if recording.update_rule(node).rule.room is not None:
             array = np.array(recording.part(node, made.p))
             array.setflags(write=False)
             values[node.name] = array
-    step = asked.moment.step
-    note = f"with the parameters of iteration {made.iteration}, t {significant(made.t)}: loss {significant(made.loss)}"
-    return Edit(step, asked.said, asked.network(step), values=values, kind="numbers", note=note, made=step)
+    step = request.moment.step
+    note = f"with the parameters of iteration {made.iteration}, t {significant(made.t)}"
+    return Edit(step, request.said, request.network(step), values=values, kind="numbers", note=note, made=step)

@@ -262,7 +262,8 @@ def _why(groups: tuple[Group | None, ...]) -> str:
 
 
 def _index(graph: Graph, made: Contributed, samples: int) -> str:
-    """What the rows are: samples, where the first axis of what is computed from the given data is told apart."""
+    """What one row of the table is: `sample` where the rows are the first axis of something computed from the given
+    data, else `row` or the index of the axis, `[·,i]`."""
     if made.axis is None:
         return ""
     for use in made.uses:

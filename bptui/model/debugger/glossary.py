@@ -168,6 +168,7 @@ WORDS: Mapping[str, str] = {
     "promised": "gradient × change: by how much the loss would change if it were straight",
     "what if": "the panel of an edit: what it promised, what the loss really did, and which numbers differ",
     "numeric": "the finding of the first number that is NaN or inf",
+    "exception": "the finding that the program of a captured step failed in it: what was raised, and by which line",
     # settings of an optimizer: set NAME = VALUE changes them
     "learning_rate": "η, lr: how far along its gradient a parameter goes in an update",
     "momentum": "of sgd: how much of its last step an update takes again, m' = momentum·m + gradient",

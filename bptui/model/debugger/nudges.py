@@ -10,9 +10,9 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import given, locations
-from bptui.model.debugger.asked import Asked
+from bptui.model.debugger import edit_numbers, locations
 from bptui.model.debugger.edit import Edit, computed
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.debugger.hidden import REASON
 
 if TYPE_CHECKING:
@@ -50,5 +50,5 @@ def parse(text: str, session: Session, sign: int) -> Edit:
         moved = short  # -0.06 + 0.1 is 0.04
     if moved == old:
         raise UserError("nudge", f"{abs(session.nudge):g} is too little to move {old:.6g}", "a larger DELTA")
-    asked = Asked(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
-    return given.numbers(asked)
+    request = EditRequest(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
+    return edit_numbers.numbers(request)

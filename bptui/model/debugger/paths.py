@@ -186,7 +186,7 @@ def _edges(local: Locals, start: Vertex, tick: Tick) -> dict[Vertex, list[Edge]]
 
 
 class _Use(NamedTuple):
-    """What one operation makes of what is reached of one of its inputs."""
+    """The elements of an operation's output that are reached through one of its inputs."""
 
     node: int
     position: int

@@ -248,8 +248,8 @@ def _read(targets: Array) -> Decision | None:
 
 
 def _judged(decision: Decision | None, said: Array | None, wanted: Array | None, hidden: Array) -> tuple[Array, Array]:
-    """Of each sample how many outputs say what they should, and of how many, (samples,) both; NaN says nothing, and is
-    wrong; of what is hidden nothing is told."""
+    """(how many outputs of each sample are right, of how many), both (samples,). NaN is wrong; a sample that is hidden
+    has 0 of 0."""
     none = np.zeros(len(hidden), np.int64)
     if decision is None or said is None or wanted is None or not said.size:
         return none, none

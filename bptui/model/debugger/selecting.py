@@ -94,6 +94,6 @@ class Selecting(Standpoint):
         self.selection.pinned = None
 
     def _follow(self, node: Node, element: Sequence[int]) -> None:
-        """Whoever names an element of another sample looks at that one from now on, where one is followed."""
+        """Where one sample is followed: the sample of a named element is the one that is followed from now on."""
         if self.followed(node) is not None and len(element) == len(node.shape):
             self.view.sample = self.view.predicted = locations.fit(tuple(element), node.shape)[0]

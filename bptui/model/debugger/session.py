@@ -136,12 +136,19 @@ class Session(Selecting):
         return self.move(self.walk.reverse_finish(self.stop))
 
     def train(self, count: int = 1) -> Reply:
-        """To the same Moment `count` training steps later."""
-        return self._train(count)
+        """To the same Moment `count` training steps later; where that is before the first one, as far as it goes."""
+        target = self.stop + count * self.walk.length
+        if target < 0:  # at the same index: that is what stays
+            reply = self.move(self.timeline.index(self._cursor))
+            return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
+        shown = self.view.composite
+        reply = self.move(target)
+        self.view.composite = shown
+        return reply
 
     def untrain(self, count: int = 1) -> Reply:
         """To the same Moment `count` training steps earlier."""
-        return self._train(-count)
+        return self.train(-count)
 
     def goto(self, text: str) -> Reply:
         """To a number, percent, node, layer, phase or training step; see `locations.parse`."""
@@ -181,16 +188,6 @@ class Session(Selecting):
                 return target
             stop = target
         return stop
-
-    def _train(self, steps: int) -> Reply:
-        target = self.stop + steps * self.walk.length
-        if target < 0:  # as far as it goes, at the same index: that is what stays
-            reply = self.move(self.timeline.index(self._cursor))
-            return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
-        shown = self.view.composite
-        reply = self.move(target)
-        self.view.composite = shown
-        return reply
 
     def back(self, count: int = 1) -> Reply:
         """To where the last jump came from; `count` jumps."""

@@ -2,8 +2,8 @@
 
 No second formula: everything between the prediction and the loss is planned once more for a batch of one
 (`engine/probe.py`) and run for each sample; what does not go through the prediction (a penalty on the weights, the
-variance of all targets) stays what it is. That the loss is made of samples is not believed but seen: the numbers must
-add up to it, or their mean must be it; where neither is so, there are none, and it is said why.
+variance of all targets) stays what it is. The losses of the samples must add up to the loss, or their mean must be
+equal to it; where neither is so, there are none, and it is said why.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Shares(NamedTuple):
 
 @lru_cache(4)
 def shares(recording: Recording, prediction: int, samples: int, mean: bool) -> Shares:
-    """The loss of each sample of a recorded training step. `mean`: of a single sample, which is both the sum and the
-    mean, that is what is said."""
+    """The loss of each sample of a recorded training step. `mean`: which of both is tried first; a single sample is its
+    own sum and mean."""
     if samples > MOST:
         return Shares(None, why=f"a loss for each sample is computed for up to {MOST:,} samples")
     try:

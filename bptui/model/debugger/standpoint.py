@@ -125,7 +125,7 @@ class Standpoint:
 
     @property
     def place(self) -> Place:
-        """Where one is now, for the way back."""
+        """This Moment and what is selected at it, for `back`."""
         return Place(self.branch, self._cursor, self.selection.pinned, self.selection.element)
 
     @property
@@ -180,13 +180,13 @@ class Standpoint:
         return self._viewed(asks=False, hidden=hidden.NONE)
 
     def answering(self) -> Self:
-        """The same session with what its Moment asks for told: what the question, its choices and its answer are made
-        from. What the view hides stays so."""
+        """The same session with the number of its Moment shown, which present mode asks for: the question, its choices
+        and its answer are made from it. What the view hides stays hidden."""
         return self if not self.view.asks else self._viewed(asks=False)
 
     def asking(self) -> Self:
-        """The same session with the number of this Moment asked for: what stands on its page whether it is told or
-        not."""
+        """The same session with the number of its Moment hidden, as present mode asks for it: what is on its page
+        before the answer, and after it too."""
         return self if self.view.asks else self._viewed(asks=True)
 
     def _viewed(self, **changes: Any) -> Self:
@@ -196,7 +196,7 @@ class Standpoint:
 
     @property
     def nonfinite(self) -> Origins | Unwanted:
-        """Where in this training step NaN or inf arise that nobody wanted, by the index of the Moment in it."""
+        """Where in this training step NaN or inf arise, by the index of the Moment, without those that are meant."""
         return self.branch.nonfinite(self.recorded)
 
     @property
@@ -360,7 +360,7 @@ class Standpoint:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The branch held against another one, None where there is no other, or nobody wants to see it."""
+        """The branch compared with another one; None where there is no other, or the comparison is not shown."""
         base, answer = self.base, self.view.answer
         seen = self.view.change or (answer is not None and answer.panel == WHAT_IF)
         return self.compare(self.branch, base) if seen and base is not self.branch else None

@@ -17,6 +17,9 @@ import numpy as np
 from bptui.model.debugger.reading import Step
 from bptui.model.engine.nonfinite import NonFinite
 
+NUMERIC = ("numeric", "numeric given")
+"""Rules whose findings are stopped at without a diagnosis: where NaN and inf arise, or are first read."""
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -40,7 +43,7 @@ class Stop(ABC):
 
 
 class NonFiniteNumbers(Stop):
-    """NaN and inf, where they arise and nobody said that they are wanted."""
+    """NaN and inf where they arise, but for those that the user said are meant (`wanted`)."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         if step.finite:
@@ -57,8 +60,8 @@ class NonFiniteNumbers(Stop):
 
 
 class Diagnosed(Stop):
-    """What the diagnosis of the branch warns of, once it was made: at the Moments where it is to be seen. NaN and inf
-    are found where they arise, without it."""
+    """Warnings and errors of the branch's diagnosis, once it was made, at the Moments that they are about. NaN and inf
+    are left to NonFiniteNumbers."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         diagnosis = step.branch.diagnosis
@@ -66,7 +69,7 @@ class Diagnosed(Stop):
             return None
         found: dict[int, list[int]] = {}
         for number, finding in enumerate(diagnosis.findings):
-            if finding.training_step == step.number and finding.severity != "note" and finding.rule != "numeric":
+            if finding.training_step == step.number and finding.severity != "note" and finding.rule not in NUMERIC:
                 found.setdefault(step.branch.place_of(finding), []).append(number)
         index = first_of(sorted(found), span)
         if index is None:
@@ -78,7 +81,7 @@ class Diagnosed(Stop):
 
 
 class FailedChecks(Stop):
-    """Derivatives and updates whose check failed, as whoever checks has said."""
+    """Derivatives and updates whose check failed, as far as checks were made (`Branch.checked`)."""
 
     def find(self, step: Step, span: range) -> Hit | None:
         if not step.branch.failed and not step.branch.apart:

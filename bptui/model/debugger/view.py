@@ -50,15 +50,15 @@ WHAT_IF = "whatif"
 
 @dataclass
 class View:
-    """How it is looked at. Plain settings; no panel keeps any of its own.
+    """The settings of what is shown. No panel keeps any of its own.
 
     mode    operations, layers (folded), neurons, graph     raw     show the derivative as SymPy gave it
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
-    sample  "all", "mean", or the number of one sample of the batch, which everything follows
+    sample  "all", "mean", or the number of one sample of the batch, which all panels then show
     predicted  the sample that is chosen among the predictions;  worst  those with the largest loss come first
     search  what was last searched for
-    present one operation fills the screen, or the loss, or the page of a lesson (`topic`), and asks before it tells:
-            asks says that it has not told yet, says which answer the class says, counted from 1 (0: none)
+    present one operation fills the screen, or the loss, or the page of a lesson (`topic`), with a question before its
+            number is shown;  asks  the number is still hidden;  says  the answer that a class chose, from 1 (0: none)
     hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients

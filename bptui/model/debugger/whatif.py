@@ -91,7 +91,8 @@ def promise(session: Session) -> Promise | None:
     if made is None or not session.hidden:
         return made
     node = session.graph.by_name.get(edit.name)
-    gradient = node is not None and not made.step and covers(session.hidden, node, "gradient", edit.at or None)
+    gradient = not edit.name or (node is not None and covers(session.hidden, node, "gradient", edit.at or None))
+    gradient = gradient and not made.step
     return made.seen(gradient, hides_loss(session))
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger import locations
-from bptui.model.debugger.absent import UNUSED, absent, given, unreached
 from bptui.model.debugger.explained import (
     Explained,
     Of,
@@ -18,8 +17,9 @@ from bptui.model.debugger.explained import (
     value_of,
 )
 from bptui.model.debugger.hidden import covers
-from bptui.model.debugger.known import Later, kept
+from bptui.model.debugger.kept_answers import Later, kept
 from bptui.model.debugger.lines import extent, kind
+from bptui.model.debugger.no_gradient import UNUSED, absent, given, unreached
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer, Index
 from bptui.model.debugger.why_lines import reasons, skips, table_lines, table_texts, term_lines

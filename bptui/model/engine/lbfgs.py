@@ -28,9 +28,9 @@ how many iterations and evaluations there were, how many pairs there are."""
 
 STOPS = (
     "the gradient is within tolerance_grad",
-    "max_iter",
-    "max_eval",
-    "the loss would not fall along d: g·d is above -tolerance_change",
+    "as many iterations as max_iter",
+    "as many evaluations as max_eval",
+    "the slope along d is above -tolerance_change: the loss would hardly fall",
     "the parameters moved within tolerance_change",
     "the loss changed by less than tolerance_change",
 )

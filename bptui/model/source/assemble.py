@@ -12,15 +12,15 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder, Label
-from bptui.model.engine.graph import Graph, Layer, Node
-from bptui.model.engine.ops.base import Op
+from bptui.model.engine.graph import Graph, Layer, Node, Role
+from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.use import dispatched, inside
 from bptui.model.source import custom_ops, formula, layers, weights
 from bptui.model.source.document import Document
 from bptui.model.source.initializers import drawn_value
-from bptui.model.source.layers.penalty import NETWORK, penalty
+from bptui.model.source.layers.penalty import NETWORK, Penalized, penalty
 from bptui.model.source.parts import Data
-from bptui.model.source.tables import DATA
+from bptui.model.source.tables import DATA, Samples
 from bptui.model.source.tables import read as read_data
 
 MAX_LAYERS = 1_000
@@ -36,82 +36,131 @@ class Made(NamedTuple):
     classes: tuple[str, ...] = ()
 
 
+class _Loss(NamedTuple):
+    """What the [loss] table says: its operation and the settings of it, what else that reads, penalties of weights."""
+
+    table: Table
+    row: Op | Composite
+    settings: Mapping[str, Any]
+    beside: Sequence[str]
+    factors: Mapping[str, Any]
+
+
+class _Leaves:
+    """The samples of a file as leaves: all of them at once, or those of one batch in each training step."""
+
+    def __init__(self, builder: Builder, table: Table, samples: Samples, whole: bool) -> None:
+        self.builder, self.table, self.samples = builder, table, samples
+        self.x = array(samples.inputs, table.at("inputs"), dtype=builder.dtype, whole=whole)
+        self.size = len(self.x) if samples.batch_size is None else samples.batch_size
+        self.full = self.size == len(self.x)
+        self.whole = whole
+        self.arrays: dict[str, Array] = {"x": self.x}
+
+    def leaf(self, label: Label, role: Role, values: Array, whole: bool = False) -> Node:
+        """`values` has a row for each sample."""
+        shape = (self.size, *values.shape[1:])
+        return self.builder.leaf(label, role, values if self.full else None, shape=shape, wants_grad=False, whole=whole)
+
+    def inputs(self) -> Node:
+        """The leaf `x`."""
+        return self.leaf(Label("x", column="data.inputs"), "input", self.x, self.whole)
+
+    def lengths(self) -> Node | None:
+        """The leaf `lengths`: how many positions each sample has."""
+        ends = self.samples.lengths
+        return None if ends is None else self.leaf(Label("lengths", symbol="n", column="data.lengths"), "input", ends)
+
+    def targets(self, prediction: Node, labels: bool) -> Node:
+        """The leaf `y`, in the shape of the prediction, or class numbers."""
+        where = self.table.at("targets")
+        y = self.arrays["y"] = array(self.samples.targets, where, dtype=self.builder.dtype, whole=labels)
+        if not labels and (self.size, *y.shape[1:]) != prediction.shape:
+            right = f"expected {shape_text((len(self.x), *prediction.shape[1:]))}, as the prediction"
+            raise UserError(where, f"found shape {shape_text(y.shape)}", right)
+        return self.leaf(Label("y", column="data.targets"), "target", y, labels)
+
+
 def from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> Made:
     """layers + loss + data; `found`: the keys at the top of the file."""
+    _complete(top, found)
+    tables = _tables(top, found["layers"])
+    _given_once(top, found)
+    operations = _operations(top, found["ops"])
+    loss = _loss(Table(found["loss"], top.where, "loss"), operations)
+    data = Table(found["data"], top.where, "data")
+    read = read_data(data, found["seed"], folder, drawn_for=loss.row.name, labels=bool(loss.row.indices))
+    if read.targets is None:
+        raise UserError(data.at(), "'targets' is missing", "one target per input")
+    builder = Builder(found["dtype"], where=top.where, own=operations)
+    leaves = _Leaves(builder, data, read, layers.reads_whole_numbers(tables))
+    x, lengths = leaves.inputs(), leaves.lengths()
+    built = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
+    prediction, told = built.prediction, built.notes
+    if isinstance(loss.row, Op):
+        floats = array(read.targets, data.at("targets"), dtype=builder.dtype)
+        shapes = [prediction.shape, (leaves.size, *floats.shape[1:])]
+        loss = loss._replace(row=dispatched(loss.row, shapes, {**loss.row.attributes, **loss.settings}))
+    labels = loss.row.input_names[1] in loss.row.indices
+    y = leaves.targets(prediction, labels)
+    more = _loss_weights(builder, loss)
+    if labels:
+        _from_zero(leaves.arrays["y"], prediction.shape, data)
+    end, said = _end(builder, loss, (prediction, y, *more), built.weights)
+    graph = builder.finish(end, [*built.summaries, Layer("loss", said)], {"prediction": prediction})
+    if found["weights"] is not None:
+        graph, notes = _weights(top, found, graph, folder)
+        told = [*told, *notes]
+    if lengths is not None and read.lengths is not None:
+        leaves.arrays["lengths"] = read.lengths.astype(builder.dtype)
+        if not any(lengths.id in node.inputs for node in graph.ops):
+            raise UserError(data.at("lengths"), "no layer reads them", "lengths = true in the layers that end there")
+    labels_inside(graph, leaves.arrays, top.where)
+    shuffle = data.get("shuffle", DATA["shuffle"])
+    batches = None if leaves.full else Batches(leaves.arrays, leaves.size, shuffle)
+    return Made(graph, batches, leaves.size, (*read.notes, *told), read.classes if labels else ())
+
+
+def _complete(top: Table, found: Mapping[str, Any]) -> None:
+    """A UserError where a table is missing, or a key is there that goes with a formula."""
     for key in ("values", "train"):
         if key in top:
             raise UserError(top.at(key), "goes with a formula", "layers have their own keys weight, bias and train")
     for key in ("data", "layers", "loss"):
         if found[key] is None:
-            raise UserError(
-                top.where, f"[{key}] is missing", "a network has [data], [[layers]] and [loss], or a formula"
-            )
-    tables = _tables(top, found["layers"])
+            right = "a network has [data], [[layers]] and [loss], or a formula"
+            raise UserError(top.where, f"[{key}] is missing", right)
+
+
+def _given_once(top: Table, found: Mapping[str, Any]) -> None:
+    """A UserError where weights come from a file, and numbers of a layer are given, too."""
     document = Document(top.content, top.where)
     if found["weights"] is not None and (given := document.given()):
         layer = next(name for name, path in document.tables().items() if path == given[0][:-1])
         raise UserError(top.at("weights"), f"{layer}.{given[0][-1]} is given, too", "numbers in one of the two")
-    loss = Table(found["loss"], top.where, "loss")
-    operations = _operations(top, found["ops"])
+
+
+def _loss(table: Table, operations: Mapping[str, Op]) -> _Loss:
     kinds = {**layers.loss_kinds(), **{name: row for name, row in operations.items() if len(row.inputs) == 2}}
-    row = kinds[loss.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
+    row = kinds[table.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
     beside = row.input_names[2:]
-    settings = {key: value for key, value in loss.content.items() if key not in ("kind", *beside, *NETWORK)}
-    loss.only(["kind", *row.attributes, *beside, *NETWORK])
-    factors = {key: loss.get(key, wanted) for key, wanted in NETWORK.items()}
-    data = Table(found["data"], top.where, "data")
-    samples = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
-    inputs, targets, size, notes, ends, classes = samples
-    if targets is None:
-        raise UserError(data.at(), "'targets' is missing", "one target per input")
-    builder = Builder(found["dtype"], where=top.where, own=operations)
-    whole = layers.reads_whole_numbers(tables)
-    x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
-    full = size is None or size == len(x_all)
-    batch = len(x_all) if size is None else size
-    named, x_shape = Label("x", column="data.inputs"), (batch, *x_all.shape[1:])
-    x = builder.leaf(named, "input", x_all if full else None, shape=x_shape, wants_grad=False, whole=whole)
-    lengths = _lengths(builder, ends, batch, full)
-    built = layers.build(builder, tables, x, found["seed"], found["weight_layout"], lengths)
-    prediction, told = built.prediction, built.notes
-    floats = array(targets, data.at("targets"), dtype=builder.dtype)
-    if isinstance(row, Op):
-        row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
-    labels = row.input_names[1] in row.indices
-    y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
-    y_shape = (batch, *y_all.shape[1:])
-    if not labels and y_shape != prediction.shape:
-        seen = f"found shape {shape_text(y_all.shape)}"
-        right = f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
-        raise UserError(data.at("targets"), seen, right)
-    named = Label("y", column="data.targets")
-    y = builder.leaf(named, "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels)
-    more = _loss_weights(builder, loss, beside)
-    if labels:
-        _from_zero(y_all, prediction.shape, data)
-    said = f"{row.name}({prediction.symbol or prediction.label}, y)"
+    settings = {key: value for key, value in table.content.items() if key not in ("kind", *beside, *NETWORK)}
+    table.only(["kind", *row.attributes, *beside, *NETWORK])
+    return _Loss(table, row, settings, beside, {key: table.get(key, wanted) for key, wanted in NETWORK.items()})
+
+
+def _end(builder: Builder, loss: _Loss, inputs: Sequence[Node], weights: Sequence[Penalized]) -> tuple[Node, str]:
+    """The loss, with the penalty of weights where one is asked for; and what it is, in words."""
+    prediction = inputs[0]
+    said = f"{loss.row.name}({prediction.symbol or prediction.label}, y)"
     where: Mapping[str, Any] = {"scope": "loss", "column": "loss"}
-    if any(factors.values()) or any(any(each.asked.values()) for each in built.weights):
-        fit = builder.use(row, prediction, y, *more, name="data_loss", symbol="E", **where, **settings)
-        held = penalty(builder, built.weights, factors, **where)
-        if held is None:
-            raise UserError(loss.at(), "a penalty, and no weight that is trained", "leave l1 and l2 out")
-        end = builder.use("add", fit, held, name="loss", symbol="L", **where)
-        said += " + penalty"
-    else:
-        end = builder.use(row, prediction, y, *more, name="loss", symbol="L", **where, **settings)
-    graph = builder.finish(end, [*built.summaries, Layer("loss", said)], {"prediction": prediction})
-    if found["weights"] is not None:
-        graph, read = _weights(top, found, graph, folder)
-        told = [*told, *read]
-    arrays = {"x": x_all, "y": y_all}
-    if lengths is not None and ends is not None:
-        arrays["lengths"] = ends.astype(builder.dtype)
-        if not any(lengths.id in node.inputs for node in graph.ops):
-            raise UserError(data.at("lengths"), "no layer reads them", "lengths = true in the layers that end there")
-    labels_inside(graph, arrays, top.where)
-    batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
-    return Made(graph, batches, batch, (*notes, *told), classes if labels else ())
+    if not any(loss.factors.values()) and not any(any(each.asked.values()) for each in weights):
+        return builder.use(loss.row, *inputs, name="loss", symbol="L", **where, **loss.settings), said
+    fit = builder.use(loss.row, *inputs, name="data_loss", symbol="E", **where, **loss.settings)
+    held = penalty(builder, weights, loss.factors, **where)
+    if held is None:
+        raise UserError(loss.table.at(), "a penalty, and no weight that is trained", "leave l1 and l2 out")
+    return builder.use("add", fit, held, name="loss", symbol="L", **where), f"{said} + penalty"
 
 
 def _from_zero(labels: Array, shape: Sequence[int], data: Table) -> None:
@@ -122,14 +171,6 @@ def _from_zero(labels: Array, shape: Sequence[int], data: Table) -> None:
         raise UserError(data.at("targets"), f"classes are numbered 1 to {classes}, and count from 0", right)
 
 
-def _lengths(builder: Builder, ends: Array | None, batch: int, full: bool) -> Node | None:
-    """The leaf `lengths`: how many positions each sample of a training step has."""
-    if ends is None:
-        return None
-    label = Label("lengths", symbol="n", column="data.lengths")
-    return builder.leaf(label, "input", ends if full else None, shape=(batch,), wants_grad=False)
-
-
 def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | None) -> tuple[Graph, tuple[str, ...]]:
     """The graph with the numbers of a file."""
     layout = found["weight_layout"] if "weight_layout" in top else "out_in"
@@ -137,16 +178,17 @@ def _weights(top: Table, found: Mapping[str, Any], graph: Graph, folder: Path | 
     return weights.loaded(graph, path, top.at("weights"), layout)
 
 
-def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
+def _loss_weights(builder: Builder, loss: _Loss) -> list[Node]:
     """What the [loss] table gives beside prediction and target: `weight = [1, 1, 5]`, a number for each class."""
     made: list[Node] = []
-    for count, name in enumerate(names):
-        if name not in loss:
+    table = loss.table
+    for count, name in enumerate(loss.beside):
+        if name not in table:
             continue
         if len(made) < count:
-            raise UserError(loss.at(name), "stands alone", f"give {names[len(made)]}, too (1 changes nothing)")
-        label = Label(f"loss.{name}", "loss", name, loss.at(name).partition(": ")[2])
-        made.append(builder.leaf(label, "const", loss.content[name]))
+            raise UserError(table.at(name), "stands alone", f"give {loss.beside[len(made)]}, too (1 changes nothing)")
+        label = Label(f"loss.{name}", "loss", name, table.at(name).partition(": ")[2])
+        made.append(builder.leaf(label, "const", table.content[name]))
     return made
 
 

@@ -138,26 +138,53 @@ def standardized(values: Array, by_column: bool) -> Array:
     return np.asarray((values - mean) / np.where(spread > 0, spread, 1))
 
 
-class Data(NamedTuple):
+class Samples(NamedTuple):
     """Inputs and targets (None: there are none), of equal length; samples of a batch (None: all); what is to be said of
     how they were read; of sequences, how many positions each sample has (None: all)."""
 
     inputs: Any
     targets: Any
-    batch_size: int | None
+    batch_size: int | None = None
     notes: tuple[str, ...] = ()
     lengths: Array | None = None
     classes: tuple[str, ...] = ()
     """Their names, by number, where they have any."""
 
 
-def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Data:
+def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Samples:
     """What a [data] table gives.
 
     seed  of what is drawn · folder  where files are looked for · drawn_for  the loss, `labels` whether it takes class
     numbers. Raises UserError for everything that does not fit.
     """
     found = table.read(DATA)
+    match _way(table, found):
+        case "inputs":
+            made = _listed(table, found, seed)
+        case "dataset":
+            made = _drawn(table, found, seed, labels, signed=drawn_for in SIGNED)
+        case "text":
+            made = Samples(*windows(found["text"], found["positions"], table.at("text")))
+        case _:
+            made = _stored(table, found, folder, labels, signed=drawn_for in SIGNED)
+    inputs, targets = _scaled(table, found, made.inputs), made.targets
+    if found["standardize_targets"] and targets is not None:
+        if labels:
+            raise UserError(table.at("standardize_targets"), "the loss takes class numbers", "for a regression")
+        targets = standardized(array(targets, table.at("targets")), by_column=True)
+    inputs = _shaped(table, found, inputs)
+    if targets is not None:
+        targets = _one_each(table, targets, len(inputs), labels)
+    size = found["batch_size"]
+    if size is not None and size > len(inputs):
+        raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
+    lengths = made.lengths if found["lengths"] is None else found["lengths"]
+    ends = None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
+    return Samples(inputs, targets, size, made.notes, ends, made.classes)
+
+
+def _way(table: Table, found: Mapping[str, Any]) -> str:
+    """Which of WAYS the data come from; a UserError where that is none, or there is a key of another one."""
     ways = [way for way in WAYS if found[way] is not None]
     if len(ways) != 1:
         told = "'inputs' is missing" if not ways else f"{' and '.join(ways)} at once"
@@ -166,69 +193,77 @@ def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", l
         for key in keys:
             if key in table and way != ways[0]:
                 raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
-    notes: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    lengths = found["lengths"]
-    if found["inputs"] is not None:
-        inputs, targets = (
-            drawn_value(Table(given, table.where, table.at(key).partition(": ")[2]), seed, number)
-            if isinstance(given := found[key], Mapping)
-            else given
-            for number, key in enumerate(("inputs", "targets"), INPUTS)
-        )
-        inputs = array(inputs, table.at("inputs"))
-    elif found["dataset"]:
-        make, samples, noise = DATASETS[found["dataset"]]
-        samples = found["samples"] or samples
-        if samples > MAX_SAMPLES:
-            raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
-        noise = noise if found["noise"] is None else found["noise"]
-        with np.errstate(over="ignore", invalid="ignore"):
-            inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
-        inputs = array(inputs, table.at("noise"))
-        if not labels:
-            signed = drawn_for in SIGNED and found["dataset"] not in SURFACES
-            targets = (2.0 * targets - 1 if signed else targets.astype(np.float64))[:, None]
-    elif found["text"] is not None:
-        inputs, targets = windows(found["text"], found["positions"], table.at("text"))
-    else:
-        inputs, targets, notes, stored, classes = _from_file(table, found, folder, labels)
-        lengths = stored if lengths is None else lengths
-        if drawn_for in SIGNED and found["classes"] is not None:
-            targets = 2 * targets - 1
-        inputs = array(inputs, f"{table.at('file')} inputs")
+    return ways[0]
+
+
+def _listed(table: Table, found: Mapping[str, Any], seed: int) -> Samples:
+    """Numbers that stand in the table, or tables that say how they are drawn."""
+    inputs, targets = (
+        drawn_value(Table(given, table.where, table.at(key).partition(": ")[2]), seed, number)
+        if isinstance(given := found[key], Mapping)
+        else given
+        for number, key in enumerate(("inputs", "targets"), INPUTS)
+    )
+    return Samples(array(inputs, table.at("inputs")), targets)
+
+
+def _drawn(table: Table, found: Mapping[str, Any], seed: int, labels: bool, signed: bool) -> Samples:
+    """A data set of DATASETS; `signed`: the loss takes classes as -1 and 1."""
+    make, samples, noise = DATASETS[found["dataset"]]
+    samples = found["samples"] or samples
+    if samples > MAX_SAMPLES:
+        raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
+    noise = noise if found["noise"] is None else found["noise"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
+    inputs = array(inputs, table.at("noise"))
+    if not labels:
+        turned = signed and found["dataset"] not in SURFACES
+        targets = (2.0 * targets - 1 if turned else targets.astype(np.float64))[:, None]
+    return Samples(inputs, targets)
+
+
+def _stored(table: Table, found: Mapping[str, Any], folder: Path | None, labels: bool, signed: bool) -> Samples:
+    """What a file has."""
+    inputs, targets, notes, lengths, classes = _from_file(table, found, folder, labels)
+    if signed and found["classes"] is not None:
+        targets = 2 * targets - 1
+    return Samples(array(inputs, f"{table.at('file')} inputs"), targets, None, notes, lengths, classes)
+
+
+def _scaled(table: Table, found: Mapping[str, Any], inputs: Array) -> Array:
+    """The inputs multiplied, standardized, and as the features that are asked for."""
     if found["scale"] != 1:
         with np.errstate(over="ignore"):
             inputs = array(inputs * found["scale"], table.at("scale"))
     if found["standardize"]:
         inputs = standardized(inputs, by_column=inputs.ndim == 2 and found["shape"] is None)
-    if found["features"] is not None:
-        inputs = featured(inputs, found["features"], table.at("features"))
-    if found["standardize_targets"] and targets is not None:
-        if labels:
-            raise UserError(table.at("standardize_targets"), "the loss takes class numbers", "for a regression")
-        targets = standardized(array(targets, table.at("targets")), by_column=True)
-    if found["shape"] is not None and inputs.ndim:
-        if prod(found["shape"]) != prod(inputs.shape[1:]):
+    return inputs if found["features"] is None else featured(inputs, found["features"], table.at("features"))
+
+
+def _shaped(table: Table, found: Mapping[str, Any], inputs: Array) -> Array:
+    """The inputs in the shape that is given for one of them; a UserError where there is none at all."""
+    shape = found["shape"]
+    if shape is not None and inputs.ndim:
+        if prod(shape) != prod(inputs.shape[1:]):
             told = f"{prod(inputs.shape[1:])} numbers per input"
-            raise UserError(table.at("shape"), told, f"{prod(found['shape'])} for {shape_text(found['shape'])}")
-        inputs = inputs.reshape(len(inputs), *found["shape"])
+            raise UserError(table.at("shape"), told, f"{prod(shape)} for {shape_text(shape)}")
+        inputs = inputs.reshape(len(inputs), *shape)
     if inputs.ndim == 0 or len(inputs) == 0:
-        raise UserError(
-            table.at("inputs"), f"found {shape_text(inputs.shape)}", "expected a list with one entry per sample"
-        )
-    if targets is not None:
-        given = array(targets, table.at("targets"))
-        if labels and given.ndim == 2 and given.shape[1] == 1:
-            given = targets = given[:, 0]
-        if given.ndim == 0 or len(given) != len(inputs):
-            told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
-            raise UserError(table.at("targets"), told, "one target per input")
-    size = found["batch_size"]
-    if size is not None and size > len(inputs):
-        raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    ends = None if lengths is None else _lengths(lengths, inputs, table.at("lengths"))
-    return Data(inputs, targets, size, notes, ends, classes)
+        right = "expected a list with one entry per sample"
+        raise UserError(table.at("inputs"), f"found {shape_text(inputs.shape)}", right)
+    return inputs
+
+
+def _one_each(table: Table, targets: Any, count: int, labels: bool) -> Any:
+    """The targets, class numbers in one column as a list; a UserError where there is not one for each input."""
+    given = array(targets, table.at("targets"))
+    if labels and given.ndim == 2 and given.shape[1] == 1:
+        given = targets = given[:, 0]
+    if given.ndim == 0 or len(given) != count:
+        told = f"{len(given) if given.ndim else 'one number'} for {count} inputs"
+        raise UserError(table.at("targets"), told, "one target per input")
+    return targets
 
 
 def _lengths(given: Any, inputs: Array, where: str) -> Array:

@@ -51,7 +51,7 @@ def _zeros(terms: Sequence[Term]) -> int:
 
 
 def sizes(made: Table, width: int) -> tuple[int, int, int, int]:
-    """Rows of what it comes to; of that with its heads and one row between; with its first and last term; of all."""
+    """Rows of the result alone; with its heads and one term; with its first and last term; of the whole table."""
     grid = _Grid(made, width)
     head, foot, terms = len(grid.header()), len(grid.foot()), len(made.head) + bool(made.elided) + len(made.tail)
     least = min(head, len(grid.header(brief=True)))

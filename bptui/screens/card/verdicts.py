@@ -1,4 +1,4 @@
-"""What the checks of a node come to, as the Operation panel says it: a mark, a name and a detail for each kind."""
+"""The results of the checks of a node as the Operation panel shows them: a mark, a name and a detail for each kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAMILY = {"direction": "difference", "complex step": "difference"}
 
 
 class Said(NamedTuple):
-    """What one kind of check comes to."""
+    """The result of one kind of check."""
 
     mark: Span
     name: str

@@ -219,7 +219,7 @@ class ChainBoard(Board):
         return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
 
     def accident(self, reading: Reading) -> Line:
-        """What is equal here and not one to the left: the value of the end, and its slope."""
+        """A warning where the value of the end and the slope are equal here, and not at the number less 1."""
         last = reading.stations[-1]
         if not reading.slope or not math.isclose(last.value, reading.slope, rel_tol=1e-9):
             return ()

@@ -244,7 +244,7 @@ class ChainPage:
     # ------------------------------------------------------------------------------------------------ notes
 
     def notes(self) -> list[Row]:
-        """What one is to see, and an accident where one is."""
+        """What is to be learnt from the chain, and a warning where value and slope are equal by accident."""
         reading = self.reading
         if self.board.hide or not math.isfinite(reading.slope):
             return []

@@ -34,7 +34,7 @@ class Shown(Protocol):
         """A station's symbol."""
 
     def accident(self, reading: Reading) -> Line:
-        """What is equal here alone."""
+        """A warning where value and slope are equal here alone."""
 
     def derived(self, link: Link) -> Line:
         """SymPy's formula of a slope."""
@@ -155,7 +155,7 @@ class Sums:
         return [*items, ((Span(both, "dim"),), (Span(self.whole, "gradient bold"),), end)], signs
 
     def _way(self, way: Sequence[Link], texts: Sequence[str]) -> tuple[Line, Line, Line]:
-        """What one way adds: its slopes and their numbers; of a long one only what they come to."""
+        """What one way adds: its slopes and their numbers; of a long one only their product."""
         if len(texts) < len(way):
             told = mark("text") if self.asked(Arrow(tuple(way))) else (Span(texts[0], "text bold"),)
             return self.through(way), (Span(f"{len(way)} slopes", "text bold"),), told

@@ -1,4 +1,4 @@
-"""Explorer rate: the loss along minus the gradient, a step of this rate, and what comes of going on."""
+"""Explorer rate: the loss along minus the gradient, a step of this rate, and the losses of further steps."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class RateBoard(Board):
     # ------------------------------------------------------------------------------------------------------ drawing
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
-        """The curve with its step at the left, the step in numbers at the right, below what comes of going on."""
+        """The curve with its step at the left, the step in numbers at the right, below the losses of further steps."""
         cut = self.slice.known
         along = "the gradient" if self.slice.only is None else self.slice.only.name
         title = layout.rule(layout.Title(1, f"Loss along {along}"), width - SIDE - 1, focused=True)

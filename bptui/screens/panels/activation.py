@@ -1,5 +1,4 @@
-"""The curve of this Moment's activation and its slope, with the selected element on both: beside a page of a lesson
-(look/LEARN 12c)."""
+"""The curve of this Moment's activation and its slope, with the selected element on both: beside a page of a lesson."""
 
 from __future__ import annotations
 

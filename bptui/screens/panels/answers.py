@@ -101,14 +101,14 @@ def _answer(asking: Asking, n: int, columns: int) -> Line:
 
 
 def _background(asking: Asking, n: int) -> str:
-    """What an answer stands on: the right one, once it is told, and until then the one that the class says."""
+    """The background of an answer: of the right one once it is shown, until then of the one that the class chose."""
     right = not asking.choices[n].mistake
     return "on-cursor" if (right if asking.shown else asking.marked == n + 1) else ""
 
 
 def _said(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
-    """What is said once the answer is told: the reason, and of a wrong one that was marked the mistake, where that does
-    not stand beside it."""
+    """What is shown with the answer: the reason, and the mistake behind a wrong answer that was chosen, unless that
+    stands beside it."""
     said = [asking.reason] if asking.reason else []
     wrong = asking.choices[marked - 1] if 0 < marked <= len(asking.choices) else None
     if wrong is not None and wrong.mistake and not _notes(asking, width, columns):
@@ -117,21 +117,21 @@ def _said(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
 
 
 def reply_rows(asking: Asking, width: int, columns: int) -> int:
-    """How many rows are kept for it, whatever the class says."""
+    """How many rows that takes at most, whichever answer is chosen."""
     marks = range(len(asking.choices) + 1)
     return max(sum(len(prose.wrap(row, width)) for row in _said(asking, width, columns, marked)) for marked in marks)
 
 
 def replies(asking: Asking, width: int, columns: int, kept: int) -> list[Line]:
-    """What is told, in as many rows as are kept for it; blank ones until then."""
+    """The same in the rows that are kept for it; blank ones until the answer is shown."""
     said = _said(asking, width, columns, asking.marked) if asking.shown else []
     rows = [middle(row, width) for text in said for row in prose.wrap(text, width)]
     return [*rows, *[()] * (kept - len(rows))]
 
 
 def below(asking: Asking, width: int, low: bool) -> list[Line]:
-    """Question, answers, and what is told of them, under something that is drawn: as many rows before the answer as
-    after it. In a `low` room what is told stands in the question's place."""
+    """Question, answers and reason under a drawing, in as many rows before the answer is shown as after it. In a `low`
+    room the reason stands in the question's place."""
     columns = next((n for n in (4, 3, 2) if len(asking.choices) >= n and listed(asking, width, n) is not None), 1)
     question = [middle(row, width) for row in prose.wrap(strong(asking.question), width)]
     kept = reply_rows(asking, width, columns)

@@ -64,7 +64,7 @@ class Circuit:
         return tuple(self.items[i] for i in found)
 
     def until(self, node: int) -> int:
-        """The last column that a wire runs to; its own where nobody reads it."""
+        """The last column that a wire runs to; its own column where no gate reads it."""
         item = self.items[node]
         return max((self.items[reader].column for reader in self.readers[node]), default=item.column)
 
@@ -153,7 +153,7 @@ class _Arrangement:
         return op.name
 
     def _in_order(self) -> list[int]:
-        """What is drawn, each after what it reads, as one comes upon it from the loss; then what leads nowhere."""
+        """The nodes that are drawn, inputs before their readers: those that lead to the loss, then the others."""
         seen: dict[int, None] = {}
         for end in (self.graph.loss, *(node.id for node in reversed(self.graph.ops))):
             stack = [(end, False)]

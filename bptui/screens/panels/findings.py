@@ -1,7 +1,7 @@
 """Panel 6, Findings: what is wrong with this training, the number and the rule that say so, and what helps, tried.
 
 At the left the list, most important first, and dim what was looked for and not found; under it the tensor. At the right
-the chosen finding and its remedies, each with the loss that it reached on the same seed (look/LEARN 7, picture 20).
+the chosen finding and its remedies, each with the loss that it reached on the same seed.
 """
 
 from __future__ import annotations

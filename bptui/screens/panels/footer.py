@@ -38,8 +38,8 @@ def presenting(
 
 
 def turned(asks: bool, reads: bool = False) -> tuple[tuple[str, str], ...]:
-    """(keys, word) of present mode; once the answer is told nothing is said any more, and the next page comes; of a
-    lesson (`reads`) one can read on then."""
+    """(keys, word) of present mode. Once the answer is shown, the key that shows it turns the page, and the digits of
+    the class are left out; `reads`: a lesson, which has a key to read on."""
     left_out = {MORE if asks or not reads else "", "" if asks else CLASS}
     return tuple(
         (keys, word if asks or word != NEXT else "next") for keys, word in PRESENT.footer() if word not in left_out

@@ -1,5 +1,5 @@
 """Panel 7, Lesson: a page beside the debugger. Prose, the question on a band, the answer as it is typed, what is said
-of it, the explanation; at the bottom a dot for each page (look/LEARN 3, pictures 12 to 12f)."""
+of it, the explanation; at the bottom a dot for each page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to paths: every way of one number to the loss (look/LEARN 7, picture 19). The graph with the chosen path
+"""The answer to paths: every way of one number to the loss. The graph with the chosen path
 in orange, factors in columns under the operations that they belong to, products, their sum and the gradient; then what
 all of them share, and the chosen path as one line. Enter goes to the node of the chosen factor.
 """
@@ -15,7 +15,7 @@ from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger import path_lines
-from bptui.model.debugger.known import Later
+from bptui.model.debugger.kept_answers import Later
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex
 from bptui.model.debugger.zeros import unravel
 from bptui.screens.panels import path_graph

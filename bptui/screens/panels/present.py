@@ -45,15 +45,15 @@ class Number(NamedTuple):
 class Slide(NamedTuple):
     """One page.
 
-    name, left, right  of the first row: what it is of (it goes first), how far that is, and where it stands
+    name, left, right  of the first row: the network (the first to be left out), its progress, its Moment
     formulas  above the numbers, in as many rows as they take
-    equation  upstream × local = downstream, what is hidden in it concealed;  full  the same with all of its numbers,
-              where those are known: a place is kept for them
-    number    in its place, what is computed and the number that comes out of it
+    equation  upstream × local = downstream, with `?` for what is hidden;  full  the same with all of its numbers: the
+              row keeps room for them
+    number    in its place, where there is no equation: what is computed, and the result
     figure    in the place of both, a curve or an explorer: (width, height) → rows, None where it has too little room
     question  and its answers (`choices` or texts of a lesson's own); none of them where nothing is asked
-    marked    which of them the class says, counted from 1; 0 for none
-    shown     is the answer told?  reason  why it is that
+    marked    the answer that the class chose, counted from 1; 0 for none
+    shown     is the answer shown?  reason  why it is right
     timeline  where the Moment lies, in one row
     """
 
@@ -160,7 +160,7 @@ class _Page(NamedTuple):
 
 def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Where there is no room for a page: the question and its answers, of which only the right one and the one that the
-    class said stay once it is told; the page's number and the numbers, if there is any room left."""
+    class chose stay once it is shown; the number of the page and the equation, if there is any room left."""
     kept = slide
     if slide.shown and slide.choices:
         picked = [n for n, each in enumerate(slide.choices) if not each.mistake or slide.marked == n + 1]

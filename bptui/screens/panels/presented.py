@@ -69,7 +69,7 @@ def status(session: Session, failed: int) -> tuple[Line, Line, Line]:
 
 
 def _curve(session: Session, width: int, height: int, look: RenderOptions) -> list[Line] | None:
-    """The losses up to this training step; of later ones nothing is told. None in less than four rows."""
+    """The losses up to this training step, not those of later ones. None in less than four rows."""
     if height < CURVE:
         return None
     at = session.cursor.step

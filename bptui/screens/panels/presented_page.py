@@ -66,7 +66,7 @@ def _board(board: Board, look: RenderOptions, width: int, height: int) -> list[L
 
 
 def _code(course: Course) -> tuple[str, ...]:
-    """What the page shows as it is, before its question: that asks about it."""
+    """The rows of code before the question of a page."""
     return tuple(row for block in course.page.opens if isinstance(block, Code) for row in block.lines)
 
 

@@ -43,8 +43,8 @@ class Result(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A question, the answers, why the right one is that; the number that is hidden until then, its symbol, and the
-    number as it is written."""
+    """A question, the answers to choose from, and why the right one is right; the number that is asked for, its symbol,
+    and the number as text."""
 
     question: Line
     choices: tuple[Choice, ...]
@@ -118,7 +118,7 @@ def _backward(session: Session, card: Card, made: Equation) -> Asked:
 
 
 def _slope(made: Equation, text: str) -> Line:
-    """What the local derivative (as it is written) does with what came in."""
+    """What the local derivative, printed as `text`, does to the upstream gradient: `smaller: ∂a/∂z is 0.2, …`."""
     up, local, down = made.numbers
     if local is None or not math.isfinite(down) or not _same(up * local, down):
         return ()

@@ -32,7 +32,7 @@ DRAWN = 4_000  # entries of which the rows are kept, of one recording
 
 
 class Columns(NamedTuple):
-    """Where the columns stand (look/STYLE): gutter, name, shape or operation (0: not shown), value, gradient."""
+    """Where the columns stand: gutter, name, shape or operation (0: not shown), value, gradient."""
 
     gutter: int
     name: int

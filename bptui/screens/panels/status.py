@@ -26,13 +26,14 @@ DIGITS = 3
 
 
 def row(session: Session | None, width: int, checks: Counts | None = None, name: str = "", ahead: bool = True) -> Line:
-    """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
+    """Where there is no room for all, parts are left out: first the name of the network, then `bptui`, then the checks;
+    never the Moment.
 
-    checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter,
-            but in a captured step, where it may be as it should: of that what agrees but for rounding, and what nobody
-            can compute, are told as far as there is room
+    checks  how many agree, how many do not; None before any was made. NaN and inf that arise count as failed, except in
+            a captured step; of such a step also how many agree but for rounding and how many cannot be made, if there
+            is room
     name    what is shown while there is no session yet
-    ahead   the loss is told before its Moment has come; a lesson, which asks for it, does not
+    ahead   show the loss before its Moment has come; not in a lesson, which asks for it
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "

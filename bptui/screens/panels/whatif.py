@@ -39,7 +39,7 @@ FIELD = 10
 
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:
-    """What one does next."""
+    """The keys of this panel."""
     return tuple(keys_named(word) for word in KEYS)
 
 
@@ -211,7 +211,7 @@ def _factors(session: Session, made: Promise, edit: Edit) -> tuple[Factor, Facto
     if made.step and made.factors is not None:
         rate, squares = Span("-η", "parameter bold"), Span("Σ ∂L²", "gradient bold")
         return Factor("rate", rate, "of the step"), Factor("gradients", squares, "squares")
-    if made.step:
+    if made.step or not edit.name:  # of all parameters
         gradient, change = Span("∂L/∂p", "gradient bold"), Span("Δp", "parameter bold")
         return Factor("gradient", gradient, ""), Factor("step", change, "")
     parent = session.branch.parent

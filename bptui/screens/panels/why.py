@@ -1,4 +1,4 @@
-"""The answer to why: where one number comes from (look/LEARN 7, picture 19a). What it is made of stands down, largest
+"""The answer to why: where one number comes from. What it is made of stands down, largest
 first, with its share; of a gradient consumers stand across, and the sums on both sides. Enter goes to the producer of
 the chosen number.
 """
@@ -11,9 +11,9 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
-from bptui.model.debugger.absent import UNUSED, absent, given
 from bptui.model.debugger.explained import Explained, name_of
-from bptui.model.debugger.known import Later
+from bptui.model.debugger.kept_answers import Later
+from bptui.model.debugger.no_gradient import UNUSED, absent, given
 from bptui.model.engine.recording import NotRecorded
 from bptui.screens.panels import why_table
 from bptui.screens.panels.figures import kind_of, shown

@@ -251,10 +251,6 @@ class Playground(Board):
     def _settle(self, row: settings.Setting, setup: Setup) -> None:
         self.course.settle(setup, row.anew, f"{row.name} = {row.text(setup)}")
 
-    def _weight(self) -> float:
-        name, index = self.choice.parameter(self.frame)
-        return float(self.frame.parameters[name][index])
-
     def _set_weight(self, value: float) -> None:
         name, index = self.choice.parameter(self.frame)
         self.course.edit(f"{name}[{','.join(map(str, index))}] = {value!r}")

@@ -1,4 +1,4 @@
-"""Where the four panels of the playground stand (look/LEARN, section 6), for any size."""
+"""Where the four panels of the playground stand, for any size."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.lbfgs import (
     CURVED,
+    EVALUATIONS,
+    GRADIENT,
+    ITERATIONS,
     NO_SEARCH,
     NUMBERS,
     STOPS,
@@ -26,6 +29,7 @@ from bptui.model.engine.lbfgs import (
     Evaluation,
     Iteration,
     Search,
+    most,
     recursion,
     steps_text,
 )
@@ -149,6 +153,7 @@ def together(state: State, node: Node, element: Index, form: Form) -> Card:
         table=table,
         facts=tuple(facts),
         formulas=tuple(formulas),
+        checks=form.checks,
         phase="update",
         node=node.name,
     )
@@ -166,14 +171,17 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
     search = known.search
     seen, made = search.evaluations, search.iterations
     count = f"{search.size:,} numbers of all parameters together"
-    yield sentence("symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss "
-                   f"in {len(made)} iteration{'s' * (len(made) != 1)}; held by checks")  # fmt: skip
-    yield sentence("symbols", "stopped", f"{STOPS[search.stopped]}", (f"  {_limit(search, o)}", "dim"))
-    for number, evaluation in enumerate(seen):
-        yield sentence("symbols", f"evaluation {number}" if not number else f"{number}", *_evaluated(evaluation, made))
+    many = "iteration" if len(made) == 1 else "iterations"
+    yield sentence(
+        "symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss in {len(made)} {many}; "
+        "checked are its points, losses, gradients, directions, lengths, end and memory",
+    )  # fmt: skip
+    yield sentence("symbols", "stopped", STOPS[search.stopped], (f": {_limit(search, o)}", "dim"))
+    for number, each in enumerate(seen):
+        yield sentence("symbols", "" if number else "evaluations", f"{number}: ", *_evaluated(each, made))
     begun = starts(known, o, *flat_states(recording))
     for k, (start, step) in enumerate(zip(begun, made, strict=True), 1):
-        yield sentence("symbols", f"direction {k}", *_direction(start, step, unicode))
+        yield sentence("symbols", "" if k > 1 else "directions", f"{k}: ", *_direction(start, step, unicode))
     told = ", ".join(f"{name} {numbers.significant(known.after[name])}" for name in NUMBERS)
     yield sentence("symbols", "carried", f"{told}; d, prev_grad, s and y of {known.after.pairs} pairs")
 
@@ -191,41 +199,42 @@ def flat_states(recording: Recording) -> tuple[Array, Array]:
 
 
 def _limit(search: Search, o: Optimizer) -> str:
-    """The numbers beside the setting that ended it."""
-    made = search.iterations
-    if search.stopped == UPHILL and made:
-        return f"g·d {numbers.significant(made[-1].slope)}, tolerance_change {o.tolerance_change:g}"
-    return f"max_iter {o.max_iter}, {len(search.evaluations)} evaluations"
+    """The setting that ended it, with what else counts."""
+    why, made = search.stopped, search.iterations
+    if why == UPHILL and made:
+        return f"slope {numbers.significant(made[-1].slope)}, tolerance_change {o.tolerance_change:g}"
+    if why in (ITERATIONS, EVALUATIONS):
+        return f"{o.max_iter}" if why == ITERATIONS else f"{most(o)}"
+    return f"{o.tolerance_grad if why == GRADIENT else o.tolerance_change:g}"
 
 
 def _evaluated(seen: Evaluation, made: tuple[Iteration, ...]) -> Iterator[Span]:
-    """`iteration 2, t 1: loss 0.31, largest gradient 0.05, g·d -0.2, gone to`."""
+    """`loss 0.31, largest gradient 0.05; iteration 2, t 1, slope -0.2, accepted`."""
     largest = float(np.abs(seen.g).max(initial=0.0))
+    yield Span(f"loss {numbers.significant(seen.loss)}, largest gradient {numbers.significant(largest)}; ")
     if not seen.iteration:
-        yield Span("the pass that this step shows: ", "dim")
-    else:
-        yield Span(f"iteration {seen.iteration}, t {numbers.significant(seen.t)}: ", "dim")
-    yield Span(f"loss {numbers.significant(seen.loss)}, largest gradient {numbers.significant(largest)}")
-    if seen.iteration:
-        yield Span(f", g·d {numbers.significant(seen.slope)}")
-        step = made[seen.iteration - 1]
-        if step.t == seen.t:
-            yield Span(f"  {'gone to' if step.ended == NO_SEARCH else ENDS[step.ended]}", "dim")
+        yield Span("the pass that this step shows", "dim")
+        return
+    yield Span(f"iteration {seen.iteration}, t {numbers.significant(seen.t)}, ", "dim")
+    yield Span(f"slope {numbers.significant(seen.slope)}")
+    step = made[seen.iteration - 1]
+    if step.t == seen.t:
+        yield Span(f", {'gone to' if step.ended == NO_SEARCH else ENDS[step.ended]}", "dim")
 
 
 def _direction(start: Start, step: Iteration, unicode: bool) -> Iterator[Span]:
-    """`-H·g by 3 pairs: γ 0.2; α 0.1, …; β 0.1, …; ρ 3, …; g·d -0.1`."""
-    slope = f"g·d {numbers.significant(step.slope)}"
+    """`-H·g by 3 pairs: γ 0.2; ρ 3, …; α 0.1, …; β 0.1, …; slope -0.1`."""
+    slope = f"slope {numbers.significant(step.slope)}"
+    gamma, *letters = ("γ", "ρ", "α", "β") if unicode else ("gamma", "rho", "alpha", "beta")
     if not start.pairs:
-        yield Span(f"-g: there are no pairs yet; {slope}" if start.first else f"-γ·g: there are no pairs; {slope}")
+        yield Span(f"-g, without pairs; {slope}" if start.first else f"-{gamma}·g, without pairs; {slope}")
         return
     s, y = (np.array(rows) for rows in zip(*start.pairs, strict=True))
     with np.errstate(all="ignore"):
         found = recursion(np.array(start.g), s, y, start.scale)
-    letters = ("γ", "ρ", "α", "β") if unicode else ("gamma", "rho", "alpha", "beta")
     count = len(start.pairs)
-    yield Span(f"-H·g by {count} pair{'s' * (count > 1)}: {letters[0]} {numbers.significant(start.scale)}")
-    for letter, row in zip(letters[1:], (found.ro, found.alpha, found.beta), strict=True):
+    yield Span(f"-H·g by {count} pair{'s' * (count > 1)}: {gamma} {numbers.significant(start.scale)}")
+    for letter, row in zip(letters, (found.ro, found.alpha, found.beta), strict=True):
         shown = ", ".join(numbers.significant(float(x)) for x in row[:FEW])
         yield Span(f"; {letter} {shown}{', …' * (count > FEW)}")
     yield Span(f"; {slope}")

@@ -24,7 +24,7 @@ _REACHES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13)
 _NEAR = 1e-6
 """Step of the one-sided differences that tell a kink."""
 _JUMP = 1e-3
-"""One-sided derivatives that differ by more than this part of their size are those of a kink (research: 1e-3)."""
+"""One-sided derivatives that differ by more than this part of their size are those of a kink."""
 _MOVED = 1e-3
 """An element moves by what was asked for but for this part."""
 STEP = 1e-30

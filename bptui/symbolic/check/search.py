@@ -81,7 +81,7 @@ def check_search(recording: Recording, node: Node) -> Iterator[CheckRow]:
             worst = max(rows, key=lambda off: off.badness)
             verdict: Verdict = "ok" if worst.badness <= 1 else "FAIL"
             row = CheckRow(node.name, optimizer.kind, name, "update", verdict, *worst[1:6])
-            yield replace(row, note=worst.note)
+            yield replace(row, note=worst.note) if verdict == "FAIL" else row
 
 
 class Check:

@@ -1,4 +1,4 @@
-"""How much the numbers of a check may differ (research of the symbolic core: measured worst 1.4e-14 in float64)."""
+"""How much the numbers of a check may differ (the worst that was measured in float64: 1.4e-14)."""
 
 from __future__ import annotations
 

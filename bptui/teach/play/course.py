@@ -18,7 +18,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.debugger import edits, settings
+from bptui.model.debugger import edit_settings, edits
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Ask, Cancelled, Progress
@@ -291,7 +291,7 @@ class Course:
                 self._tests, self.session = {}, session
             else:
                 session = self.session
-                self._branch(settings.of_document(session.branch, session.cursor.step, said, setup.document))
+                self._branch(edit_settings.of_document(session.branch, session.cursor.step, said, setup.document))
         except UserError:
             self.setup = before
             raise

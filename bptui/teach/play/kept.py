@@ -36,11 +36,11 @@ MAX_SETTINGS = 8
 @dataclass(frozen=True)
 class Kept:
     """title  what was played with, in a word
-    step    to which one comes back: 0 where something was changed on the way, which no network file says
+    step    the training step that is gone back to; 0 after a change during training, which no network file says
     where, folder, network  its Document; `folder` is "" for none
     settings  lines of the playground that set what is its own
     size, output  the answer over the plane: (size, size) float64, row after row from the top
-    levels  what the levels of its map stand for: the middle, how far they reach, whether they are one ramp, or only two
+    levels  of its map: the number in the middle, how far the levels reach, whether they are one ramp, whether only two
     """
 
     title: str

@@ -8,7 +8,7 @@ import torch
 
 from bptui.model.source.captured.record import Event
 from bptui.torch.capturing.functions import full_name, silently, targets, tensors
-from bptui.torch.capturing.gradients import Border, Edge, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, edge_of, node_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import kind, version
 from bptui.torch.capturing.values import Values
@@ -55,7 +55,10 @@ class Call:
             return  # drawn or made of nothing: its value says by what
         unchanged = {value for _, value, _ in self.before if value not in changed}
         made = list(dict.fromkeys(value for value in [*results, *changed.values()] if value not in unchanged))
-        event = self.journal.event(self.name, self.args, made, self.read)
+        # a leaf can only be changed where gradients are off: inside of `torch.nn.init.uniform_`, say
+        leaf = any(value in changed and t.requires_grad and node_of(t) is None for t, value, _ in self.before)
+        off = {"no_grad": True} if leaf or not torch.is_grad_enabled() else {}
+        event = self.journal.event(self.name, self.args, made, self.read, **off)
         event.kwargs, event.changed = self.kwargs, changed
         for tensor, new in views:
             self.values.put(tensor, new, self.bases[id(tensor)])
@@ -89,8 +92,6 @@ class Call:
         device = self.device()
         if torch.is_autocast_enabled(device):
             event.notes["autocast"] = kind(torch.get_autocast_dtype(device))
-        if not torch.is_grad_enabled():
-            event.notes["no_grad"] = True
         if self.masks:
             event.notes["masks"] = [self.values.new(mask, border=True) for mask in self.masks]
 

@@ -16,6 +16,7 @@ from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
 from bptui.torch.capturing.numbers import GIGA, Keep, Refused
 from bptui.torch.capturing.recorder import Recorder
+from bptui.torch.capturing.sites import raised
 
 MEGA = 1e6
 
@@ -63,12 +64,14 @@ class Capture:
                 _say(f"nothing was captured: {_said(recorder.ended) if recorder.ended else 'no function was called'}")
                 return
             step.about |= self._about
+            if isinstance(problem, Exception):
+                step.about |= raised(problem)
             if recorder.ended is None:
                 step.about["reason"] = _said(problem) if problem is not None else "asked for"
-            sizes = writer.close(step)
+            size = writer.close(step)
             self.written = self.path
             until = f" until {_said(problem)}" if problem is not None else ""
-            _say(f"{len(step.events):,} events{until} → {self.path} ({sum(sizes) / MEGA:,.1f} MB)")
+            _say(f"{len(step.events):,} events{until} → {self.path} ({size / MEGA:,.1f} MB)")
             if recorder.ended is not None:
                 _say(f"the capture ended early, by a mistake of bptui's: {_said(recorder.ended)}")
             for warning in step.warnings[:3]:

@@ -44,7 +44,7 @@ class Journal:
         self.step.events.append(event)
         self.made.update(dict.fromkeys(outs, event))
         self.read.update(event.inputs)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not notes.get("no_grad"):
             self.waiting.update(event.inputs)
         return event
 

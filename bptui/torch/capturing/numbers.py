@@ -13,6 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from bptui.model.source.captured.record import Stats, Step, Value
+from bptui.model.source.captured.table import KINDS
 
 Tensors = Literal["all", "boundary", "stats"]
 GIGA = 2**30
@@ -65,6 +66,8 @@ class Numbers:
         """A new value with the numbers that a tensor has now. border: it is a parameter, or given, or the result of a
         module. Refused where it has no plain numbers."""
         tensor = _plain(tensor)
+        if kind(tensor.dtype) not in KINDS:
+            raise Refused(f"a tensor of {kind(tensor.dtype)}: such numbers are not stored (cast it before the step)")
         value = Value(len(self.step.values), kind(tensor.dtype), tuple(tensor.shape))
         value.place = tensor.storage_offset(), tuple(tensor.stride())
         if tensor.is_floating_point():

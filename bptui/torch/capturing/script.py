@@ -37,6 +37,7 @@ from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.numbers import Keep
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
+from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 
 NOT_FINITE = "its loss is not finite"
@@ -215,6 +216,8 @@ class Capture:
             self._flush("the script ended before the step did")
             return code_of(end)
         except BaseException as problem:
+            if isinstance(problem, Exception):
+                self._about |= raised(problem)
             self._flush(f"{type(problem).__name__}: {problem}", failed=True)
             without_us(problem)
             sys.excepthook(type(problem), problem, problem.__traceback__)

@@ -13,6 +13,8 @@ from bptui.model.source.captured.record import Site
 
 HIDDEN = os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.abspath(__file__)) + os.sep
 ABOVE, BELOW = 2, 1
+MOST = 300
+"""Characters of an exception's text that are kept."""
 
 
 class Sites:
@@ -27,7 +29,7 @@ class Sites:
         """The innermost line that is neither PyTorch's nor the recorder's; None where there is none."""
         frame = sys._getframe(1)
         while frame is not None:
-            if not self._is_hidden(frame.f_code.co_filename):
+            if not self.is_hidden(frame.f_code.co_filename):
                 key = frame.f_code, frame.f_lineno
                 return self._found.get(key) or self._new(key)
             frame = frame.f_back  # type: ignore[assignment]
@@ -38,14 +40,15 @@ class Sites:
         for it; "" where none has."""
         frame = sys._getframe(1)
         while frame is not None:
-            if not self._is_hidden(frame.f_code.co_filename):
+            if not self.is_hidden(frame.f_code.co_filename):
                 for name, found in list(frame.f_locals.items()):
                     if found is item and name.isidentifier():
                         return name
             frame = frame.f_back  # type: ignore[assignment]
         return ""
 
-    def _is_hidden(self, path: str) -> bool:
+    def is_hidden(self, path: str) -> bool:
+        """Is it a file of PyTorch, of the recorder or of Python's own machinery?"""
         hidden = self._hidden.get(path)
         if hidden is None:
             hidden = path.startswith((*HIDDEN, "<frozen", "<string", "<__array_function__"))
@@ -62,6 +65,19 @@ class Sites:
             if text:
                 kept[number] = text.rstrip("\r\n")
         return site
+
+
+def raised(problem: BaseException) -> dict[str, str]:
+    """What a record says of an exception that ended the program's step: what it was, and the innermost line of the
+    program's own that it came through."""
+    sites, at, trace = Sites(), "", problem.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not sites.is_hidden(name):
+            at = f"{shown(name)}:{trace.tb_lineno}  {linecache.getline(name, trace.tb_lineno).strip()}".strip()
+        trace = trace.tb_next
+    text = str(problem).strip().split("\n")[0][:MOST]
+    return {"exception": f"{type(problem).__name__}: {text}" if text else type(problem).__name__, "raised": at[:MOST]}
 
 
 def shown(path: str) -> str:

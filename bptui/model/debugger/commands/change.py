@@ -22,13 +22,13 @@ family = Family("Change")
 )  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
     """`NAME = VALUE`; NAME alone says what it is now."""
-    from bptui.model.debugger import edits, expressions, settings
+    from bptui.model.debugger import edit_settings, edits, expressions
     from bptui.model.debugger.lines import evaluated
 
     if "=" not in text:
         given = session.graph.called.get(text.partition("[")[0])
         if given is None:
-            return say(settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
+            return say(edit_settings.now(text, session.branch.at(session.cursor.step), session.recorded.rate))
         return say(*evaluated(session, expressions.parse(text, session.graph)))
     return _edited(session, edits.parse(text, session.branch, session.cursor))
 

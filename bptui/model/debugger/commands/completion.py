@@ -65,15 +65,15 @@ def _inputs(session: Session) -> tuple[str, ...]:
 
 
 def _given(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import settings
+    from bptui.model.debugger import edit_settings
 
-    return settings.given(session.branch)
+    return edit_settings.given(session.branch)
 
 
 def _settings(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import settings
+    from bptui.model.debugger import edit_settings
 
-    return settings.names(session.branch)
+    return edit_settings.names(session.branch)
 
 
 def _helped(_: Session) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 family = Family("Panels")
-PANELS = 9
+MOST = 99
+"""The largest number of a panel. The first nine have their digit as a key; others are reached by tab and `focus 10`."""
 THEMES = "dark|light|high-contrast|ansi-dark|ansi-light"
 
 
@@ -21,8 +22,8 @@ THEMES = "dark|light|high-contrast|ansi-dark|ansi-light"
     "focus", "To the panel with this number", keys=tuple("123456789"), usage="N", needed=True,
 )  # fmt: skip
 def focus(session: Session, text: str) -> Reply:
-    if text not in map(str, range(1, PANELS + 1)):
-        raise UserError("focus", f"there is no panel '{text[:40]}'", f"1 to {PANELS}")
+    if text not in map(str, range(1, MOST + 1)):
+        raise UserError("focus", f"there is no panel '{text[:40]}'", "its number, as in focus 3")
     session.view.focus = int(text)
     return Reply()
 

@@ -50,7 +50,7 @@ def tbreak(session: Session, text: str) -> Reply:
 
 
 def _set(session: Session, row: Breakpoint) -> Reply:
-    """What was set, and where it stops, so that nobody waits for the one and gets the other."""
+    """Set it, and say in which phases it stops."""
     from bptui.model.debugger.breakpoints import phases
 
     session.breakpoints.add(row)

@@ -25,7 +25,7 @@ MOVES = frozenset({"transpose", "reshape", "slice", "cast", "expand", "broadcast
 class Call:
     """number   from 1, in the order of the run
     nodes    ids of its operations, rising
-    results  ids of those whose numbers others read, or that nobody reads; what the call returns first
+    results  ids of those that operations outside of it read, or that none reads; what the call returns first
     inputs   ids of what it reads from outside, in the order of the call; numbers written in it are not among them
     module, function  where, and what was called, by the names that the run has for them
     kind     what it computes, by bptui's name, so that runs of different origin can be paired

@@ -114,8 +114,8 @@ def _late(item: tuple[int, Pair, list[tuple[int, int]]]) -> tuple[int, int]:
 
 
 def _finishes(a: Recording, b: Recording, pairing: Pairing) -> Callable[[int, int], tuple[Pair | None, int]]:
-    """Which calls make the gradient of a node complete, and when in the first run; nobody where none comes to it. What
-    gets a gradient in the other run only is said at the call that gives it there."""
+    """Which pair of calls adds the last contribution to the gradient of a node, and at which place of the first run;
+    (None, 0) for a node without a gradient. What has one in the second run alone is placed by the call of that run."""
     of = {node: pair for pair in pairing.pairs if pair.a is not None for node in pair.a.nodes}
     others = {node: pair for pair in pairing.pairs if pair.b is not None for node in pair.b.nodes}
 

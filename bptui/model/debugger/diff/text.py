@@ -152,14 +152,10 @@ def as_json(runs: Runs) -> dict[str, Any]:
         "equal": first is None,
         "beyond": runs.count,
         "largest": _amount(Gap(0.0) if runs.largest is None else runs.gap(runs.largest) or Gap(None)),
-        "losses": [_json(a), _json(b)],
+        "losses": [jsonable(a), jsonable(b)],
         "first": None if first is None else _first(runs, first),
         "rows": [_row(runs, i) for i in range(len(runs.rows))],
     }
-
-
-def _json(x: float) -> Any:
-    return jsonable(x)
 
 
 def _first(runs: Runs, i: int) -> dict[str, Any]:
@@ -187,10 +183,10 @@ def _row(runs: Runs, i: int) -> dict[str, Any]:
         "verdict": {"≠": "differs", "✓": "equal", "·": "not recorded"}[mark(gap, runs.tolerance.value)[0]],
         "difference": _amount(gap),
         "at": list(gap.at),
-        "values": [_json(gap.a), _json(gap.b)],
+        "values": [jsonable(gap.a), jsonable(gap.b)],
         "note": gap.note,
     }
 
 
 def _amount(gap: Gap) -> Any:
-    return None if gap.relative is None else _json(gap.relative)
+    return None if gap.relative is None else jsonable(gap.relative)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import Subject, named, rms, zero
@@ -44,6 +45,23 @@ def places(nodes: Sequence[Node]) -> tuple[str, ...]:
 def on_path(subject: Subject) -> set[int]:
     """The nodes that the loss is computed from."""
     return {node.id for node in subject.structure.before(subject.graph.nodes[subject.graph.loss])}
+
+
+def ended(subject: Subject) -> Iterator[Finding]:
+    """An exception that ended the step, with the line that raised it."""
+    recording = of(subject)
+    about = recording.record.step.about
+    if not about.get("exception"):
+        return
+    last = subject.graph.ops[-1]
+    calls = f"the last operation that was recorded: {last.name} {numbers.shape(last.shape)}"
+    raised = one_line(str(about.get("raised") or ""), 100)
+    yield Finding(
+        "ended", "exception", "error", ("program",),
+        f"the program ended in this step: {one_line(str(about['exception']), 200)}",
+        node=last.name, source="exact: what was raised while it was captured",
+        evidence=(*((raised,) if raised else ()), calls),
+    )  # fmt: skip
 
 
 def before(subject: Subject) -> Iterator[Finding]:

@@ -146,7 +146,14 @@ def biases(subject: Subject) -> Iterator[Finding]:
     found: dict[str, float] = {}
     for layer in subject.structure.hidden:
         z = subject.recording(0).value(layer.z)
-        if layer.bias is None or layer.bias.value is None or layer.recurrent or z is None or len(z) < FEWEST:
+        if (
+            layer.bias is None
+            or layer.bias.value is None
+            or layer.recurrent
+            or z is None
+            or z.ndim < 2
+            or len(z) < FEWEST
+        ):
             continue
         if layer.bias.role != "param" or _normalised_after(subject, layer.z):
             continue

@@ -78,9 +78,10 @@ def _life(
         if harmless
         else f"it reaches the update of {named(updated, 4)}" if updated else "it reaches the loss"
     )  # fmt: skip
-    came = "given, and first read" if event.phase == "forward" and born.name != node.name else "born"
+    given = event.phase == "forward" and born.name != node.name
+    came = "given, and first read" if given else "born"
     return Finding(
-        "numeric",
+        "numeric given" if given else "numeric",
         "numeric",
         "note" if harmless else "error",
         structure.places(node),

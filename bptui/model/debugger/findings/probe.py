@@ -99,7 +99,8 @@ class CapturedStep(Step):
 
     @classmethod
     def of(cls, recording: CapturedRecording) -> CapturedStep | None:
-        """None where it is too large, or what nobody knows stands on the way. UserError where numbers are absent."""
+        """None where it is too large, or an opaque operation lies between parameters and loss. UserError where numbers
+        are absent."""
         graph = recording.graph
         if sum(int(np.prod(node.shape)) for node in graph.nodes) > MOST or not graph.params:
             return None

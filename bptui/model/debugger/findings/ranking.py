@@ -19,8 +19,9 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "target scale": ("reach",),
     "numeric before": SPOILS,
     "numeric": ("numeric before", *SPOILS),
+    "numeric given": ("numeric before",),
     "batch norm": ("mode",),
-    "no update": ("numeric before", "numeric"),
+    "no update": ("numeric before", "numeric", "numeric given"),
     "saturated units": ("equal weights", "batch norm", "scale", "initial values", "embedding", "biases"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
@@ -30,7 +31,8 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units", "reduction",
     ),
     "no gradient": (
-        "pairing", "axes", "equal weights", "numeric", "scale", "initial values", "saturated units", "dead units",
+        "pairing", "axes", "equal weights", "numeric", "numeric given", "scale", "initial values", "saturated units",
+        "dead units",
     ),
     "rate high": ("batch norm", "scale", "target scale", "initial values", "optimizer", "reduction"),
     "first loss": ("pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values"),

@@ -23,6 +23,7 @@ from bptui.model.debugger.findings.rule import Rule
 from bptui.model.debugger.findings.subject import LONG
 
 RULES: tuple[Rule, ...] = (
+    Rule("ended", "exceptions", "capture", captured.ended),
     Rule("pairing", "output and loss", "step", output.pairing),  # 2
     Rule("axes", "axes of the loss", "graph", settings.axes),  # 14
     Rule("reach", "targets in reach", "graph", output.reach),  # 3

@@ -13,6 +13,7 @@ from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import MOVES, NORMS, REGRESSION
 from bptui.model.debugger.findings.subject import Data, Subject, rms
 from bptui.model.engine.graph import Node
+from bptui.model.source.captured.recording import CapturedRecording
 
 LARGEST, SMALLEST, APART, TARGETS = 5.0, 0.02, 100.0, 20.0
 """rms of the inputs: the most, the least; of one column over that of the middle one; of the targets of a regression."""
@@ -28,7 +29,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
         if data.node.whole or _normalised(subject, data.node):
             continue
         size, apart = rms(data.values), _apart(data.values)
-        if SMALLEST <= size <= LARGEST and apart <= APART:
+        if not np.isfinite(size) or (SMALLEST <= size <= LARGEST and apart <= APART):
             continue
         wide = SMALLEST <= size <= LARGEST
         large = "large" if size > LARGEST else "small"
@@ -154,6 +155,13 @@ def constant(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _meant(recording: CapturedRecording, node: Node) -> bool:
+    """Did the program make it of one number, as a GAN makes its labels of ones: is it no data?"""
+    values = recording.record.step.values
+    sources = (values[value].source.rpartition(".")[2] for value in recording.captured.values_of.get(node.id, ()))
+    return node.op is not None or any(source.removesuffix("_like") in ("full", "ones", "zeros") for source in sources)
+
+
 def labels(subject: Subject) -> Iterator[Finding]:
     """Targets that are all equal; classes that are rare."""
     targets = subject.targets
@@ -161,6 +169,8 @@ def labels(subject: Subject) -> Iterator[Finding]:
         return
     place = subject.places(targets)
     if np.all(targets.values == targets.values[:1]):
+        if subject.captured is not None and _meant(subject.captured, targets.node):
+            return
         value = numbers.significant(float(targets.values.reshape(-1)[0]), 4)
         text = f"all targets are equal, {value}: there is nothing to tell apart"
         severity: Severity = "warning"

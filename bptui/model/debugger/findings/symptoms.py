@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
+from bptui.model.engine.graph import Node
 
 GUESS, MORE = 4.0, 2.0
 """A first loss above 4 times that of guessing and 2 more is far from guessing."""
@@ -35,7 +36,7 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
     loss = subject.structure.loss
     if loss is None:
         return
-    first, guess = float(subject.losses[0]), guessing(subject)
+    first, guess = _first(subject, loss.node), guessing(subject)
     place = tuple(dict.fromkeys(("loss", loss.node.name)))
     if guess is not None and np.isfinite(first) and first > GUESS * guess + MORE:
         yield Finding(
@@ -57,6 +58,13 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
             node=loss.node.name, training_step=int(below[0]), number=float(subject.losses[below[0]]), threshold=0.0,
             source="exact",
         )  # fmt: skip
+
+
+def _first(subject: Subject, loss: Node) -> float:
+    """The first loss; of a captured step what its criterion gave, whatever it was multiplied by for a gradient scaler
+    or an accumulation."""
+    given = None if subject.captured is None or loss.shape else subject.recording(0).value(loss)
+    return float(subject.losses[0]) if given is None else float(given)
 
 
 def constant_answer(subject: Subject) -> float | None:

@@ -11,6 +11,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, choice
+from bptui.model.engine.ops.lookup import ATTRIBUTES, HELD, TOLD, Lookup
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -42,22 +43,24 @@ def _bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
 
 
 def _definition(signature: Signature) -> str:
-    bags = len(signature.ranks) > 3
-    element = f"table[i[{'l' if bags else 'n,l'}],d]"
-    weight = len(signature.ranks) > 2
-    of_each = (
-        "" if not weight else f"*{at('weight', ['l'] if bags else ['n', 'l'])}" if signature.ranks[2] else "*weight"
-    )
-    inside = " if sum(1 for m in N if offsets[m] <= l) == n + 1" if bags else ""
+    bags, lookup = len(signature.ranks) > 3, Lookup.of(dict(signature.attributes))
+    own = ["l"] if bags else ["n", "l"]
+    place, weight = at("i", own), len(signature.ranks) > 2
+    element = lookup.element(place, "d", own, ["k"] if bags else ["m", "k"])
+    of_each = "" if not weight else f"*{at('weight', own)}" if signature.ranks[2] else "*weight"
+    tests = ["sum(1 for m in N if offsets[m] <= l) == n + 1"] if bags else []
+    tests += [] if lookup.padding_idx is None else [f"{place} != {lookup.padding_idx}"]
+    inside = f" if {' and '.join(tests)}" if tests else ""
     over, count = f" for l in L{inside}", f"sum(1 for l in L{inside})"
     match signature["mode"]:
         case "sum":
-            return f"y[n,d] = sum({element}{of_each}{over})"
+            return f"{lookup.helpers}y[n,d] = sum({element}{of_each}{over})"
         case "mean":
-            share = f"({count} if {count} > 0 else 1)" if bags else "L"
-            return f"y[n,d] = sum({element}{over})/{share}{of_each}"
+            share = f"({count} if {count} > 0 else 1)" if tests else "L"
+            return f"{lookup.helpers}y[n,d] = sum({element}{over})/{share}{of_each}"
     largest = f"max({element}{over})"
-    return f"y[n,d] = ({largest} if {count} > 0 else 0){of_each}" if bags else f"y[n,d] = {largest}{of_each}"
+    value = f"({largest} if {count} > 0 else 0)" if tests else largest
+    return f"{lookup.helpers}y[n,d] = {value}{of_each}"
 
 
 class _Bags(NamedTuple):
@@ -68,14 +71,15 @@ class _Bags(NamedTuple):
     counts: Array
 
     @staticmethod
-    def of(i: Array, offsets: Array | None) -> _Bags:
-        """All of a row; or those from which back so many offsets lie, the first bag's being 1."""
+    def of(i: Array, offsets: Array | None, padding: int | None) -> _Bags:
+        """All of a row; or those from which back so many offsets lie, the first bag's being 1. None of the padding."""
         if offsets is None:
             bags = np.repeat(np.arange(i.shape[0]), i.shape[1])
-            return _Bags(np.arange(i.size), bags, np.full(i.shape[0], i.shape[1]))
-        bags = np.searchsorted(np.sort(offsets), np.arange(i.size), "right") - 1
-        positions = np.flatnonzero(bags >= 0)
-        return _Bags(positions, bags[positions], np.bincount(bags[positions], minlength=len(offsets)))
+        else:
+            bags = np.searchsorted(np.sort(offsets), np.arange(i.size), "right") - 1
+        positions = np.flatnonzero((bags >= 0) & (True if padding is None else i.reshape(-1) != padding))
+        count = i.shape[0] if offsets is None else len(offsets)
+        return _Bags(positions, bags[positions], np.bincount(bags[positions], minlength=count))
 
 
 class _Call(NamedTuple):
@@ -86,15 +90,21 @@ class _Call(NamedTuple):
     weight: Array
     offsets: Array | None
     mode: str
+    lookup: Lookup
 
     @staticmethod
     def of(inputs: Sequence[Array], attributes: Mapping[str, Any]) -> _Call:
         weight = inputs[2] if len(inputs) > 2 else np.ones(())
-        return _Call(inputs[0], inputs[1], weight, inputs[3] if len(inputs) > 3 else None, attributes["mode"])
+        offsets = inputs[3] if len(inputs) > 3 else None
+        return _Call(inputs[0], inputs[1], weight, offsets, attributes["mode"], Lookup.of(attributes))
+
+    @property
+    def bags(self) -> _Bags:
+        return _Bags.of(self.i, self.offsets, self.lookup.padding_idx)
 
     def rows(self, found: _Bags) -> Array:
         """The row at each position of a bag."""
-        taken: Array = self.table[self.i.reshape(-1)[found.positions]]
+        taken: Array = self.lookup.held(self.table)[self.i.reshape(-1)[found.positions]]
         return taken
 
     def factors(self, found: _Bags) -> Array:
@@ -116,7 +126,7 @@ class _Call(NamedTuple):
 
     def fill(self, out: Array) -> None:
         """The value."""
-        found = _Bags.of(self.i, self.offsets)
+        found = self.bags
         out[...] = 0
         if self.mode != "max":
             np.add.at(out, found.bags, self.rows(found) * self.factors(found))
@@ -126,7 +136,7 @@ class _Call(NamedTuple):
 
     def back(self, g: Array, d_table: Array | None, d_weight: Array | None) -> None:
         """What it adds to the gradients of table and weight."""
-        found = _Bags.of(self.i, self.offsets)
+        found = self.bags
         at, rows = self.i.reshape(-1)[found.positions], self.rows(found)
         if self.mode == "max":
             some, places = self.largest(found)
@@ -137,7 +147,7 @@ class _Call(NamedTuple):
         if d_table is not None:
             d_table[...] = 0
             weight = np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions]
-            np.add.at(d_table, at, passed * weight[:, None])
+            np.add.at(d_table, at, self.lookup.shared(passed * weight[:, None], at, self.i))
         if d_weight is not None:
             each = np.zeros(self.i.size, g.dtype)
             np.add.at(each, found.positions, (passed * rows).sum(1))
@@ -153,20 +163,42 @@ def _vjp(emit: Emit, ctx: Backward) -> None:
     emit(_Call.of(ctx.inputs, ctx.attributes).back, ctx.upstream, ctx.into[0], weight)
 
 
-OPS = (
-    Op(
-        "embedding_bag",
+def _row(name: str, doc: str, convention: str, straight_through: bool) -> Op:
+    return Op(
+        name,
         ("table", "i", "weight?", "offsets?"),
         _definition,
         _shape,
         _forward,
         _vjp,
-        "The rows of a table at the positions i, put together by sample: their mean, sum or largest. A sample is a row "
-        "of i, or, where i has one axis, the positions from its offset up to the next one's.",
-        {"mode": Attribute("mean", choice("mean", "sum", "max"))},
+        doc,
+        {"mode": Attribute("mean", choice("mean", "sum", "max")), **ATTRIBUTES},
         analytic=False,
+        straight_through=straight_through,
         indices=("i", "offsets"),
-        convention="a bag of nothing is 0; weight is one number for each position (mode = 'sum'), or one for all",
+        convention=convention,
         bounds=_bounds,
+        dispatch=None if straight_through else _of_its_settings,
+    )
+
+
+def _of_its_settings(shapes: Sequence[Shape], attributes: Attributes) -> str | None:
+    return "held_embedding_bag" if Lookup.of(attributes).otherwise else None
+
+
+OPS = (
+    _row(
+        "embedding_bag",
+        "The rows of a table at the positions i, put together by sample: their mean, sum or largest. A sample is a row "
+        "of i, or, where i has one axis, the positions from its offset up to the next one's; positions of padding_idx "
+        f"are left out. {TOLD}.",
+        "a bag of nothing is 0; weight is one number for each position (mode = 'sum'), or one for all",
+        False,
+    ),
+    _row(
+        "held_embedding_bag",
+        "An embedding_bag whose rows are held to a norm, or share a gradient by how often they are read.",
+        HELD,
+        True,
     ),
 )

@@ -9,7 +9,10 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, integer, letters, one_axis, optional
+from bptui.model.engine.ops.common import at, contiguous, integer, letters, one_axis
+from bptui.model.engine.ops.lookup import ATTRIBUTES, HELD, PADDED, TOLD, Lookup
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 
 def _take_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -55,15 +58,30 @@ def _embedding_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def _embedding_definition(signature: Signature) -> str:
-    *where, last = letters(signature.ranks[1] + 1, avoid="i")
-    row, padding = f"table[{at('i', where)},{last}]", signature["padding_idx"]
+    lookup, rank = Lookup.of(dict(signature.attributes)), signature.ranks[1]
+    names = letters(2 * rank + 1, avoid="ihsrd")
+    where, last, run = names[:rank], names[rank], names[rank + 1 :]
+    row, padding = lookup.element(at("i", where), last, where, run), lookup.padding_idx
     still = "" if padding is None else f" if {at('i', where)} != {padding} else detach({row})"
-    return f"{at('y', [*where, last])} = {row}{still}"
+    return f"{lookup.helpers}{at('y', [*where, last])} = {row}{still}"
 
 
-def _padded_vjp(emit: Emit, ctx: Backward) -> None:
-    _take_vjp(emit, ctx)
-    emit(np.copyto, ctx.d[ctx.attributes["padding_idx"]], emit.const(0.0))
+def _read(table: Array, i: Array, lookup: Lookup, out: Array) -> None:
+    out[...] = lookup.held(table)[i]
+
+
+def _give(g: Array, i: Array, lookup: Lookup, out: Array) -> None:
+    places = i.reshape(-1)
+    out[...] = 0
+    np.add.at(out, places, lookup.shared(g.reshape(places.size, out.shape[1]), places, places))
+    if lookup.padding_idx is not None:
+        out[lookup.padding_idx] = 0
+
+
+_LOOKUP = Rule(
+    lambda table, i, **s: noted(_read, i.shape + table.shape[1:], table, i, options=(Lookup.of(s),)),
+    lambda g, y, table, i, **s: noted(_give, table.shape, g, i, options=(Lookup.of(s),)),
+)
 
 
 OPS = (
@@ -87,25 +105,25 @@ OPS = (
         _embedding_shape,
         _take,
         _take_vjp,
-        "The rows of a table at the positions i.",
-        {"padding_idx": Attribute(None, optional(integer(0)))},
+        f"The rows of a table at the positions i. {TOLD}.",
+        ATTRIBUTES,
         indices=("i",),
         convention="positions count from 0; the gradients of a row that is read twice add up",
         bounds=lambda shapes, attributes: {"i": (0, shapes[0][0])},
-        dispatch=lambda shapes, attributes: None if attributes["padding_idx"] is None else "padded_embedding",
+        dispatch=lambda shapes, attributes: None if Lookup.of(attributes).plain else "padded_embedding",
     ),
     Op(
         "padded_embedding",
         ("table", "i"),
         _embedding_definition,
         _embedding_shape,
-        _take,
-        _padded_vjp,
-        "An embedding whose row padding_idx stands for no position: it is read as it is, and its gradient is 0.",
-        {"padding_idx": Attribute(0, integer(0))},
+        *_LOOKUP.pair,
+        "An embedding with settings: the row padding_idx stands for no position, it is read and its gradient is 0; or "
+        "rows are held to a norm, or share a gradient by how often they are read.",
+        ATTRIBUTES,
         indices=("i",),
         straight_through=True,
-        convention="the row padding_idx has no gradient, and is 0 only where it was set to 0, as PyTorch's is at first",
+        convention=f"{PADDED}; {HELD}",
         bounds=lambda shapes, attributes: {"i": (0, shapes[0][0])},
     ),
 )

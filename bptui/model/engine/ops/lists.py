@@ -167,9 +167,11 @@ def _put_definition(signature: Signature) -> str:
     if signature["accumulate"]:
         added = f"{x} + sum({source}{over(own)} if {hit(own)})"
         return f"{at('y', out)} = {added}" + (f" if {' and '.join(inside)} else {x}" if inside else "")
-    later = f"sum(1{over(rival)} if {numbered(rival, own)} > {numbered(own, own)} and {hit(rival)})"
+    later, same = at("later", own), " and ".join(f"{at(name, rival)} == {at(name, own)}" for name, _ in named)
+    helper = f"{later} = sum(1{over(rival)} if {numbered(rival, own)} > {numbered(own, own)} and {same}); "
     written = " and ".join([*inside, f"sum(1{over(own)} if {hit(own)}) > 0"])
-    return f"{at('y', out)} = sum({source}{over(own)} if {hit(own)} and {later} == 0) if {written} else {x}"
+    last = f"({source} if {later} == 0 else 0)"
+    return f"{helper}{at('y', out)} = sum({last}{over(own)} if {hit(own)}) if {written} else {x}"
 
 
 def _put(x: Array, src: Array, *rest: Any) -> None:

@@ -53,10 +53,15 @@ class Names:
 
 # -------------------------------------------------------------------------------------------------------------- scatter
 def _scatter_definition(signature: Signature) -> str:
-    """The last that goes to a place; where none does, x."""
+    """The last that goes to a place; where none does, x. later: how many after it go to the same place, counted over
+    letters of its own, since the index may have less than x beside the axis."""
     n = Names(signature)
-    later = n.over("1", f" and {n.rival} > {n.run}", n.rival)
-    return n.written(f"{n.over(n.along('src', n.run), f' and {later} == 0')} if {n.over('1')} > 0 else {n.x}")
+    beside = letters(2 * len(n.out) + 2, avoid="i")[len(n.out) + 2 :]
+    (own, other) = ([run if axis == n.axis else i for axis, i in enumerate(beside)] for run in (n.run, n.rival))
+    same = f"{at('i', other)} == {at('i', own)}"
+    helper = f"{at('later', own)} = sum(1 for {n.rival} in {n.rival.upper()} if {n.rival} > {n.run} and {same}); "
+    last = f"({n.along('src', n.run)} if {n.along('later', n.run)} == 0 else 0)"
+    return helper + n.written(f"{n.over(last)} if {n.over('1')} > 0 else {n.x}")
 
 
 def _write(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:

@@ -23,6 +23,9 @@ from bptui.model.source.captured.known import is_drawn, said
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
 
+OUTSIDE = "its result was changed outside of the record, behind autograd's back"
+"""What can be said of a gradient there: nothing."""
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -85,6 +88,8 @@ def derived(recording: CapturedRecording, event: Event) -> Derived | str:
     upstream: dict[int, Array] = {}
     for out, result in zip(event.outs, results, strict=False):
         node = recording.captured.node_of.get(out)
+        if node is not None and recording.is_overwritten(node) and recording.recorded_grad(node) is None:
+            return OUTSIDE
         grad = None if node is None else recording.grad(node)
         if grad is not None:
             upstream[result.id] = grad

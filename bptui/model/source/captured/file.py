@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from bptui.model.base.types import Array
 from bptui.model.source.captured import rows, table
 from bptui.model.source.captured.container import EVENTS, FORMAT, MANIFEST, Container, opened, shard, target
 from bptui.model.source.captured.record import Module, Record, Step
-from bptui.model.source.captured.table import KINDS
+from bptui.model.source.captured.table import FLOAT8, KINDS
 
 VERSION = 1
 SHARD = 64 * 2**20
@@ -40,14 +40,6 @@ LOOKED_AT = 128 * 2**20
 STRETCHED = 2**26
 """A value of more numbers than its blob (strides of 0) has at most so many, or is not read: a file of a few bytes must
 not take gigabytes."""
-
-
-class Sizes(NamedTuple):
-    """Bytes of what was written."""
-
-    tensors: int
-    events: int
-    manifest: int
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
@@ -83,8 +75,9 @@ class Writer:
             self._flush()
         return len(self._kinds) - 1
 
-    def close(self, step: Step) -> Sizes:
-        """Write the rest. The values and the events of a step have their place in its lists as their number."""
+    def close(self, step: Step) -> int:
+        """Write the rest; how many bytes all of it takes. The values and the events of a step have their place in its
+        lists as their number."""
         numbered = [row.id for row in step.values] + [row.id for row in step.events]
         if numbered != [*range(len(step.values)), *range(len(step.events))]:
             raise ValueError("values and events are numbered in their order")
@@ -95,7 +88,8 @@ class Writer:
         self._add(MANIFEST, [manifest])
         with self._told():
             self._target.finish()
-        return Sizes(sum(found["bytes"] for found in self._shards), len(lines), len(manifest))
+        tensors: int = sum(found["bytes"] for found in self._shards)
+        return tensors + len(lines) + len(manifest)
 
     def discard(self) -> None:
         """Remove what was written."""
@@ -177,6 +171,8 @@ class _FileRecord(Record):
         found: Array = np.ndarray(row.shape, dtype, content, row.offset * dtype.itemsize if count else 0, steps)
         if row.dtype == "bfloat16":
             found = safetensors.widened(found)
+        elif row.dtype in FLOAT8:
+            found = safetensors.widened8(found, FLOAT8[row.dtype])
         elif row.dtype == "bool":
             found = np.asarray(found.view(np.uint8) != 0)  # whatever byte stands for true
         elif not found.flags.aligned:  # in a zip

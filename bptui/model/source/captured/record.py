@@ -189,6 +189,15 @@ class Step:
         return {out: event for event in self.events for out in event.outs}
 
     @cached_property
+    def overwritten(self) -> frozenset[int]:
+        """The values with a gradient whose numbers were changed behind autograd's back, through `.data`: it goes on
+        adding up the gradients of all who read that tensor, before and after."""
+        through = {out: event.inputs[0] for event in self.events for out in event.outs
+                   if event.name == "torch.Tensor.data.__get__" and event.inputs}  # fmt: skip
+        written = (through[value] for event in self.events for value in event.changed if value in through)
+        return frozenset(value for value in written if self.values[value].wants_grad and value in self.made_by)
+
+    @cached_property
     def leading(self) -> Sequence[Event]:
         """The events that a loss depends on, in their order, and those that join the gradients of several ranks; all
         of them, where no backward pass was recorded."""
@@ -211,8 +220,8 @@ class Record(ABC):
 
     @abstractmethod
     def array(self, value: int) -> Array | None:
-        """The numbers of a value, read-only, in its shape, in its kind (bfloat16 widened to float32); None where they
-        were not kept. UserError where they cannot be read: the file is damaged."""
+        """The numbers of a value, read-only, in its shape, in its kind (bfloat16 and float8 widened to float32); None
+        where they were not kept. UserError where they cannot be read: the file is damaged."""
 
     @property
     @abstractmethod

@@ -85,7 +85,14 @@ class CapturedRecording(Recording):
         if self._inside(i):
             run = self.run(self.captured.event_of[i])
             return None if run is None else run.grad(i)
+        if self.is_overwritten(i):
+            return None
         return _sum([part.array for part in self.contributions(i)])
+
+    def is_overwritten(self, i: int) -> bool:
+        """Was what it holds changed behind autograd's back? Then what autograd adds up there is not only for those who
+        read these numbers."""
+        return not self.record.step.overwritten.isdisjoint(self.captured.values_of.get(i, ()))
 
     def recorded_grad(self, i: int) -> Array | None:
         """The gradient that a hook saw: that of the first value which the node holds; those of others flow into it."""
@@ -121,7 +128,7 @@ class CapturedRecording(Recording):
         return self._alone(ops, {self.graph.loss: np.ones(())}, "float64")
 
     def run(self, event: Event) -> Alone | None:
-        """The event alone; None where numbers that it reads were not kept, or are too many."""
+        """The event alone; None where it is opaque, and where numbers that it reads were not kept, or are too many."""
         with self._lock:
             if event.id in self._runs:
                 self._runs.move_to_end(event.id)
@@ -144,6 +151,8 @@ class CapturedRecording(Recording):
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
         ops = self.captured.nodes_of[event.id]
+        if any(i in self.captured.unknown for i in ops):
+            return None
         return self._alone(ops, {i: g for i in ops if (g := self.upstream(event, i)) is not None}, dtype)
 
     def _alone(self, ops: Sequence[int], upstream: Mapping[int, Array], dtype: str) -> Alone | None:

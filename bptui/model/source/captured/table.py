@@ -23,9 +23,12 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "int64": ("I64", "<i8"), "int32": ("I32", "<i4"), "int16": ("I16", "<i2"), "int8": ("I8", "i1"),
     "uint64": ("U64", "<u8"), "uint32": ("U32", "<u4"), "uint16": ("U16", "<u2"), "uint8": ("U8", "u1"),
     "bool": ("BOOL", "?"), "complex64": ("C64", "<c8"), "complex128": ("F64", "<c16"),
+    "float8_e5m2": ("F8_E5M2", "u1"), "float8_e4m3fn": ("F8_E4M3", "u1"),
 }  # fmt: skip
 """The kinds of number → safetensors' name and NumPy's. Complex numbers of two float64, which safetensors has not, are
-stored as those; bfloat16, which NumPy has not, is read as its bits."""
+stored as those; bfloat16 and float8, which NumPy has not, are read as their bits."""
+FLOAT8: Mapping[str, int] = {"float8_e5m2": 2, "float8_e4m3fn": 3}
+"""Their digits behind the point."""
 MOST = 2**48
 """No size, stride or offset is larger."""
 MAX_VALUES = 2**22

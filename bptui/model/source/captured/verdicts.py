@@ -21,12 +21,13 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.apart import largest
 from bptui.model.source.captured.alone import Alone
-from bptui.model.source.captured.custom import compared, derived
+from bptui.model.source.captured.custom import OUTSIDE, compared, derived
 from bptui.model.source.captured.distance import FINE, ROUNDING, Distance, Verdict, distance
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
 
 SINGLE = FLOATS["float32"]
+NOT_ARRIVED = "no gradient arrived at its result"
 
 
 class Row(NamedTuple):
@@ -137,7 +138,8 @@ class _Check:
             return
         name, node = self.graph.nodes[source].name, mine[0][0]
         if not any(self.recording.upstream(self.event, i) is not None for i in self.ops):
-            yield Row(node, "gradient", name, "skipped", note="no gradient arrived at its result")
+            outside = any(self.recording.is_overwritten(i) for i in self.ops)
+            yield Row(node, "gradient", name, "skipped", note=OUTSIDE if outside else NOT_ARRIVED)
             return
         recorded = self.recording.added(self.event, source)
         whole = recorded is None and len(mine) < len(consumers)

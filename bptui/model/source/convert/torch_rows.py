@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bptui.model.engine.optimizers import OPTIMIZERS as RULES
+from bptui.model.engine.optimizers import WORDS
 from bptui.model.engine.schedules import CLASSES, SCHEDULES
 from bptui.model.source.convert.piece import Row, Unknown, differs, layer
 
@@ -110,8 +111,15 @@ def _flatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], padding_idx=a.get("padding_idx"),
-                 init={"kind": "normal", "std": 1.0})  # fmt: skip
+    return layer("embedding", size=a["num_embeddings"], units=a["embedding_dim"], **_lookup(a))
+
+
+def _lookup(a: Mapping[str, Any]) -> dict[str, Any]:
+    """What both kinds of embedding say in one way. Their table trains otherwise where PyTorch writes into it."""
+    if a.get("max_norm"):
+        raise Unknown("max_norm is not known")
+    padding, shared = a.get("padding_idx"), differs(a.get("scale_grad_by_freq", False), False)
+    return {"padding_idx": padding, "scale_grad_by_freq": shared, "init": {"kind": "normal", "std": 1.0}}
 
 
 def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
@@ -207,11 +215,11 @@ def _unflatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding_bag(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    odd = ("max_norm", "scale_grad_by_freq", "sparse", "padding_idx", "include_last_offset")
+    odd = ("sparse", "include_last_offset")
     if given := next((key for key in odd if a.get(key)), None):
         raise Unknown(f"{given} is not known")
     return layer("embedding_bag", size=a["num_embeddings"], units=a["embedding_dim"],
-                 mode=differs(a.get("mode", "mean"), "mean"), init={"kind": "normal", "std": 1.0})  # fmt: skip
+                 mode=differs(a.get("mode", "mean"), "mean"), **_lookup(a))  # fmt: skip
 
 
 def _plain(kind: str, *renamed: tuple[str, str], **defaults: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
@@ -315,7 +323,8 @@ MODULES: Mapping[str, Row] = {
     "Dropout": Row(("p", "inplace"), _dropout),
     "Flatten": Row(("start_dim", "end_dim"), _flatten),
     "Identity": Row((), lambda a: ()),
-    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx"), _embedding),
+    "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq",
+                      "sparse"), _embedding),
     "MultiheadAttention": Row(("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim",
                                "vdim", "batch_first"), _attention, "embed_dim"),
     "TransformerEncoderLayer": Row(_BLOCK, _block("transformer_encoder"), "d_model"),
@@ -379,7 +388,11 @@ def optimizer(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(given.get(key), list) and len(given[key]) == len(names):
             found |= dict(zip(names, given[key], strict=True))
     options = RULES[name].options
-    return found | {key: item for key, item in given.items() if key in options and isinstance(item, int | float | str)}
+    return found | {
+        key: item
+        for key, item in given.items()
+        if key in options and isinstance(item, str if key in WORDS else int | float)
+    }
 
 
 def schedule(kind: str, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:

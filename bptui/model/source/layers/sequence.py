@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,23 @@ def embedding(context: LayerContext, x: Node) -> tuple[Node, str]:
     if padding is not None and padding >= size:
         raise context.fail("padding_idx", f"found {padding}", f"expected 0 to {size - 1}")
     table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units), blank=padding)
-    return context.use("embedding", table, x, part="a", padding_idx=padding), f"embedding {size} x {units}"
+    return context.use("embedding", table, x, part="a", **_lookup(context)), f"embedding {size} x {units}"
 
 
 def embedding_bag(context: LayerContext, x: Node) -> tuple[Node, str]:
     """The rows of a table for the whole numbers of a sample, put together."""
     size, units, mode = (context.settings[key] for key in ("size", "units", "mode"))
     table = context.parameter("weight", (size, units), "W", "normal", fan=(size, units))
-    return context.use("embedding_bag", table, x, part="a", mode=mode), f"embedding_bag {size} x {units}, {mode}"
+    made = context.use("embedding_bag", table, x, part="a", mode=mode, **_lookup(context))
+    return made, f"embedding_bag {size} x {units}, {mode}"
+
+
+_HELD = ("max_norm", "norm_type")
+"""Settings that a layer has not: PyTorch's writes into the trained table."""
+
+
+def _lookup(context: LayerContext) -> dict[str, Any]:
+    return {key: context.settings[key] for key in ("padding_idx", "scale_grad_by_freq")}
 
 
 def sinusoids(positions: int, features: int) -> Array:
@@ -92,6 +102,7 @@ KINDS: Mapping[str, Kind] = {
             "padding_idx": Key(
                 optional(integer(0)), None, "the whole number that stands for nothing: its row begins with 0, and stays"
             ),
+            **settings_of("embedding", "padding_idx", *_HELD),
             "weight": Key(any_value, None, "given numbers instead of drawn ones"),
             "init": INIT,
             "train": TRAIN,
@@ -104,7 +115,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
             "units": Key(integer(1), None, "units = 8, for example", required=True),
-            **settings_of("embedding_bag"),
+            **settings_of("embedding_bag", *_HELD),
             "weight": Key(any_value, None, "given numbers instead of drawn ones"),
             "init": INIT,
             "train": TRAIN,

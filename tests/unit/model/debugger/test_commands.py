@@ -229,7 +229,7 @@ def test_a_beginning_is_enough_where_only_one_command_has_it(typed, word):
         ("view sideways", "operations"),
         ("sample 9", "0 to 3"),
         ("sample many", "all, mean"),
-        ("focus 0", "1 to 9"),
+        ("focus 0", "focus 3"),
         ("why x[9,9]", "outside axis 0"),
         ("why x[0]", "has 2 axes"),
         ("why x[a,b]", "whole numbers"),

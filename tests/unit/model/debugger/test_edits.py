@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger import edit_settings as settable
 from bptui.model.debugger import edits
-from bptui.model.debugger import settings as settable
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.findings.diagnose import diagnose, trials
 from bptui.model.debugger.findings.trial import reached

@@ -10,11 +10,14 @@ import pytest
 import bptui
 from bptui.cli import main
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.debugger import saved
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
+from bptui.model.engine.masked import Masked
+from bptui.model.engine.state import State
 from bptui.model.source.network import from_mapping, load
-from bptui.symbolic.card.moment import card_for
+from bptui.symbolic.card.moment import card, card_for
 from bptui.symbolic.facts import Fact
 
 XOR = load("xor")
@@ -105,7 +108,12 @@ def test_stops_going_back_and_goto(session: Session) -> None:
 
 
 def words(facts: tuple[Fact, ...]) -> dict[str, str]:
-    return {fact.label: "".join(span.text for span in fact.text) for fact in facts}
+    found: dict[str, str] = {}
+    label = ""
+    for fact in facts:
+        label = fact.label or label
+        found[label] = found.get(label, "") + "".join(span.text for span in fact.text) + "\n"
+    return found
 
 
 def test_the_card_adds_up_and_says_how(session: Session) -> None:
@@ -113,19 +121,34 @@ def test_the_card_adds_up_and_says_how(session: Session) -> None:
     run(session, "goto update layer1.weight")
     recording, search = session.recorded, session.recorded.search
     assert search is not None
-    card = card_for(session)
-    table = card.table
+    made = card_for(session)
+    table = made.table
     assert table is not None
     assert len(table.head) + len(table.tail) + table.elided == len(search.iterations)
     element = session.element_of(session.node)
     assert table.total == recording.after(session.node)[element]
     moved = sum(term.product for term in (*table.head, *table.tail))
     assert recording.before(session.node)[element] + moved == pytest.approx(table.total, rel=1e-12)
-    told = words(card.facts)
+    told = words(made.facts)
     assert f"{len(search.evaluations)} evaluations" in told["opaque"]
-    assert told["direction 1"].startswith("-H·g by")
+    assert told["directions"].startswith("1: -H·g by")
+    assert told["evaluations"].count("loss") == len(search.evaluations)
     assert "n_iter" in told["carried"]
-    assert sum("loss" in text for text in told.values()) >= len(search.evaluations)
+
+
+def test_what_is_asked_is_not_told(session: Session) -> None:
+    """Where a number is kept back, so is all that the update tells of its search: it gives the number away."""
+    run(session, "goto update layer1.weight")
+    recording, node = session.recorded, session.node
+    hidden = Masked(recording, {(node.id, "update"): {None}})
+    made = card(State(hidden, session.cursor), node, (0, 0))
+    told = made.title + tuple(span for fact in (*made.rules, *made.facts) for span in fact.text)
+    text = "".join(span.text for span in told)
+    assert made.table is None
+    assert recording.search is not None
+    for each in recording.search.evaluations:
+        assert significant(each.loss) not in text
+    assert text
 
 
 def test_trace_tells_all_of_it(tmp_path, capsys) -> None:

@@ -225,6 +225,15 @@ def test_a_program_is_read_along_its_forward(converted):
     from_mapping(table, "n.toml")
 
 
+def test_lbfgs_has_its_line_search(converted):
+    text = LENET.replace("Adam(LeNet().parameters(), lr=0.003, betas=(0.8, 0.99))",
+                         'LBFGS(LeNet().parameters(), max_iter=4, line_search_fn="strong_wolfe")')  # fmt: skip
+    table, _ = converted(text, "net.py")
+    expected = {"kind": "lbfgs", "learning_rate": 1.0, "max_iter": 4, "line_search_fn": "strong_wolfe"}
+    assert table["optimizer"] == expected
+    assert from_mapping(table, "n.toml").optimizer.max_iter == 4
+
+
 BLOCKS = """\
 from torch import nn
 import torch.nn.functional as F

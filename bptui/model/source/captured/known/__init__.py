@@ -26,6 +26,7 @@ from bptui.model.source.captured.known import (
     recurrent,
     reductions,
     shapes,
+    tables,
     writing,
 )
 from bptui.model.source.captured.known.given import is_drawn
@@ -44,7 +45,7 @@ from bptui.model.source.captured.known.registry import (
 __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, images,
-    attention, recurrent, losses, copies, writing, given, complex_numbers, derivatives,
+    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, tables,
+    images, attention, recurrent, losses, copies, writing, given, complex_numbers, derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

@@ -1,5 +1,5 @@
 """Calls with complex numbers, which a record has as pairs on a last axis (`pairs.py`). What PyTorch counts as axes are
-those before it. An entry here is asked where one of the values of a call is complex; `known` of other numbers never is.
+those before it. An entry here is asked where one of the values of a call is complex; that of `known` where none is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known import copies, indexing, joining, shapes, writing
 from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor
 from bptui.model.source.captured.known.matrices import product
-from bptui.model.source.captured.known.registry import complex_known
+from bptui.model.source.captured.known.registry import complex_known, known
 
 
 def _is_complex(x: Any) -> TypeGuard[Ref]:
@@ -226,6 +226,7 @@ def _transform(u: Call, kind: str, x: Any, n: Any, axis: int, norm: Any) -> Node
 
 
 @complex_known(*(f"torch.fft.{name}" for name in ("fft", "ifft", "rfft", "irfft")))
+@known("torch.fft.irfft")
 def along(u: Call, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Node:
     return _transform(u, u.name, input, n, _axes(u, input, dim)[0], norm)
 
@@ -245,10 +246,12 @@ def _several(u: Call, x: Any, s: Any, dim: Any, norm: Any) -> Node:
 
 
 @complex_known(*(f"torch.fft.{name}2" for name in ("fft", "ifft", "rfft", "irfft")))
+@known("torch.fft.irfft2")
 def over_two(u: Call, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Node:
     return _several(u, input, s, [dim] if isinstance(dim, int) else list(dim), norm)
 
 
 @complex_known(*(f"torch.fft.{name}n" for name in ("fft", "ifft", "rfft", "irfft")))
+@known("torch.fft.irfftn")
 def over_all(u: Call, input: Any, s: Any = None, dim: Any = None, norm: Any = None) -> Node:
     return _several(u, input, s, dim, norm)

@@ -19,12 +19,13 @@ MADE = frozenset({
 
 def is_drawn(step: Step, event: Event) -> bool:
     """Are the results of an event taken as they were recorded? They have no gradient, and they are whole numbers or
-    truth values, or were made of none but these, or were drawn."""
+    truth values, or were made of none but these, or were drawn: also a parameter that is drawn anew."""
     outs = [step.values[out] for out in event.outs]
-    if any(out.wants_grad for out in outs):
-        return False
     last = short(event.name)
-    if last.endswith("_like") or last in MADE:
+    drawn = last.endswith("_like") or last in MADE
+    if any(out.wants_grad for out in outs):
+        return drawn and bool(event.notes.get("no_grad"))
+    if drawn:
         return True
     inputs = [step.values[value] for value in event.inputs]
     return not any(out.dtype in FLOATS for out in outs) or not any(value.dtype in FLOATS for value in inputs)

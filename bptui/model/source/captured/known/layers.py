@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
-from bptui.model.source.captured.known.common import condition, finite, rearranged, reshaped, values
+from bptui.model.source.captured.known.common import finite, rearranged, reshaped, values
 from bptui.model.source.captured.known.registry import Entry, known
 
 F = "torch.nn.functional."
@@ -260,73 +259,3 @@ def local_response_norm(
     u: Call, input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Node:
     return u.use("local_response_norm", input, size=size, alpha=alpha, beta=beta, k=k)
-
-
-# ------------------------------------------------------------------------------------------------------- embeddings
-@known(F + "embedding")
-def embedding(
-    u: Call, input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None,
-    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
-) -> Node:  # fmt: skip
-    if max_norm is not None or scale_grad_by_freq:
-        u.lacks("embedding with max_norm or scale_grad_by_freq")
-    padding = None if padding_idx is None else padding_idx % weight.shape[0]
-    return u.use("embedding", weight, u.index(input), padding_idx=padding)
-
-
-@known("torch.embedding")
-def torch_embedding(
-    u: Call, weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
-) -> Node:
-    """Here -1 stands for no padding."""
-    padding = None if padding_idx < 0 else padding_idx
-    return embedding(u, indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
-
-
-@known(F + "embedding_bag")
-def embedding_bag(
-    u: Call, input: Any, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: float = 2,
-    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
-    include_last_offset: bool = False, padding_idx: Any = None,
-) -> Node:  # fmt: skip
-    """Rows of a table, put together by sample: each has as many, or those from its offset on."""
-    if max_norm is not None or scale_grad_by_freq:
-        u.lacks("embedding_bag with max_norm or scale_grad_by_freq")
-    if padding_idx is not None:
-        if mode == "max":
-            u.lacks("embedding_bag of the largest, with padding_idx")
-        rows = u.use("embedding", weight, u.index(input))
-        if per_sample_weights is not None:
-            rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
-        return _bags(u, rows, input, offsets, padding_idx % weight.shape[0], mode)
-    if mode == "max":
-        finite(u, weight)
-    given = [] if per_sample_weights is None else [per_sample_weights]
-    if offsets is not None:
-        begun = u.index(offsets)
-        if include_last_offset:
-            begun = u.whole((offsets.shape[0] - 1,), lambda: values(u, offsets)[:-1], "offsets")
-        given = [*(given or [1.0]), begun]
-    return u.use("embedding_bag", weight, u.index(input), *given, mode=mode)
-
-
-def _bags(u: Call, rows: Node, input: Any, offsets: Any, padding: int, mode: str) -> Node:
-    """Rows added by the sample that they belong to, or their mean, which is 0 where there are none."""
-    count, shape = prod(input.shape), u.results[0].shape
-
-    def kept() -> Array:
-        return np.asarray(values(u, input).reshape(-1) != padding)
-
-    def sample() -> Array:
-        if offsets is None:
-            return np.repeat(np.arange(shape[0]), input.shape[1])
-        return np.minimum(np.searchsorted(values(u, offsets), np.arange(count), "right") - 1, shape[0] - 1)
-
-    def share() -> Array:
-        found = np.bincount(sample()[kept()], minlength=shape[0])
-        return (1.0 / np.maximum(found, 1)).reshape(-1, 1)
-
-    flat = reshaped(u, rows, (count, rows.shape[-1]))
-    flat = u.use("where", condition(u, (count, 1), lambda: kept().reshape(-1, 1)), flat, 0.0)
-    y = u.use("index_add", u.constant(shape, lambda: np.zeros(shape)), u.whole((count,), sample), flat, axis=0)
-    return y if mode == "sum" else u.use("mul", y, u.constant((shape[0], 1), share))

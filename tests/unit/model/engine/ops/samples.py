@@ -358,11 +358,20 @@ def uses():
     for positions in ((2, 4), (), (3,), (0,)):
         yield Use("embedding", ((6, 5), positions))
     yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})
+    for given in ({"max_norm": 1.5}, {"max_norm": 2.0, "norm_type": 1}, {"scale_grad_by_freq": True, "padding_idx": 0}):
+        yield Use("embedding", ((3, 5), (2, 4)), given)
+    yield Use("embedding", ((3, 5), ()), {"scale_grad_by_freq": True, "max_norm": 1.0, "norm_type": "inf"})
     for mode in ("mean", "sum", "max"):
         for shapes in (((6, 3), (2, 4)), ((6, 3), (5,), (), (3,)), ((6, 3), (2, 4), ())):
             yield Use("embedding_bag", shapes, {"mode": mode})
     for shapes in (((6, 3), (2, 4), (2, 4)), ((6, 3), (5,), (5,), (2,))):
         yield Use("embedding_bag", shapes, {"mode": "sum"})
+    for mode in ("mean", "sum", "max"):
+        for shapes in (((3, 5), (2, 4)), ((3, 5), (6,), (), (3,))):
+            yield Use("embedding_bag", shapes, {"mode": mode, "padding_idx": 1})
+    yield Use("embedding_bag", ((3, 5), (2, 4), (2, 4)), {"mode": "sum", "scale_grad_by_freq": True, "max_norm": 1.0})
+    yield Use("embedding_bag", ((3, 5), (6,), (), (3,)), {"scale_grad_by_freq": True, "padding_idx": 0})
+    yield Use("embedding_bag", ((3, 5), (2, 4)), {"mode": "max", "max_norm": 1.5, "norm_type": 3})
 
     for name in POINTWISE:
         for reduction in ("mean", "sum", "none"):

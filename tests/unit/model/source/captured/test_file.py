@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from bptui.model.base import safetensors
 from bptui.model.source.captured.file import open_record
 from bptui.model.source.captured.pairs import as_pairs
-from bptui.model.source.captured.table import KINDS
+from bptui.model.source.captured.table import FLOAT8, KINDS
 from tests.unit.model.source.captured.steps import steps, write
 
 
@@ -23,6 +24,8 @@ def numbers(value, blob):
         found[index] = flat[value.offset + sum(i * s for i, s in zip(index, value.strides, strict=True))]
     if found.dtype.kind == "c":  # (real, imaginary), on a last axis
         return np.stack([found.real, found.imag], -1)
+    if value.dtype in FLOAT8:
+        return safetensors.widened8(found, FLOAT8[value.dtype])
     if value.dtype == "bfloat16":
         return (found.astype(np.uint32).reshape(-1) << 16).view(np.float32).reshape(value.shape)
     return found.view(np.uint8) != 0 if value.dtype == "bool" else found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.engine.ops.lookup import divides_rightly
 from tests.unit.model.engine.ops.draws.base import (
     Case,
     Random,
@@ -132,13 +133,21 @@ def bags(random: Random) -> Case:
     if begun:
         inputs["offsets"] = np.sort(np.append(0, random.integers(0, inputs["i"].size + 1, 3)))
 
+    given: dict[str, Any] = {"mode": mode}
+    if chance(random, 0.4):
+        given["padding_idx"] = int(random.integers(len(table)))
+    if chance(random, 0.3):
+        given |= {"max_norm": pick(random, 0.5, 1.5), "norm_type": pick(random, 1.0, 2.0, 3.0)}
+    if mode != "max" and divides_rightly(inputs["i"]) and chance(random, 0.6):
+        given["scale_grad_by_freq"] = True
+
     def call(torch: Any, table: Any, i: Any, weight: Any = None, offsets: Any = None) -> Any:
         made = torch.nn.functional.embedding_bag(
-            i, table, offsets, mode=mode, per_sample_weights=weight if weighted else None
+            i, table * 1, offsets, per_sample_weights=weight if weighted else None, **given
         )
         return made if weight is None or weighted else made * weight
 
-    return Case("embedding_bag", inputs, call, {"mode": mode})
+    return Case("embedding_bag", inputs, call, given)
 
 
 def softplus(random: Random) -> Case:

@@ -233,9 +233,13 @@ def take(random: Random) -> Case:
 def embedding(random: Random) -> Case:
     table = numbers(random, (int(random.integers(1, 7)), int(random.integers(1, 5))))
     i = random.integers(0, len(table), shape_of(random, 0, 3))
-    given = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    given: dict[str, Any] = {"padding_idx": int(random.integers(len(table)))} if chance(random, 0.3) else {}
+    if chance(random, 0.3):
+        given |= {"max_norm": pick(random, 0.5, 1.5), "norm_type": pick(random, 1.0, 2.0, 3.0)}
+    if chance(random, 0.3):
+        given["scale_grad_by_freq"] = True
     return Case("embedding", {"table": table, "i": i},
-                lambda torch, t, i: torch.nn.functional.embedding(i, t, **given), given)  # fmt: skip
+                lambda torch, t, i: torch.nn.functional.embedding(i, t * 1, **given), given)  # fmt: skip
 
 
 def concat(random: Random) -> Case:

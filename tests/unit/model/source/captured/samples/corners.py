@@ -29,6 +29,19 @@ def corners(t: Draw) -> None:
     _distances(t)
     _classes(t)
     _twice(t)
+    _tables(t)
+
+
+def _tables(t: Draw) -> None:
+    """Rows that are held to a norm, that share a gradient, that stand for no position."""
+    i, j, starts = torch.tensor([[0, 3, 1], [2, 2, 0]]), torch.tensor([0, 3, 1, 2, 2]), torch.tensor([0, 2, 2])
+    F.embedding_bag(j, t(4, 5), starts, mode="max", padding_idx=1), F.embedding(i, t(4, 5), max_norm=1.5)
+    F.embedding(i, t(4, 5), padding_idx=0, max_norm=1.0, norm_type=1.0, scale_grad_by_freq=True)
+    for mode in ("sum", "mean"):
+        F.embedding_bag(j, t(4, 5), starts, mode=mode, max_norm=1.5)
+        F.embedding_bag(torch.tensor([[0, 1], [1, 0]]), t(2, 5), mode=mode, scale_grad_by_freq=True)
+    with torch.no_grad():
+        torch.embedding_renorm_(t(4, 5), i, 1.0, 2.0)
 
 
 def _distances(t: Draw) -> None:

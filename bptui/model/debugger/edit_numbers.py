@@ -12,9 +12,9 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import shape, significant
 from bptui.model.base.types import Array, Shape
 from bptui.model.debugger import locations
-from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, computed, same
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
 from bptui.model.source.assemble import labels_inside
@@ -26,32 +26,32 @@ Selected = tuple[int | slice, ...]
 _PART = re.compile(r"-?\d{1,9}|(?:-?\d{1,9})?\s*:\s*(?:-?\d{1,9})?", re.ASCII)
 
 
-def numbers(asked: Asked) -> Edit:
+def numbers(request: EditRequest) -> Edit:
     """`NAME = VALUE` or `NAME[i,j] = VALUE`: one number for all that is meant, or as many as there are."""
-    branch, moment = asked.branch, asked.moment
-    node = locations.node(branch.graph, asked.name, "set")
+    branch, moment = request.branch, request.moment
+    node = locations.node(branch.graph, request.name, "set")
     if node.op is not None:
         raise computed(node, branch.graph)
     if node.role == "random":
         raise UserError("set", f"{node.name} is drawn anew at each training step", f"set {node.scope}.p = 0.2")
-    state = asked.state
+    state = request.state
     updated = state.updated(node)
     before = state.parameter(node) if updated else state.recording.value(node)
     if before is None:
         raise UserError("set", f"{node.name} was not recorded", "a number that was")
-    index, after = _index(branch, node, asked.at), np.array(before)
-    after[index] = _fitting(asked, node, after[index].shape)
+    index, after = _index(branch, node, request.at), np.array(before)
+    after[index] = _fitting(request, node, after[index].shape)
     if after.tobytes() == np.asarray(before).tobytes():
-        raise same(asked.said)
+        raise same(request.said)
     after.setflags(write=False)
     labels_inside(branch.graph, {node.name: after}, "set")
     old = np.asarray(before)[index]
     was = significant(old.item()) if old.size == 1 else ""
     at = tuple(i for i in index if isinstance(i, int))
     step = moment.step + (updated and node.role in ("param", "state"))
-    made = Edit(step, asked.said, asked.network(step), kind="numbers", name=node.name, was=was, made=step)
+    made = Edit(step, request.said, request.network(step), kind="numbers", name=node.name, was=was, made=step)
     if len(at) == len(node.shape):
-        made = replace(made, at=at, brief=f"{node.name}{asked.at} = {significant(after[at].item())}")
+        made = replace(made, at=at, brief=f"{node.name}{request.at} = {significant(after[at].item())}")
     if node.role in ("param", "state"):
         return replace(made, values={node.name: after}, note=_followed(made.network, node))
     network, which = _with_leaf(made.network, node, after, moment.step)
@@ -70,14 +70,14 @@ def _followed(network: Network, node: Node) -> str:
     return said + rule
 
 
-def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:
+def _fitting(request: EditRequest, node: Node, shape: Shape) -> Array:
     """The value that was asked for, in the leaf's kind of numbers: a list of numbers, or an expression."""
-    text, where = asked.value, asked.where
+    text, where = request.value, request.where
     if text.startswith("["):
         given = documents.from_json(text, where)
     else:
-        given = float(text) if text.lower() in ("nan", "inf", "-inf") else asked.evaluated(node)
-    made = array(given, where, dtype=asked.branch.network.dtype, whole=node.whole)
+        given = float(text) if text.lower() in ("nan", "inf", "-inf") else request.evaluated(node)
+    made = array(given, where, dtype=request.branch.network.dtype, whole=node.whole)
     if made.shape not in ((), shape):
         right = "one number" if shape == () else f"one number for all, or shape {shape_text(shape)}"
         raise UserError(where, f"found shape {shape_text(made.shape)}", f"expected {right}")

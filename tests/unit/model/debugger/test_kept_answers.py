@@ -2,7 +2,7 @@
 
 import pytest
 
-from bptui.model.debugger import known
+from bptui.model.debugger import kept_answers
 from bptui.model.source.network import load
 
 
@@ -15,16 +15,16 @@ def test_an_answer_is_made_once_for_its_numbers_and_few_training_steps_are_kept(
     for recording in recordings:
         for key in ("a", "b"):
             for _ in range(2):
-                answer = known.kept(recording, key, lambda: made.append(0) or len(made), True, 0)
+                answer = kept_answers.kept(recording, key, lambda: made.append(0) or len(made), True, 0)
                 assert answer == len(made)
     assert len(made) == 2 * len(recordings)
-    kept = {id(recording) for recording, _ in known._known.values()}
-    assert kept == {id(recording) for recording in recordings[-known.RECORDINGS :]}
+    kept = {id(recording) for recording, _ in kept_answers._known.values()}
+    assert kept == {id(recording) for recording in recordings[-kept_answers.RECORDINGS :]}
 
 
 def test_what_takes_long_is_made_only_when_it_is_wanted():
     recording = load("xor").history().recording(0)
-    with pytest.raises(known.Later):
-        known.kept(recording, "long", lambda: 1, False, known.QUICK + 1)
-    assert known.kept(recording, "long", lambda: 1, True, known.QUICK + 1) == 1
-    assert known.kept(recording, "long", lambda: 2, False, known.QUICK + 1) == 1
+    with pytest.raises(kept_answers.Later):
+        kept_answers.kept(recording, "long", lambda: 1, False, kept_answers.QUICK + 1)
+    assert kept_answers.kept(recording, "long", lambda: 1, True, kept_answers.QUICK + 1) == 1
+    assert kept_answers.kept(recording, "long", lambda: 2, False, kept_answers.QUICK + 1) == 1

@@ -10,9 +10,9 @@ from typing import Any
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Table
-from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, Kind, computed, same
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import OPTIONS
@@ -27,13 +27,13 @@ OPTIMIZER: tuple[str, ...] = ("learning_rate", *OPTIONS, *CLIPS, "betas", "sched
 """Settings of an optimizer, which need not be called `optimizer.momentum`."""
 
 
-def setting(asked: Asked) -> Edit:
+def setting(request: EditRequest) -> Edit:
     """Another value of a setting of the optimizer, or of a key of the network file."""
-    document, key = asked.branch.network.document, _key(asked.name)
-    if key in ("optimizer", *(document.tables() if document is not None else ())) and WORD.fullmatch(asked.value):
+    document, key = request.branch.network.document, _key(request.name)
+    if key in ("optimizer", *(document.tables() if document is not None else ())) and WORD.fullmatch(request.value):
         key = f"{key}.kind"
     table, _, option = key.partition(".")
-    return _optimizer(asked, option) if table == "optimizer" else _key_of_file(asked, key)
+    return _optimizer(request, option) if table == "optimizer" else _key_of_file(request, key)
 
 
 def _key(name: str) -> str:
@@ -94,9 +94,9 @@ def _unknown(name: str, branch: Branch) -> UserError:
     return UserError("set", f"nothing is called '{name[:40]}'", right)
 
 
-def _value(asked: Asked) -> Any:
+def _value(request: EditRequest) -> Any:
     """A word, or a value of a network file; None for `default`, which takes the key away."""
-    text, where = asked.value, asked.where
+    text, where = request.value, request.where
     if WORD.fullmatch(text):
         return _SAID.get(text, text)
     right = 'a number, a word, [a list], or {kind = "elu", alpha = 0.5}'
@@ -109,13 +109,13 @@ def _value(asked: Asked) -> Any:
     return found["value"]
 
 
-def _optimizer(asked: Asked, option: str) -> Edit:
+def _optimizer(request: EditRequest, option: str) -> Edit:
     """Another optimizer from this training step on ("" for all of it), or one with another setting."""
-    branch, step = asked.branch, asked.moment.step
+    branch, step = request.branch, request.moment.step
     old = branch.network.optimizer
     if not branch.graph.params:
         raise UserError("set", "nothing is trained, so that there is no optimizer", "bptui eval … --train NAMES")
-    value = _value_or_number(asked)
+    value = _value_or_number(request)
     kept = table_of(old)
     if not option:
         content = value
@@ -123,58 +123,58 @@ def _optimizer(asked: Asked, option: str) -> Edit:
         content = {name: kept[name] for name in (*SHARED, "schedule", "groups") if name in kept} | {"kind": value}
     elif option == "betas":
         if not isinstance(value, list) or len(value) != 2:
-            raise UserError("set betas", f"found {asked.value[:40]}", "two numbers: [0.9, 0.999]")
+            raise UserError("set betas", f"found {request.value[:40]}", "two numbers: [0.9, 0.999]")
         content = {**kept, "beta1": value[0], "beta2": value[1]}
     else:
         content = {**kept, option: value}
     if isinstance(content, dict):
         content = {name: item for name, item in content.items() if item is not None}
-        if asked.name == "lr":
+        if request.name == "lr":
             content.pop("schedule", None)  # this rate from here on
     made = read_optimizer(Table(content, "set", "optimizer"), [node.name for node in branch.graph.params])
     made = counted(made, old, step)
     if made == old:
-        raise same(asked.said)
+        raise same(request.said)
     document = branch.network.document
     file = document.changed(("optimizer",), content) if document is not None else None
-    rate = asked.state.recording.rate if old.schedule is not None else old.learning_rate
-    was = written({"": old.kind}.get(option, rate if asked.name == "lr" else kept.get(option)))
+    rate = request.state.recording.rate if old.schedule is not None else old.learning_rate
+    was = written({"": old.kind}.get(option, rate if request.name == "lr" else kept.get(option)))
     network = replace(branch.network, optimizer=made, document=file)
-    brief = f"{asked.name} = {written(value)}" if isinstance(value, float) else ""
-    return Edit(step, asked.said, network, kind="optimizer", was=was, brief=brief, made=step)
+    brief = f"{request.name} = {written(value)}" if isinstance(value, float) else ""
+    return Edit(step, request.said, network, kind="optimizer", was=was, brief=brief, made=step)
 
 
-def _value_or_number(asked: Asked) -> Any:
+def _value_or_number(request: EditRequest) -> Any:
     """A value of a network file, or the number of an expression: `lr/10`."""
     try:
-        return _value(asked)
+        return _value(request)
     except UserError:
-        if asked.value.startswith(("[", "{")):
+        if request.value.startswith(("[", "{")):
             raise
-    found = asked.evaluated(asked.state.node)
+    found = request.evaluated(request.state.node)
     if found.ndim:
-        raise UserError(asked.where, f"found shape {shape_text(found.shape)}", "expected one number")
+        raise UserError(request.where, f"found shape {shape_text(found.shape)}", "expected one number")
     return found.item()
 
 
-def redefined(asked: Asked, node: Node) -> Edit:
+def redefined(request: EditRequest, node: Node) -> Edit:
     """A name of a formula, defined as something else."""
-    document = asked.branch.network.document
-    made = document.redefined(node.name, asked.value) if document is not None else None
+    document = request.branch.network.document
+    made = document.redefined(node.name, request.value) if document is not None else None
     if made is None:
-        raise computed(node, asked.branch.graph)
-    return _remade(asked, _network(made))
+        raise computed(node, request.branch.graph)
+    return _remade(request, _network(made))
 
 
-def _key_of_file(asked: Asked, key: str) -> Edit:
+def _key_of_file(request: EditRequest, key: str) -> Edit:
     """Another value of a key of the network file."""
-    old, document = asked.branch.network, asked.branch.network.document
+    old, document = request.branch.network, request.branch.network.document
     path = document.path(key) if document is not None else None
     if document is None or path is None:
-        raise _unknown(key, asked.branch)
-    value = _value(asked)
+        raise _unknown(key, request.branch)
+    value = _value(request)
     if document.value(path) == value:
-        raise same(asked.said)
+        raise same(request.said)
     made, note, was = document.changed(path, value), "", written(document.value(path))
     try:
         network = _network(made)
@@ -188,17 +188,17 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
         network, note = _network(made), "without the numbers that are given in the file"
     if path[0] in DRAWN or path[-1] in DRAWN or path in document.given():
         network = replace(network, optimizer=replace(old.optimizer, first=0))
-        return Edit(0, asked.said, network, anew="drawn", note=note, was=was, made=asked.moment.step)
-    return replace(_remade(asked, network), note=note, was=was)
+        return Edit(0, request.said, network, anew="drawn", note=note, was=was, made=request.moment.step)
+    return replace(_remade(request, network), note=note, was=was)
 
 
-def _remade(asked: Asked, network: Network) -> Edit:
+def _remade(request: EditRequest, network: Network) -> Edit:
     """The edit to a network that was made anew, with the numbers that the old one has."""
-    network = _with_numbers_of(network, asked.branch.network)
-    if _alike(network.graph, asked.branch.graph):
-        return Edit(asked.moment.step, asked.said, network, made=asked.moment.step)
+    network = _with_numbers_of(network, request.branch.network)
+    if _alike(network.graph, request.branch.graph):
+        return Edit(request.moment.step, request.said, network, made=request.moment.step)
     network = replace(network, optimizer=replace(network.optimizer, first=0))
-    return Edit(0, asked.said, network, anew="kept", made=asked.moment.step)
+    return Edit(0, request.said, network, anew="kept", made=request.moment.step)
 
 
 def _network(document: Document) -> Network:

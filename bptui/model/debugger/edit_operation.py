@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.edit import Edit, same
+from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
@@ -16,10 +16,10 @@ from bptui.model.source.captured.network import CapturedNetwork
 from bptui.model.source.captured.whole import KINDS, beyond
 
 
-def operation(asked: Asked, node: Node) -> Edit:
+def operation(request: EditRequest, node: Node) -> Edit:
     """The operation of `node` for the one that is named. UserError where that is none, or takes other inputs."""
     assert node.op is not None
-    name, where = asked.value, asked.where
+    name, where = request.value, request.where
     if node.op.opaque:
         raise UserError(where, f"{node.name} is opaque", "what follows it stays as recorded")
     fitting = [other for other, row in ops.OPS.items() if _fits(row, node)]
@@ -27,8 +27,8 @@ def operation(asked: Asked, node: Node) -> Edit:
         known = f"'{name[:40]}' does not take the inputs of {node.op.name}" if name in ops.OPS else f"'{name[:40]}'"
         raise UserError(where, f"{known} is no operation for {node.name}", did_you_mean(name, fitting, "relu, tanh"))
     if name == node.op.name:
-        raise same(asked.said)
-    step, network = asked.moment.step, asked.network(asked.moment.step)
+        raise same(request.said)
+    step, network = request.moment.step, request.network(request.moment.step)
     derived = next((i for i, call in network.graph.derivatives.items() if node.id in call.between), None)
     if derived is not None:
         what = f"{network.graph.nodes[derived].name} is its derivative, as operations"
@@ -40,7 +40,7 @@ def operation(asked: Asked, node: Node) -> Edit:
     ends = beyond(network.graph, (node.id,))
     note = "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
     changed = replace(network, graph=replace(network.graph, nodes=nodes))
-    return Edit(step, asked.said, changed, was=node.op.name, made=step, note=note)
+    return Edit(step, request.said, changed, was=node.op.name, made=step, note=note)
 
 
 def _fits(row: Op, node: Node) -> bool:
@@ -49,14 +49,15 @@ def _fits(row: Op, node: Node) -> bool:
     return row.elementwise and node.op.elementwise and len(row.inputs) == len(node.op.inputs) == len(node.inputs)
 
 
-def dtype(asked: Asked) -> Edit:
+def dtype(request: EditRequest) -> Edit:
     """The kind of number in which the step is recomputed."""
-    network = asked.branch.network
+    network = request.branch.network
     assert isinstance(network, CapturedNetwork)
-    if asked.value not in KINDS:
-        raise UserError("set dtype", f"found {asked.value[:40]}", " or ".join(KINDS))
-    if asked.value == network.computes:
-        raise same(asked.said)
-    step = asked.moment.step
-    note = f"recomputed in {asked.value}"
-    return Edit(step, asked.said, replace(network, computes=asked.value), was=network.computes, made=step, note=note)
+    if request.value not in KINDS:
+        raise UserError("set dtype", f"found {request.value[:40]}", " or ".join(KINDS))
+    if request.value == network.computes:
+        raise same(request.said)
+    step = request.moment.step
+    note = f"recomputed in {request.value}"
+    other = replace(network, computes=request.value)
+    return Edit(step, request.said, other, was=network.computes, made=step, note=note)

@@ -14,7 +14,7 @@ from bptui.model.engine.timeline import Moment
 from bptui.model.source.network import Network
 
 
-class Asked:
+class EditRequest:
     """`NAME[i,j] = VALUE`, said at a Moment of a branch; `at` is `[i,j]` or "". The training steps before its edit a
     branch has from another one, which is what is changed there: `branch` is the one that trained the Moment's step."""
 

@@ -1,0 +1,95 @@
+"""Programs as people write them (a GAN, a language model in mixed precision, reinforcement learning, a differential
+equation): every step of each is captured, nothing in it is called wrong, and nobody is accused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bptui import cli  # noqa: E402
+from bptui.model.base.safetensors import widened8  # noqa: E402
+from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
+from bptui.model.source.captured.file import open_record  # noqa: E402
+from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
+from bptui.symbolic.check.captured import check_captured  # noqa: E402
+from bptui.torch.capturing.script import Capture, Wanted  # noqa: E402
+from tests.paths import ROOT  # noqa: E402
+
+PEOPLE = ROOT / "tests" / "torch_programs" / "people"
+UNKNOWN = {"solver": {"custom UncheckedAssign"}}
+"""Operations of which nothing is claimed, by program."""
+
+
+def captured(script: Path, step: int, folder: Path) -> CapturedNetwork:
+    path = folder / f"{script.stem}.bptui"
+    outcome = Capture(Wanted(str(script), step=step, to=str(path), stop=True)).run()
+    assert not outcome.failed, outcome.failed
+    return network_of(open_record(path), script.stem)
+
+
+@pytest.mark.parametrize("step", [0, 2])
+@pytest.mark.parametrize("program", sorted(path.stem for path in PEOPLE.glob("*.py")))
+def test_nothing_in_a_healthy_program_is_called_wrong(program: str, step: int, tmp_path: Path) -> None:
+    network = captured(PEOPLE / f"{program}.py", step, tmp_path)
+    rows = check_captured(network.recording)
+    assert [row for row in rows if row.verdict == "FAIL"] == []
+    assert {row.op for row in rows if row.verdict == "opaque"} <= UNKNOWN.get(program, set())
+    assert Counter(row.verdict for row in rows)["ok"] > 40
+    assert [finding.text for finding in diagnose(network).findings] == []
+
+
+HEAD = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+model = nn.Linear(8, 4)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+x = torch.randn(5, 8)
+"""
+
+
+def test_a_step_that_fails_is_told_by_what_was_raised(tmp_path, capsys):
+    script = tmp_path / "wide.py"
+    script.write_text(HEAD + "h = torch.relu(x)\nmodel(torch.cat([h, h], 1)).sum().backward()\n")
+    path = tmp_path / "wide.bptui"
+    assert Capture(Wanted(str(script), step=0, to=str(path))).run().code == 1
+    (finding, *_) = diagnose(network_of(open_record(path), "wide")).findings
+    assert (finding.type, finding.severity) == ("exception", "error")
+    assert finding.text.endswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied (5x16 and 8x4)")
+    assert any(line.startswith("wide.py:8  model(torch.cat([h, h], 1))") for line in finding.evidence)
+    capsys.readouterr()
+    cli.main(["check", str(path)])
+    assert "no backward pass was captured: RuntimeError: mat1" in capsys.readouterr().out
+
+
+def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):
+    script = tmp_path / "small.py"
+    script.write_text(HEAD + "q, r = x.to(torch.float8_e4m3fn), x.to(torch.float8_e5m2)\n"
+                      "(model(q.float()) + model(r.float())).sum().backward()\noptimizer.step()\n")  # fmt: skip
+    network = captured(script, 0, tmp_path)
+    kinds = {value.dtype: value.id for value in network.recording.record.step.values}
+    torch.manual_seed(0)
+    torch.nn.Linear(8, 4)
+    x = torch.randn(5, 8)
+    for kind in ("float8_e4m3fn", "float8_e5m2"):
+        numbers = network.recording.record.array(kinds[kind])
+        assert numbers is not None
+        assert numbers.tolist() == x.to(getattr(torch, kind)).float().tolist()
+    bits = torch.arange(256, dtype=torch.uint8)
+    for kind, digits in ((torch.float8_e4m3fn, 3), (torch.float8_e5m2, 2)):
+        ours, right = torch.tensor(widened8(bits.numpy(), digits)), bits.view(kind).float()
+        assert ((ours == right) | (ours.isnan() & right.isnan())).all()
+
+
+def test_what_is_given_as_nan_is_the_cause_and_no_consequence(tmp_path):
+    script = tmp_path / "given.py"
+    script.write_text(HEAD + "x, y = 100 * x, torch.full((5, 4), float('nan'))\n"
+                      "nn.functional.mse_loss(model(x), y).backward()\noptimizer.step()\n")  # fmt: skip
+    first, *others = diagnose(captured(script, 0, tmp_path)).findings
+    assert first.type == "numeric"
+    assert "given, and first read at" in first.text
+    assert {finding.type for finding in others} <= {"input-scale"}
