@@ -74,7 +74,7 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_nothing_is_lost(use):
     for made in cards(use):

@@ -213,7 +213,7 @@ def test_a_class_says_one_of_four_while_it_is_asked() -> None:
     assert not registry.run(Session(load("darts")), "page").ok
 
 
-@pytest.mark.corpus(every=4)
+@pytest.mark.corpus(every=4, rows=2)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", ORDER)
 def test_every_example_is_walked_and_every_answer_fits(name: str, size: tuple[int, int], full: bool) -> None:

@@ -144,7 +144,7 @@ def test_what_is_nearly_equal_is_told_apart(text, values):
     held(calculator)
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_every_card_of_an_operation(use):
     calculator = Calculator()
@@ -154,7 +154,7 @@ def test_every_card_of_an_operation(use):
     assert not calculator.about
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_every_explanation_of_an_operation(use):
     calculator = Calculator()

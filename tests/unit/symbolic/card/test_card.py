@@ -124,7 +124,7 @@ def test_next_says_what_relu_will_do(xor):
 
 
 # ------------------------------------------------------------------------------------------------ all operations
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", [u for u in uses() if not any(0 in s for s in u.shapes)], ids=str)
 def test_every_operation_has_cards_whose_numbers_add_up(use, service):
     row = use.row

@@ -155,7 +155,7 @@ def widest():
     return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", widest(), ids=str)
 def test_every_operation_is_followed_through_its_value_and_its_gradient(use):
     recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
