@@ -21,7 +21,8 @@ from bptui.screens.render import length
 from bptui.symbolic.card import card
 from bptui.symbolic.facts import Card
 from bptui.symbolic.types import CheckRow
-from tests.screens.panel_rig import at, derived, service
+from tests.derivations import service
+from tests.screens.panel_rig import at, derived, squeezed
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
 
@@ -68,10 +69,6 @@ def cards(n: int) -> list[Card]:
         shape = recording.graph.nodes[node.inputs[position]].shape
         out.append(card(ends, node, tuple(n - 1 for n in shape), position, service()))
     return out
-
-
-def squeezed(text: str) -> str:
-    return "".join(text.split())
 
 
 @pytest.mark.corpus(rows=4)

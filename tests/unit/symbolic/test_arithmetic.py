@@ -19,7 +19,8 @@ from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for, text
 from bptui.symbolic.explain import WRITERS, derivation
 from bptui.symbolic.facts import Card
-from tests.screens.panel_rig import derived, formula, network, service
+from tests.derivations import service
+from tests.screens.panel_rig import derived, formula, network
 from tests.screens.test_cards_whole import USES, cards
 from tests.unit.symbolic import present_page
 from tests.unit.symbolic.calculator import Calculator

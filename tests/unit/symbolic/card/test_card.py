@@ -21,17 +21,9 @@ from bptui.model.engine.timeline import Moment
 from bptui.model.source import formula, network
 from bptui.symbolic.card import Form, card, card_for, subject
 from bptui.symbolic.card.text import text as card_text
-from bptui.symbolic.service import Service
 from bptui.symbolic.types import Failure
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import graph_of, record, step_of
-
-
-@pytest.fixture(scope="module")
-def service():
-    made = Service(60.0, 60.0)
-    yield made
-    made.close()
 
 
 def at(recording, phase, name):
