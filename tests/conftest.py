@@ -51,8 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
-    """Collect without the garbage collector, which looks at what is there for good (tests, modules of PyTorch and SymPy)
-    once, and at the rest as seldom as in the app: it was a tenth of all the time. (`gc.freeze` would leave it out
+    """Collect without the garbage collector, which looks once at what is there for good (tests, modules of PyTorch and
+    SymPy), and at the rest as seldom as in the app: it was a tenth of all the time. (`gc.freeze` would leave it out
     altogether, but the app asks how much is frozen, and then all of that is counted.)"""
     gc.disable()
     try:
