@@ -96,7 +96,7 @@ def test_the_picture_of_a_forward_moment(xor):
 @given(st.floats(-60000, 60000, allow_subnormal=False), st.sampled_from(["float16", "bfloat16", "float32"]))
 @settings(max_examples=60, deadline=None)
 def test_the_card_of_a_cast_shows_what_it_rounded(x, kind):
-    """Its two numbers as printed stand to each other as the numbers do. (5e-324 is its own last place, and shown as 0.)"""
+    """Its two numbers as printed stand to each other as the numbers do. (5e-324 is its last place, and shown as 0.)"""
     recording = network.from_formula(f"t = cast(x, '{kind}'); L = t*1.0", {"x": x}).program().record()
     made = card(at(recording, "forward", "t"), recording.graph.by_name["t"])
     element = next(fact for fact in made.facts if fact.kind == "element")
