@@ -232,7 +232,11 @@ class Builder:
                 where, f"the loss '{loss.name}' is given, not computed", "end with a formula such as L = (y - w*x)**2"
             )
         if not loss.wants_grad:
-            raise UserError(where, f"nothing that the loss '{loss.name}' depends on has a gradient")
+            raise UserError(
+                where,
+                f"nothing that the loss '{loss.name}' depends on has a gradient",
+                "a layer with weights, or a formula of a given number that is neither compared nor a label",
+            )
         live, used, moved = {loss.id}, set(), set()
         for node in reversed(self._nodes):
             if node.op is None:
