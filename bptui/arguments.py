@@ -118,7 +118,7 @@ class Parser(argparse.ArgumentParser):
         found = re.match(r"argument ([^:]+): (.*)", message)
         if found:
             where = next((name for name in found[1].split("/") if name.startswith("--")), found[1])
-            raise UserError(where, *_said(found[2], self, where))
+            raise UserError(where, *_message(found[2], self, where))
         if unknown := re.match(r"unrecognized arguments: (\S+)", message):
             name = unknown[1].split("=")[0]
             right = did_you_mean(name, options, f"bptui {self.prog.split()[-1]} --help lists the options")
@@ -130,7 +130,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(self.prog, message)
 
 
-def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
+def _message(message: str, parser: Parser, where: str) -> tuple[str, str]:
     if wrong := re.match(r"invalid (\w+) value: (.*)", message):
         return f"found {wrong[2][:60]}", {"int": "a whole number", "float": "a number"}.get(wrong[1], f"a {wrong[1]}")
     if wrong := re.match(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):

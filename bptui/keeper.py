@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,8 @@ class Keeper:
     formula."""
 
     def __init__(self, name: str, identity: str, folder: Path) -> None:
+        from hashlib import sha256  # which loads OpenSSL: 3 ms before `bptui --version` answers
+
         stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in Path(name).stem)[:40]
         self.path = folder / "sessions" / f"{stem}-{sha256(identity.encode('utf-8', 'replace')).hexdigest()[:12]}.json"
         self._of = ""

@@ -131,7 +131,7 @@ class Plain(FrontEnd):
     def _chain(self) -> None:
         """The largest path as one line, in the names of its derivations, which are waited for; and in numbers."""
         answer = self.session.view.answer
-        made = path_lines.found(self.session, answer.text if answer is not None else "")
+        made = path_lines.paths_of(self.session, answer.text if answer is not None else "")
         if isinstance(made, str) or not made.best:
             return
         path, recording = made.best[0], self.session.recording

@@ -71,12 +71,12 @@ def _lessons() -> list[Item]:
             right = (Span("start", "text bold"),)
         out.append(Item(
             LESSONS, f"learn {front.number}", front.title, front.about, str(front.number), right, done,
-            more=_told(front, reached), title=front.title, side=f"{front.minutes} minutes" if front.minutes else "",
+            more=_about(front, reached), title=front.title, side=f"{front.minutes} minutes" if front.minutes else "",
         ))  # fmt: skip
     return out
 
 
-def _told(front: Front, reached: Reached | None) -> tuple[Line, ...]:
+def _about(front: Front, reached: Reached | None) -> tuple[Line, ...]:
     """What is said of a lesson where there is room: what it is about, and where one is in it."""
     if reached is None:
         before = ", ".join(map(str, front.after))

@@ -184,7 +184,7 @@ def _rule(state: State, part: int, right: str, width: int) -> Line:
     return layout.rule(title, width, focused=part == _part_of(state))
 
 
-def _said(state: State, part: int, width: int) -> str:
+def _count(state: State, part: int, width: int) -> str:
     """What stands at the right end of a part's rule."""
     own, all_ = [item for item in state.rows if item.part == part], [e for e in state.items if e.part == part]
     if state.wanted:
@@ -215,7 +215,7 @@ def _one_column(state: State, width: int, room: int) -> list[Line]:
         if not own and not (part == RECENT and not state.wanted):
             continue
         heads.append(len(out))
-        out.append(_rule(state, part, _said(state, part, width), width))
+        out.append(_rule(state, part, _count(state, part, width), width))
         columns = across(width) if part == EXAMPLES else 1
         for n in range(0, len(own), columns):
             group = own[n : n + columns]
@@ -278,9 +278,9 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
         return _one_column(state, width, room)
     of = {part: [(at, item) for at, item in rows if item.part == part] for part in range(len(PARTS))}
     under_rule: list[Line] = [()] if len(of[LESSONS]) + len(of[EXAMPLES]) + 7 <= room else []  # else the list needs it
-    first = [_rule(state, LESSONS, _said(state, LESSONS, left), left), *under_rule]
+    first = [_rule(state, LESSONS, _count(state, LESSONS, left), left), *under_rule]
     first += [_row(state, at, item, left) for at, item in of[LESSONS]]
-    first += [(), _rule(state, EXAMPLES, _said(state, EXAMPLES, width), left), *under_rule]
+    first += [(), _rule(state, EXAMPLES, _count(state, EXAMPLES, width), left), *under_rule]
     shown = _around(state, of[EXAMPLES], max(1, room - len(first)))
     first += [_row(state, place, item._replace(mark=""), left) for place, item in shown]
     if len(first) < room and not state.wanted:  # a row is left over: explorers open by a line

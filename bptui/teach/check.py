@@ -214,7 +214,7 @@ class _Page:
             for piece in each.prose:
                 for found in _DECIMAL.findall(piece.text) if piece.kind == "text" else ():
                     if not any(gives(number, found, tie=True) for _, number in known):
-                        self.note(each.line, "", *_said(found, known))
+                        self.note(each.line, "", *_mistake(found, known))
 
     def _computed(self, shown: list[Shown]) -> Iterator[tuple[str, float]]:
         """The numbers of a page by their expressions: those of its prose and questions, and those of the network."""
@@ -270,7 +270,7 @@ def _worked(text: str) -> float | None:
     return total
 
 
-def _said(typed: str, known: list[tuple[str, float]]) -> tuple[str, str]:
+def _mistake(typed: str, known: list[tuple[str, float]]) -> tuple[str, str]:
     """`"0.5026" is typed, prediction is 0.5025: write = prediction`."""
     number = float(typed)
     near = min(known, key=lambda each: abs(each[1] - number), default=None)

@@ -137,12 +137,12 @@ def _band(course: Course, question: Question, width: int, typed: str) -> list[Ro
         rows += [Row(row, band=True) for row in wrap(_answered(course), width)]
     elif question.is_choice:
         rows += _options(course, question, width)
-        rows += _said(course, width)
+        rows += _feedback(course, width)
     else:
         for each in course.asked.tries[-1:]:
             tried = line(*course.label, " = ", (each.text, "text bold"), "  ", ("not yet", "kink"))
             rows += [Row(row, band=True) for row in wrap(tried, width)]
-        rows += _said(course, width)
+        rows += _feedback(course, width)
         if course.asked.tries or course.asked.hints:
             rows.append(gap)
         rows.append(Row(line(*course.label, " = ", (typed, "text bold")), band=True, typing=True))
@@ -171,7 +171,7 @@ def _options(course: Course, question: Question, width: int) -> list[Row]:
     return rows
 
 
-def _said(course: Course, width: int) -> list[Row]:
+def _feedback(course: Course, width: int) -> list[Row]:
     """What was said to the last answer, then the hints that were given."""
     reasons = [each.verdict.reason for each in course.asked.tries[-1:] if each.verdict.reason]
     assert course.question is not None

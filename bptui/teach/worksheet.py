@@ -63,7 +63,7 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
         if _computes(course) and (now := _given(course)) != given:
             parts += _listed(now, given)
             given, told = now, []
-        say = partial(_said, course, tuple(told))
+        say = partial(_blanked, course, tuple(told))
         parts += [f"## {asked}. {page.title}", *blocks(say, page.opens), *_beside(course, told)]
         parts += _question(course, answers, say)
         if course.asks is not None and not answers:
@@ -91,7 +91,7 @@ def _question(course: Course, answers: bool, say: Callable[[Prose], Line]) -> It
         yield f"{plain(course.label)} = {f'**{plain(course.right)}**' if answers else BLANK}"
 
 
-def _said(course: Course, told: tuple[Target, ...], prose: Prose) -> Line:
+def _blanked(course: Course, told: tuple[Target, ...], prose: Prose) -> Line:
     """Prose with room to write in the place of what is hidden."""
     text = course.text(prose, also=told)
     return tuple(Span(BLANK) if "reverse" in span.style else span for span in text)

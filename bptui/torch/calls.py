@@ -4,20 +4,18 @@ than its name."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import factorial
 from typing import Any
 
 from bptui.model.engine.ops.lookup import Lookup, divides_rightly
 from bptui.model.engine.ops.slices import read_index
 from bptui.torch.composites import Call, Settings
+from bptui.torch.composites import functional as functional  # the rows find it here, with the other calls
 from bptui.torch.indexing import Unlike
 
 
 def plain(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(*x)
-
-
-def functional(name: str, *settings: str) -> Call:
-    return lambda torch, x, s: getattr(torch.nn.functional, name)(*x, **{key: s[key] for key in settings})
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
@@ -276,6 +274,19 @@ def digamma(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     still = x[0].detach()
     slope = torch.where(still > 0, torch.special.zeta(2, still), torch.polygamma(1, still))
     return torch.digamma(still) + slope * (x[0] - still)
+
+
+def polygamma(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """By Hurwitz' zeta where that is known, value and gradient: of n = 1 PyTorch's has 9 digits."""
+    still, n = x[0].detach(), s["n"]
+    if not n:
+        return digamma(torch, x, s)
+
+    def of(n: int) -> Any:
+        found = (-1) ** (n + 1) * factorial(n) * torch.special.zeta(n + 1, still)
+        return torch.where(still > 0, found, torch.polygamma(n, still))
+
+    return of(n) + of(n + 1) * (x[0] - still)
 
 
 def cast(torch: Any, x: Sequence[Any], s: Settings) -> Any:

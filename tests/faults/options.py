@@ -71,6 +71,7 @@ MAPS = [
     B("erfc", "of erf", "x", "x", lambda d: -d),
     B("lgamma", "log for digamma", "x", "positive", lambda g, x: g * np.log(x)),
     B("digamma", "1/x for trigamma", "x", "positive", lambda g, x: g / x),
+    B("polygamma", "itself for the next one", "x", "positive", lambda g, y: g * y),
     B("xlogy", "1 more, as of x·log x", "a", "entropies", lambda d, g: d + g),
     B("logaddexp", "the other's share", "a", "pair", lambda d, g: g - d),
     B("sinh", "sign", "x", "x", lambda d: -d),

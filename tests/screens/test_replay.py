@@ -23,6 +23,7 @@ from bptui.screens.keys import PAGES, PANEL, REPLAY
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
 from tests.screens.rig import debug, piloted
+from tests.sessions import snapshot
 
 SMALL = ("xor", "lesson-2-2-1", "darts")
 LINES = (
@@ -45,7 +46,7 @@ def state(session: Session) -> object:
     stops = [(row.command, row.enabled, row.ignored, row.hits) for row in session.breakpoints.rows.values()]
     marks = {name: (mark.branch.number, mark.moment) for name, mark in session.marks.items()}
     edits = [[edit.text for edit in branch.edits] for branch in session.branches]
-    return session.snapshot(), stops, session.displays, marks, edits, session.scripts.words
+    return snapshot(session), stops, session.displays, marks, edits, session.scripts.words
 
 
 async def recorded(

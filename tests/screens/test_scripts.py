@@ -20,6 +20,7 @@ from bptui.screens.bindings import MAPS, Bindings
 from bptui.screens.panels import PANELS
 from bptui.surroundings import Surroundings
 from tests.screens.rig import debug
+from tests.sessions import snapshot
 from tests.unit.model.debugger.test_script import run
 
 
@@ -30,7 +31,7 @@ async def test_a_script_does_what_it_does_elsewhere(tmp_path: Path) -> None:
         await screen.run(f"source {path}")
         there = Session(load("xor"))
         run(there, f"source {path}")
-        assert screen.session.snapshot() == there.snapshot()
+        assert snapshot(screen.session) == snapshot(there)
         assert screen.session.branch.edits[-1].text == there.branch.edits[-1].text
         await screen.run("far 3")
         assert screen.session.stop == there.stop + 3

@@ -74,7 +74,7 @@ def test_what_takes_long_is_left_to_the_command():
     session.goto("end")
     rows = texts(drawn(paths_panel, session, 80, 17, "layer1.weight[0,0,0,0]"))
     assert "p works them out" in rows[0]
-    path_lines.found(session, "layer1.weight[0,0,0,0]")
+    path_lines.paths_of(session, "layer1.weight[0,0,0,0]")
     rows = texts(drawn(paths_panel, session, 80, 17, "layer1.weight[0,0,0,0]"))
     assert any("and 32," in row for row in rows)
 

@@ -25,7 +25,7 @@ class Change:
         where = _largest_first(before.reshape(-1), now.reshape(-1))
         first = int(where[0])
         self.at = tuple(int(i) for i in np.unravel_index(first, now.shape))
-        self.text = "was {}, is {}".format(*_said(before.reshape(-1)[first], now.reshape(-1)[first]))
+        self.text = "was {}, is {}".format(*_texts(before.reshape(-1)[first], now.reshape(-1)[first]))
         if now.size > 1:
             self.text = f"changed at {len(where)} of {now.size}: {numbers.index(self.at)} {self.text}"
 
@@ -47,7 +47,7 @@ def _largest_first(before: Array, now: Array) -> Array:
     return found
 
 
-def _said(before: Array, now: Array) -> tuple[str, str]:
+def _texts(before: Array, now: Array) -> tuple[str, str]:
     if before.dtype == now.dtype == bool:
         return ("true", "false") if before else ("false", "true")
     return numbers.apart(float(before), float(now))

@@ -6,10 +6,13 @@ backward pass are the evaluation, bit for bit, with all that a debugger has to s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import significant
+from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.edit_request import EditRequest
 from bptui.model.engine.recording import Recording
@@ -21,6 +24,23 @@ NAME = "evaluation"
 def count(recording: Recording) -> int:
     """How many evaluations the update of a training step has; 0 where it is of each element by itself."""
     return 0 if recording.search is None else len(recording.search.evaluations)
+
+
+def origin(branch: Branch, step: int) -> Branch:
+    """The branch whose update had the evaluations of a training step: not one that was made of an evaluation of it."""
+    while branch.parent is not None and branch.edits[-1].step == step and _of(branch.edits[-1]):
+        branch = branch.parent
+    return branch
+
+
+def made(branches: Sequence[Branch], parent: Branch, edit: Edit) -> Branch | None:
+    """The branch of an evaluation, where there is one already."""
+    same = (each for each in branches if each.parent is parent and each.edits[-1] == edit)
+    return next(same, None)
+
+
+def _of(edit: Edit) -> bool:
+    return edit.kind == "numbers" and edit.said.startswith(f"{NAME} = ")
 
 
 def edit(request: EditRequest) -> Edit:

@@ -31,7 +31,7 @@ MANY = 10**6
 """From here on a count is told as a power of ten."""
 
 
-def found(session: Session, text: str, now: bool = True) -> Paths | str:
+def paths_of(session: Session, text: str, now: bool = True) -> Paths | str:
     """The paths that are asked for: of `w[0,1]`, or of the selected element; or why there are none. UserError where
     something of them was not recorded, or they are too many; Later where it takes long and is not wanted `now`."""
     node, element, _ = why.asked(session, text, "paths")
@@ -62,7 +62,7 @@ def sorted_paths(made: Paths, order: int) -> tuple[Path, ...]:
 
 def producer(session: Session, answer: Answer) -> Reply:
     """Go to the element that the chosen factor of the chosen path leads to, where the backward pass comes to it."""
-    made = found(session, answer.text)
+    made = paths_of(session, answer.text)
     if isinstance(made, str):
         return say(made, ok=False)
     rows = sorted_paths(made, answer.order)
@@ -79,14 +79,14 @@ def producer(session: Session, answer: Answer) -> Reply:
 
 def tell(session: Session, text: str) -> Reply:
     """The largest paths, one a line, their sum, and whether that is the gradient."""
-    made = found(session, text)
+    made = paths_of(session, text)
     if isinstance(made, str):
         return say(made, ok=False)
     session.view.show(Answer("paths", text))
-    return Reply(tuple(told(session.graph, made)), seen=True)
+    return Reply(tuple(lines_of(session.graph, made)), seen=True)
 
 
-def told(graph: Graph, made: Paths) -> list[Line]:
+def lines_of(graph: Graph, made: Paths) -> list[Line]:
     """All that is said of the paths of a number."""
     texts = printed(made)
     name = f"{made.node.name}{numbers.index(made.element)}"

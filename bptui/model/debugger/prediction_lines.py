@@ -109,7 +109,7 @@ def row_line(found: Predictions, row: Row, room: Widths) -> Line:
         Span(str(row.sample).rjust(room.sample), "text"),
         Span(_right("" if row.data is None else str(row.data), room.data), "dim"),
         Span(_right(_inputs(found, row, room.inputs), room.inputs), "text"),
-        Span(_right(_said(found, row, room.prediction), room.prediction), "value"),
+        Span(_right(_prediction(found, row, room.prediction), room.prediction), "value"),
         Span(_right(_target(found, row, room.target), room.target), "text"),
         Span(_right(loss, room.loss), "value"),
         Span(_right(share, room.share), "dim"),
@@ -125,7 +125,7 @@ def _verdict(row: Row, wide: int) -> Line:
     return (Span("  ", "text"), Span(text, "ok" if row.is_right else "fail"))
 
 
-def _said(found: Predictions, row: Row, room: int) -> str:
+def _prediction(found: Predictions, row: Row, room: int) -> str:
     """The numbers; or the class that they say, with its own where that has room."""
     if row.prediction is None:
         return numbers.NOT_YET

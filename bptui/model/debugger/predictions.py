@@ -142,7 +142,7 @@ def predictions(session: Session) -> Predictions | str:
     key = decision, state.stage(found.prediction)[0], lost, session.hidden
     kept = _kept(session.recording)
     if key not in kept:
-        kept[key] = _made(session, found, decision)
+        kept[key] = _predictions(session, found, decision)
     return kept[key]
 
 
@@ -152,7 +152,7 @@ def _kept(recording: Recording) -> dict[Any, Predictions]:
     return {}
 
 
-def _made(session: Session, found: Compared, decision: Decision | None) -> Predictions:
+def _predictions(session: Session, found: Compared, decision: Decision | None) -> Predictions:
     """The rows, from the numbers that are there."""
     state, samples = session.state, session.network.samples
     prediction, target = state.shown(found.prediction), state.value(found.target)

@@ -371,10 +371,3 @@ class Standpoint:
         if key not in self._compared:
             self._compared[key] = Comparison(branch, base)
         return self._compared[key]
-
-    def snapshot(self) -> tuple[Any, ...]:
-        """Everything that decides what is on the screen, as one comparable value."""
-        return (
-            self.branch.number, self._cursor, self.node.id, self.element, self.input, self.selection.read,
-            tuple(vars(self.view).values()),
-        )  # fmt: skip

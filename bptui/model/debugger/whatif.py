@@ -163,7 +163,7 @@ def seen(session: Session, found: Differing) -> Differing:
     return replace(found, rows=tuple(rows))
 
 
-def told(session: Session) -> list[Line]:
+def lines_of(session: Session) -> list[Line]:
     """What the last edit of the branch did: what was promised, what happened, how many numbers differ."""
     branch = session.branch
     if branch.parent is None:

@@ -159,8 +159,8 @@ def why(session: Session, text: str) -> Reply:
     if finding is not None:
         title = line((finding[0], "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
-        return _seen(title, *both)
-    return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)
+        return _reply(title, *both)
+    return _reply(*gradient) if of == "gradient" else _reply(*value, *gradient)
 
 
 def follow(session: Session) -> None:
@@ -185,7 +185,7 @@ def _other(session: Session) -> str:
     return f"{'value' if of == 'gradient' else 'grad'}({node.name}{numbers.index(at)})"
 
 
-def _seen(*lines: Line) -> Reply:
+def _reply(*lines: Line) -> Reply:
     return Reply(tuple(lines), seen=True)
 
 

@@ -69,7 +69,7 @@ class Builder:
         self._names: set[str] = set()
         self._reserved = frozenset(reserved)
         self._numbers: dict[float, Node] = {}
-        self._positions: dict[tuple[Shape, bytes], Node] = {}
+        self._arrays: dict[tuple[Shape, bool, bytes], Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
         self._composite_calls: dict[str, CompositeCall] = {}
@@ -175,7 +175,7 @@ class Builder:
         del self._nodes[count:]
         self.derivatives.forget(count)
         self._numbers = {value: node for value, node in self._numbers.items() if node.id < count}
-        self._positions = {places: node for places, node in self._positions.items() if node.id < count}
+        self._arrays = {key: node for key, node in self._arrays.items() if node.id < count}
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -187,14 +187,23 @@ class Builder:
 
     def positions(self, places: Array, name: str, column: Column = None) -> Node:
         """A list of places in a formula: one constant of whole numbers for all places where it stands."""
-        key = places.shape, places.astype(np.int64).tobytes()
-        if key not in self._positions:
+        return self._array(places.astype(np.int64), name, column)
+
+    def constant(self, array: Array) -> Node:
+        """An array of numbers that a rule reads: one constant for all rules that read the same."""
+        whole = array.dtype.kind in "iu"
+        return self._array(array.astype(np.int64 if whole else np.float64), "places" if whole else "weights", None)
+
+    def _array(self, array: Array, name: str, column: Column) -> Node:
+        whole = array.dtype.kind == "i"
+        key = array.shape, whole, array.tobytes()
+        if key not in self._arrays:
             free, n = name, 1
-            while free in self._names or free in self._reserved:
+            while self.taken(free):
                 n += 1
                 free = f"{name} ({n})"
-            self._positions[key] = self.leaf(Label(free, symbol=name, column=column), "const", places, whole=True)
-        return self._positions[key]
+            self._arrays[key] = self.leaf(Label(free, symbol=name, column=column), "const", array, whole=whole)
+        return self._arrays[key]
 
     def use(
         self,

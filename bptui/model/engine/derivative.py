@@ -26,10 +26,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
 from bptui.model.engine.calls import Backward
 from bptui.model.engine.derivative_names import Called, Names
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
-from bptui.model.engine.lifted import Lifted, NoOperation, rule_of
+from bptui.model.engine.lifted import Lifted, Making, NoOperation, rule_of
 from bptui.model.engine.replayed import UNSAVED, Into, Replayed
 
 MAKER = "bptui.symbolic.custom"
@@ -51,6 +52,9 @@ class Builder(Protocol):
 
     def place(self, column: Column) -> str:
         """Where a message points to."""
+
+    def constant(self, array: Array) -> Node:
+        """The leaf of an array of numbers."""
 
     def inside(self, called: Called) -> Callable[..., Node]:
         """`use` for the operations of a derivative."""
@@ -151,13 +155,14 @@ class _Pass:
         self.alone = _not_inside if alone is None else alone
         self.first = self.builder.count
         self.use = self.builder.inside(called)
+        self.making = Making(self.use, of.builder.constant, self.known)
         self.names = Names(of.builder, called, u)
         self._again: dict[Any, Node] = {}
 
     def run(self, seed: Node | None) -> Node:
         """From u, with the seed, or 1 for each of its elements, back to x."""
         nodes, reached = self.between, {self.x.id}
-        start = Lifted(self.use, self.known, 1.0, self.u.shape) if seed is None else self.lifted(seed)
+        start = Lifted(self.making, 1.0, self.u.shape) if seed is None else self.lifted(seed)
         arrived: dict[int, list[Lifted]] = {self.u.id: [start]}
         reached |= {node.id for node in nodes}
         for node in reversed(nodes):
@@ -172,7 +177,7 @@ class _Pass:
                     if part.node or part.what != 0:
                         arrived.setdefault(source, []).append(part.summed_to(self.builder.node(source).shape))
                     self.names.rule(since, node, None if isinstance(g.what, Node) else g.what)
-        nothing = Lifted(self.use, self.known, 0.0, self.x.shape)
+        nothing = Lifted(self.making, 0.0, self.x.shape)
         return self._gradient(arrived.get(self.x.id, [nothing]), self.x).settled()
 
     def _gradient(self, parts: Sequence[Lifted], node: Node) -> Lifted:
@@ -224,8 +229,8 @@ class _Pass:
         """A node as a rule sees it; a number of the formula as that number."""
         found = node if isinstance(node, Node) else self.builder.node(node)
         if found.role == "const" and found.value is not None and not found.shape:
-            return Lifted(self.use, self.known, float(found.value))
-        return Lifted(self.use, self.known, self._readable(found))
+            return Lifted(self.making, float(found.value))
+        return Lifted(self.making, self._readable(found))
 
     def _readable(self, node: Node) -> Node:
         """The node, or what it is computed again."""

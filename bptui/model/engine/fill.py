@@ -161,8 +161,8 @@ class _Filling:
         fits = [n for n, a in enumerate(self.free) if a.dtype == item.dtype and self._until(item, a)]
         shape = (BLOCK,) if block and not any(self.free[n] is wanted for n in fits) else item.shape
         fits = [n for n in fits if self.free[n].shape == shape]
-        if not fits:
-            return None, shape
+        if len(fits) < 2:
+            return self.free.pop(fits[0]) if fits else None, shape
         own = [source.array for source in item.inputs if isinstance(source, Standin)]
         best = max(fits, key=lambda n: (self.free[n] is wanted, any(self.free[n] is array for array in own)))
         return self.free.pop(best), shape
@@ -291,8 +291,10 @@ def _is_line(array: Array) -> bool:
 
 def _lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
     """1-D views where all lie alike: a ufunc is fastest on those, a broadcasting one takes three times as long."""
+    if out.ndim < 2:
+        return list(arrays), out
     lying = [array for array in (*arrays, out) if isinstance(array, np.ndarray) and array.ndim]
-    if out.ndim > 1 and all(array.shape == out.shape and _is_line(array) for array in lying):
+    if all(array.shape == out.shape and _is_line(array) for array in lying):
         line = _once(lambda array: array.reshape(-1))
         return [line(array) for array in arrays], line(out)
     return list(arrays), out

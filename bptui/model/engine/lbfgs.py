@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.line_search import Along, Point, strong_wolfe
@@ -21,6 +22,9 @@ from bptui.model.engine.update_rule import Flat, Settings
 
 CURVED = 1e-10
 """A pair is kept where y·s is above this (torch/optim/lbfgs.py): H stays positive definite."""
+
+MOST = 2**24
+"""Numbers of all pairs, which every checkpoint of a training has: 128 MB in float64."""
 
 NUMBERS = ("t", "H_diag", "prev_loss", "n_iter", "func_evals", "pairs")
 """What is carried beside vectors: the last length, the scale of the first H, the loss of the last iteration's start,
@@ -56,8 +60,12 @@ class Carried:
 
     @staticmethod
     def room(o: Settings, size: int) -> int:
-        """How many numbers it takes, of so many parameters."""
-        return len(NUMBERS) + 2 * int(o.history_size) * size
+        """How many numbers it takes, of so many parameters; UserError where those are too many to be kept."""
+        pairs = 2 * int(o.history_size) * size
+        if pairs > MOST:
+            right = f"at most {MOST // (2 * size):,}" if 2 * size <= MOST else "another optimizer"
+            raise UserError("optimizer.history_size", f"{o.history_size} pairs of {size:,} numbers each", right)
+        return len(NUMBERS) + pairs
 
     def __getitem__(self, name: str) -> float:
         return float(self._numbers[NUMBERS.index(name)])

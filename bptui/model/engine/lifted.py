@@ -14,20 +14,30 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import prod
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from bptui.model.base.types import Shape
+from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import many_axes
 from bptui.model.engine.rule import Rule
 
-Use = Callable[..., Node]
-"""`use(operation, *nodes and numbers, **attributes)` makes a node."""
+
+class Making(NamedTuple):
+    """What nodes are made with.
+
+    use       `use(operation, *nodes and numbers, **attributes)` makes one
+    constant  the one of an array of numbers
+    known     what was made, by operation and inputs
+    """
+
+    use: Callable[..., Node]
+    constant: Callable[[Array], Node]
+    known: dict[Any, Node]
 
 
 class NoOperation(TypeError):
@@ -37,10 +47,10 @@ class NoOperation(TypeError):
 class Lifted(NDArrayOperatorsMixin):
     """A node of the graph as a rule sees it; or one number in each element of a shape, which needs no node yet."""
 
-    __slots__ = ("known", "shape", "use", "what")
+    __slots__ = ("making", "shape", "what")
 
-    def __init__(self, use: Use, known: dict[Any, Node], what: Node | float, shape: Shape | None = None) -> None:
-        self.use, self.known, self.what = use, known, what
+    def __init__(self, making: Making, what: Node | float, shape: Shape | None = None) -> None:
+        self.making, self.what = making, what
         self.shape: Shape = what.shape if isinstance(what, Node) else () if shape is None else tuple(shape)
 
     __hash__ = object.__hash__
@@ -81,6 +91,8 @@ class Lifted(NDArrayOperatorsMixin):
         return self.made("matmul", self, other)
 
     def __getitem__(self, key: Any) -> Lifted:
+        if isinstance(key, np.ndarray | Lifted):
+            return self.made("take", self, key, axis=0)
         parts = key if isinstance(key, tuple) else (key,)
         if not all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts):
             raise NoOperation("an index of computed whole numbers")
@@ -111,15 +123,18 @@ class Lifted(NDArrayOperatorsMixin):
 
     def number(self, value: Any, shape: Shape = ()) -> Lifted:
         """One number in each element."""
-        return Lifted(self.use, self.known, float(value), shape)
+        return Lifted(self.making, float(value), shape)
 
     def lifted(self, item: Any) -> Lifted:
         """An operand: a node, or a number."""
         if isinstance(item, Lifted):
             return item
-        if np.ndim(item):
-            raise NoOperation("an array of numbers in a rule")
-        return self.number(item)
+        if not np.ndim(item):
+            return self.number(item)
+        array = np.asarray(item)
+        if array.size and (array == array.flat[0]).all():
+            return self.number(array.flat[0], array.shape)
+        return Lifted(self.making, self.making.constant(array))
 
     def settled(self) -> Node:
         """The node; of a number one that has it in each element."""
@@ -129,7 +144,7 @@ class Lifted(NDArrayOperatorsMixin):
 
     def made(self, kind: str | Op, *inputs: Any, **attributes: Any) -> Lifted:
         """One use of an operation; the one that is there already, where it is the same."""
-        return Lifted(self.use, self.known, self._use(kind, [self.lifted(i).settled() for i in inputs], attributes))
+        return Lifted(self.making, self._use(kind, [self.lifted(i).settled() for i in inputs], attributes))
 
     def call(self, function: Any, *inputs: Any, **attributes: Any) -> Lifted:
         """What a function of NumPy, or a forward rule, is among the operations."""
@@ -142,6 +157,8 @@ class Lifted(NDArrayOperatorsMixin):
         kind = "logical_not" if function is np.invert else kind
         if kind not in ops.OPS:
             raise NoOperation(f"the function {getattr(function, '__name__', 'of a rule')}")
+        if not ops.OPS[kind].elementwise:
+            return self.made(kind, *items, **attributes)
         return self._elementwise(kind, function, items, attributes)
 
     def _elementwise(self, kind: str, function: Any, items: list[Lifted], attributes: Mapping[str, Any]) -> Lifted:
@@ -161,7 +178,7 @@ class Lifted(NDArrayOperatorsMixin):
                 return rest
         bare = np.broadcast_shapes(*(item.shape for item in items if item.node)) == shape
         given = [item.what if bare and not item.node else item.settled() for item in items]
-        return Lifted(self.use, self.known, self._use(kind, given, attributes))
+        return Lifted(self.making, self._use(kind, given, attributes))
 
     def reduced(self, kind: str, axis: Any, keepdims: Any) -> Lifted:
         """A reduction over axes."""
@@ -187,9 +204,10 @@ class Lifted(NDArrayOperatorsMixin):
     def _use(self, kind: str | Op, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Node:
         name = kind if isinstance(kind, str) else id(kind)
         key = name, *(i.id if isinstance(i, Node) else ("number", i) for i in inputs), repr(sorted(attributes.items()))
-        if key not in self.known:
-            self.known[key] = self.use(kind, *inputs, **attributes)
-        return self.known[key]
+        known = self.making.known
+        if key not in known:
+            known[key] = self.making.use(kind, *inputs, **attributes)
+        return known[key]
 
 
 @cache
@@ -197,14 +215,16 @@ def forward_rules() -> Mapping[Any, str]:
     """By a function, the operation whose forward rule it is."""
     found: dict[Any, str] = {}
     for name, op in ops.OPS.items():
-        rule = rule_of(op)
-        if rule is not None:
+        rule = getattr(op.vjp, "__self__", None)
+        if isinstance(rule, Rule):
             found.setdefault(rule.mathematics, name)
     return found
 
 
 def rule_of(op: Op) -> Rule | None:
-    """The rule of a row that is written as mathematics."""
+    """The rule of a row that is written as mathematics, for arrays or for nodes alone."""
+    if op.over_nodes:
+        return Rule(op.forward, *op.over_nodes)
     rule = getattr(op.vjp, "__self__", None)
     return rule if isinstance(rule, Rule) else None
 
@@ -226,12 +246,13 @@ def _transpose(x: Lifted, axes: Any = None) -> Lifted:
         return x
     if not isinstance(x.what, Node):
         return x.number(x.what, tuple(x.shape[n] for n in order))
-    back = x.known.get(("turned", x.what.id, order))
+    known = x.making.known
+    back = known.get(("turned", x.what.id, order))
     if back is not None:  # of what is turned already: that from which it was
-        return Lifted(x.use, x.known, back)
+        return Lifted(x.making, back)
     turned = x.made("transpose", x, axes=order)
     assert isinstance(turned.what, Node)
-    x.known["turned", turned.what.id, tuple(order.index(n) for n in range(x.ndim))] = x.what
+    known["turned", turned.what.id, tuple(order.index(n) for n in range(x.ndim))] = x.what
     return turned
 
 
@@ -260,6 +281,10 @@ def _concatenate(parts: Sequence[Lifted], axis: int = 0) -> Lifted:
     return first.made("concat", *parts, axis=axis)
 
 
+def _place_of(kind: str) -> Callable[..., Lifted]:
+    return lambda x, axis=None, keepdims=False: x.made(kind, x, axis=axis, keepdims=bool(keepdims))
+
+
 def _reduction(kind: str) -> Callable[..., Lifted]:
     return lambda x, axis=None, keepdims=False: x.reduced(kind, axis, keepdims)
 
@@ -270,6 +295,9 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.prod: _reduction("prod"),
     np.max: _reduction("max"),
     np.min: _reduction("min"),
+    np.argmax: _place_of("argmax"),
+    np.argmin: _place_of("argmin"),
+    np.take: lambda x, places, axis: x.made("take", x, places, axis=axis),
     np.transpose: _transpose,
     np.swapaxes: _ordered(np.swapaxes),
     np.moveaxis: _ordered(np.moveaxis),

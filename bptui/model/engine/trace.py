@@ -253,9 +253,11 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
     is that operation, and not the calls that it consists of."""
 
     @wraps(function)
-    def called_on(x: Any, *rest: Any) -> Any:
-        as_operation = getattr(x, "call", None)
-        return function(x, *rest) if as_operation is None else as_operation(called_on, x, *rest)
+    def called_on(*inputs: Any, **attributes: Any) -> Any:
+        as_operation = next((call for x in inputs if (call := getattr(x, "call", None)) is not None), None)
+        if as_operation is None:
+            return function(*inputs, **attributes)
+        return as_operation(called_on, *inputs, **attributes)
 
     return called_on
 

@@ -16,7 +16,7 @@ MANY = 512
 """From this size on the number of elements counts, below it the number of calls."""
 
 LARGE = 4096
-"""From this size on a call more that saves a sixth of another is worth its 0.2 µs."""
+"""From this size on a call more, which takes 0.2 µs, is worth the sixth of another that it saves."""
 
 
 def written(function: Any, options: tuple[Any, ...], emit: Emit, arrays: Sequence[Any], out: Array) -> None:
@@ -73,8 +73,8 @@ def selected(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
 
 
 def _keep(emit: Emit, condition: Array, numbers: Array, out: Array) -> None:
-    """Whole numbers where the condition holds, else 0: times 1 or 0, or, of many, with all of the bits or none."""
-    if out.size < LARGE or condition.dtype != np.bool_:
+    """Whole numbers where the condition holds, else 0: times 1 or 0; of many in 64 bits with all of these or none."""
+    if out.size < LARGE or out.itemsize < 8 or condition.dtype != np.bool_:
         emit(np.multiply, numbers, condition, out)
         return
     every = emit.temp(condition.shape, np.int8)

@@ -43,11 +43,11 @@ def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     ]
     if not notes:
         return Shown(rows, False, not made.local.note.words)
-    told = [_said(operand.note, step - 1, made.at if operand is made.local else ()) for operand in made]
+    told = [_note(operand.note, step - 1, made.at if operand is made.local else ()) for operand in made]
     first = told[0].rows[0] if told[0].rows else ()
     crowded = told[1].rows and columns.gap(first, told[1].rows[0]) < 2  # they would read as one
     if first and (crowded or not columns.start(0, length(first))):  # or it would touch the edge
-        told[0] = _said(made.upstream.note, length(told[0].rows[0]) - 1)
+        told[0] = _note(made.upstream.note, length(told[0].rows[0]) - 1)
     below: list[Line] = []
     if _split(told[0].rows, made.upstream.note):  # a name that is longer than the column has a row of its own
         below = [(Span(" "), *dimmed(row)) for row in wrap(made.upstream.note.full, width - 1)]
@@ -109,7 +109,7 @@ class Columns:
         return [self.row([column[y] if y < len(column) else () for column in notes]) for y in range(rows)]
 
 
-def _said(note: Note, room: int, at: Sequence[tuple[Span, float]] = ()) -> Shown:
+def _note(note: Note, room: int, at: Sequence[tuple[Span, float]] = ()) -> Shown:
     """A note as rows of a column: in fewer words where it has no room, or as the numbers that it is made of; else
     wrapped."""
     if not note.words:

@@ -252,7 +252,7 @@ class DiffBoard(Board):
         if runs.gap(i) is None:
             rows: list[Line] = [(Span(" not compared yet", "dim"),)]
         else:
-            rows = page.said(runs, i, found, width, height - 1 - hint)
+            rows = page.details(runs, i, found, width, height - 1 - hint)
         rows = [layout.rule(layout.Title(3, self._which(), right=tail), width), *rows, *[()] * height][:height]
         if hint:
             name = _short((runs.a, runs.b)[self.side].name)

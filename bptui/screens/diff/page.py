@@ -95,7 +95,7 @@ class Cells(NamedTuple):
 EMPTY = Span("")
 
 
-def said(runs: Runs, i: int, found: Why | None, width: int, height: int) -> list[Line]:
+def details(runs: Runs, i: int, found: Why | None, width: int, height: int) -> list[Line]:
     """What is said of a row: why in a line, then on a band its inputs that came in different or its settings that
     differ, the losses, and at the right the element that is farthest."""
     if found is None:

@@ -242,9 +242,9 @@ class ActivationBoard(Board):
                 right(ends[2], left),
             )  # fmt: skip
             rows.append(under(fit(line, side), "on-cursor") if chosen else line)
-        return [*rows, *self._said(side, tall - len(rows))]
+        return [*rows, *self._remarks(side, tall - len(rows))]
 
-    def _said(self, side: int, room: int) -> list[Line]:
+    def _remarks(self, side: int, room: int) -> list[Line]:
         """What slope^10 means, and how steep the chosen one gets."""
         if self.hide:
             return []

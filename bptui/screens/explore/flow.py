@@ -169,7 +169,7 @@ class FlowBoard(Board):
         what = f", mean size{f', against {last[-1].name}' if self.preset.relative and last else ''}"
         right = (Span("∂L/∂weight", "gradient"), Span(what, "dim"))
         title = layout.rule(layout.Title(1, "Flow", right=right), width, focused=True)
-        under_it = len(_said()) if self.figure else len(self.courses) + 1
+        under_it = len(_remarks()) if self.figure else len(self.courses) + 1
         flows = self._figure() if self.figure else [course.flow(self.step) or _unknown(course) for course in self.pair]
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
         count = max((len(flow.layers) for flow in flows if flow is not None), default=1)
@@ -183,7 +183,7 @@ class FlowBoard(Board):
         )
         rows = beside(left, other, wide, tall) if other else left
         if self.figure:
-            return boxed([title, *rows, *_said()], width, height, look)
+            return boxed([title, *rows, *_remarks()], width, height, look)
         rule, *switches = self._switches(width, height - len(rows) - 2)
         rows = [title, *rows, layout.join(rule, wide), *switches]
         return boxed([*rows, *self._losses(wide, width, height - len(rows), look)], width, height, look)
@@ -364,7 +364,7 @@ def _sign(judged: Mark) -> Span:
     return Span(sign, f"{kind} bold" if kind == "fail" else kind)
 
 
-def _said() -> list[Line]:
+def _remarks() -> list[Line]:
     """What is to be said of the figure."""
     return [
         (),

@@ -61,9 +61,9 @@ class RateBoard(Board):
 
     def __init__(self, network: Network, along: str = "", rate: float = 0.0) -> None:
         self._network, self._along, self._rate = network, along, rate
-        self.slice = self._made()
+        self.slice = self._slice()
 
-    def _made(self) -> Slice:
+    def _slice(self) -> Slice:
         made = Slice(self._network, self._rate)
         made.choose(self._along)
         if made.small:
@@ -110,7 +110,7 @@ class RateBoard(Board):
             now = cut.only.name if cut.only is not None else ""
             cut.choose(names[((names.index(now) if now in names else 0) + down) % len(names)])
         elif word == "start":
-            self.slice = self._made()
+            self.slice = self._slice()
         self._see()
         return said
 

@@ -106,7 +106,7 @@ def _background(asking: Asking, n: int) -> str:
     return "on-cursor" if (right if asking.shown else asking.marked == n + 1) else ""
 
 
-def _said(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
+def _reasons(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
     """What is shown with the answer: the reason, and the mistake behind a wrong answer that was chosen, unless that
     stands beside it."""
     said = [asking.reason] if asking.reason else []
@@ -119,12 +119,12 @@ def _said(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
 def reply_rows(asking: Asking, width: int, columns: int) -> int:
     """How many rows that takes at most, whichever answer is chosen."""
     marks = range(len(asking.choices) + 1)
-    return max(sum(len(prose.wrap(row, width)) for row in _said(asking, width, columns, marked)) for marked in marks)
+    return max(sum(len(prose.wrap(row, width)) for row in _reasons(asking, width, columns, marked)) for marked in marks)
 
 
 def replies(asking: Asking, width: int, columns: int, kept: int) -> list[Line]:
     """The same in the rows that are kept for it; blank ones until the answer is shown."""
-    said = _said(asking, width, columns, asking.marked) if asking.shown else []
+    said = _reasons(asking, width, columns, asking.marked) if asking.shown else []
     rows = [middle(row, width) for text in said for row in prose.wrap(text, width)]
     return [*rows, *[()] * (kept - len(rows))]
 

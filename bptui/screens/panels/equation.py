@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def equation(session: Session, card: Card | None, width: int) -> Line:
     """`a[0] = sigmoid(z[0])       -0.098750 × 0.249900 = -0.024678   ∂L/∂z`, as much of it as has room."""
-    left = _said(session) or (card.title if card is not None else (Span(session.node.name, "text bold"),))
+    left = _elementwise(session) or (card.title if card is not None else (Span(session.node.name, "text bold"),))
     rights: list[Line] = [()]
     if card is not None and card.equation is not None:
         made = card.equation
@@ -42,7 +42,7 @@ def equation(session: Session, card: Card | None, width: int) -> Line:
     return (Span("  "), *kept)
 
 
-def _said(session: Session) -> Line:
+def _elementwise(session: Session) -> Line:
     """`a[0] = sigmoid(z[0])` for what works on each element by itself; else nothing."""
     node = session.node
     if node.op is None or not node.op.elementwise or len(node.inputs) != 1 or not node.shape:

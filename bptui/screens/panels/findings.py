@@ -158,7 +158,7 @@ def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
         return []
     for count in range(len(absent), -1, -1):
         parts: list[Line] = [
-            (Span("·" if rule.skipped else "✓", "dim" if rule.skipped else "ok"), Span(f" {_said(rule)}", "dim"))
+            (Span("·" if rule.skipped else "✓", "dim" if rule.skipped else "ok"), Span(f" {_rule_text(rule)}", "dim"))
             for rule in absent[:count]
         ]
         if count < len(absent):
@@ -169,7 +169,7 @@ def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
     return [(Span(" "), Span("looked for, and not found", "dim")), *((Span(" "), *row) for row in rows)]
 
 
-def _said(rule: LookedFor) -> str:
+def _rule_text(rule: LookedFor) -> str:
     return f"{rule.about} ({rule.skipped})" if rule.skipped else rule.about
 
 

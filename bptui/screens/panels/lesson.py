@@ -126,7 +126,7 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     if question is None:
         return [(Span(" "), *row) for row in _held(told, height)]
     asked = wrap(bold(course.text(question.prose)), inner)[:2]
-    said = _said(reading)
+    said = _feedback(reading)
     answer = _answer(reading, said)
     if said and length(answer) > width - 2:
         told, answer = wrap(said, inner), _answer(reading, ())
@@ -143,7 +143,7 @@ def _held(rows: list[Line], room: int) -> list[Line]:
     return [*rows[: room - 1], (*rows[room - 1], Span(" …", "dim"))]
 
 
-def _said(reading: Reading) -> Line:
+def _feedback(reading: Reading) -> Line:
     """What is said to an open question: the last hint, else why the last answer was not the right one."""
     course = reading.course
     question, asked = course.question, course.asked

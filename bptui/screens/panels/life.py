@@ -53,12 +53,12 @@ def lines(scene: Scene) -> list[Line]:
     rows: list[Line] = []
     for n, fact in enumerate(told):
         spare = height - len(rows) - (len(told) - n)
-        for name, row in zip((fact.name, *[""] * spare), _said(fact, width - NAME - 2, 1 + spare), strict=False):
+        for name, row in zip((fact.name, *[""] * spare), _wrapped(fact, width - NAME - 2, 1 + spare), strict=False):
             rows.append((Span(f" {name:<{NAME}}", "dim"), *marked(row)))
     return boxed(rows, width, height, scene.options)
 
 
-def _said(fact: Fact, width: int, most: int) -> list[Line]:
+def _wrapped(fact: Fact, width: int, most: int) -> list[Line]:
     """Its text in at most so many rows."""
     whole = (Span(fact.text, "fail bold" if fact.bad else "text"),)
     rows = wrap(whole, width)

@@ -64,7 +64,7 @@ def footer(session: Session) -> tuple[tuple[str, str], ...]:
 
 def title(scene: Scene) -> tuple[Line, Line]:
     """Whose paths, and which of how many is chosen."""
-    made = found(scene)
+    made = paths_of(scene)
     if isinstance(made, str):
         return (), ()
     name = Span(f"{made.node.name}{numbers.index(made.element)}", f"{kind_of(made.node)} bold")
@@ -75,14 +75,14 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def lines(scene: Scene) -> list[Line]:
     """All of it, as much as there is room for: of many paths fewer rows, and the graph last of all."""
     width, height = scene.width, scene.height
-    made = found(scene)
+    made = paths_of(scene)
     rows = wrap((Span(" "), Span(made)), width, 1) if isinstance(made, str) else _Drawn(scene, made).rows()
     return boxed(rows, width, height, scene.options)
 
 
 def move(scene: Scene, down: int, right: int) -> str:
     """Choose another path, or another factor of it."""
-    made, answer = found(scene), scene.session.view.answer
+    made, answer = paths_of(scene), scene.session.view.answer
     if isinstance(made, str) or answer is None:
         return "there is nothing to choose"
     row, column = chosen(scene, made)
@@ -99,13 +99,13 @@ def move(scene: Scene, down: int, right: int) -> str:
 
 def enter(scene: Scene) -> str:
     """To the node that the chosen factor leads to."""
-    return "" if isinstance(found(scene), str) else "producer"
+    return "" if isinstance(paths_of(scene), str) else "producer"
 
 
-def found(scene: Scene) -> Paths | str:
+def paths_of(scene: Scene) -> Paths | str:
     answer = scene.session.view.answer
     try:
-        return path_lines.found(scene.session, answer.text if answer is not None else "", now=False)
+        return path_lines.paths_of(scene.session, answer.text if answer is not None else "", now=False)
     except UserError as error:
         return str(error)
     except Later:

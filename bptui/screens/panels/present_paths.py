@@ -27,7 +27,7 @@ def slide(scene: Scene) -> Slide:
     session = scene.session
     told = scene._replace(session=session.answering())
     page = Slide(*presented.status(session, scene.failed), timeline=presented.strip(session, scene.width))
-    made, shown = paths.found(told), not session.view.asks
+    made, shown = paths.paths_of(told), not session.view.asks
     if isinstance(made, str):
         return page._replace(reason=line(made), shown=True)
     at, _ = paths.chosen(told, made)

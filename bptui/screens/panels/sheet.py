@@ -168,7 +168,7 @@ def _digits(array: Any) -> tuple[int, int]:
     return wide, numbers.decimals_for(array, wide)
 
 
-def _seen(size: int, room: int, least: int) -> bool:
+def _useful(size: int, room: int, least: int) -> bool:
     """Are numbers of any use: do all fit, or at least half of them, and not too few?"""
     return size <= room or (room >= least and size <= 2 * room)
 
@@ -182,11 +182,11 @@ def _table(
     main = _main(made)
     shown = [main, *(q for q in made if q is not main and q.array is not None)]
     down = height - 1
-    if not _seen(page.columns, (width - start + 1) // FIELD, 3) or not _seen(page.rows, down, 4):
+    if not _useful(page.columns, (width - start + 1) // FIELD, 3) or not _useful(page.rows, down, 4):
         return []  # before anything is counted: the tensor may be large
     wide = max(_digits(q.array)[0] for q in shown)
     across = (width - start + 1) // (wide + 1)
-    if not _seen(page.columns, across, 3):
+    if not _useful(page.columns, across, 3):
         return []
     y, x = window(page.rows, down, page.at[0]), window(page.columns, across, page.at[1])
     if start + (x[1] - x[0]) * (wide + 1) <= width and any((page.of(q.array)[:, x[0]] < 0).any() for q in shown):
@@ -253,7 +253,7 @@ def _selected(shown: list[Quantity], page: Page, width: int) -> Line:
     index = (*page.lead, *page.at) if not page.turned else (*page.lead, page.at[1], 0)
     place: Line = (Span(f" {numbers.index(index)}", "text bold"),)
     gap: Line = (Span("  " if width < COMPACT else "   "),)
-    told = [_told(quantity, page) for quantity in shown]
+    told = [_number(quantity, page) for quantity in shown]
     main = told[shown.index(_main(shown))]
     for parts in ([place, *told], [place, main], [main], [main[-1:]]):
         row = tuple(span for n, part in enumerate(parts) for span in (*(gap if n else ()), *part))
@@ -262,7 +262,7 @@ def _selected(shown: list[Quantity], page: Page, width: int) -> Line:
     return row
 
 
-def _told(quantity: Quantity, page: Page) -> Line:
+def _number(quantity: Quantity, page: Page) -> Line:
     number = scalar(page.of(quantity.array), page.at)
     label = Span(f"{quantity.label} ", quantity.kind)
     if not quantity.note:

@@ -61,10 +61,10 @@ def stands(session: Session) -> bool:
 def stretches(modules: Modules) -> Stretches:
     """The columns of a step, found once. A module is one, but for one that holds most of the step: then those in it
     are; so is what lies between two of them, and the loss. Where no module has others in it, each call is one."""
-    return modules.captured.graph.once(_found, modules)
+    return modules.captured.graph.once(_stretches, modules)
 
 
-def _found(graph: Graph, modules: Modules) -> Stretches:
+def _stretches(graph: Graph, modules: Modules) -> Stretches:
     section = modules.sections[0]
     rows = list(modules.rows(section))
     while whole := next((row for row in rows if _holds(row) and 2 * len(row.events) > len(section.events)), None):

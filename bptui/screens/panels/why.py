@@ -45,7 +45,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
     except UserError:
         return (), ()
     style = "gradient bold" if about.of == "gradient" else f"{kind_of(about.node)} bold"
-    found = _found(scene.session, about)
+    found = _answer(scene.session, about)
     number: Line = ()
     if isinstance(found, Explained) and found.number is not None:
         texts = why_table.of(found, scene.width)
@@ -64,7 +64,7 @@ def lines(scene: Scene) -> list[Line]:
         about = why.chosen(session, _text(session))
     except UserError as error:
         return wrap((Span(str(error), "fail"),), width)[:height]
-    found = _found(scene.session, about)
+    found = _answer(scene.session, about)
     if isinstance(found, Explained):
         said = [row for text in _about(session, found) for row in wrap((Span(" "), *text), width, 1)]
         rows = why_table.rows(found, said, scene, _chosen(scene, found))
@@ -103,12 +103,12 @@ def _text(session: Session) -> str:
 
 def _current(session: Session) -> Explained | str | None:
     try:
-        return _found(session, why.chosen(session, _text(session)))
+        return _answer(session, why.chosen(session, _text(session)))
     except UserError:
         return None
 
 
-def _found(session: Session, about: Asked) -> Explained | str | None:
+def _answer(session: Session, about: Asked) -> Explained | str | None:
     """The table; a sentence where it cannot be made, None where there is nothing to make it of."""
     try:
         return why.explained(session, about, now=False)

@@ -140,7 +140,7 @@ class Playground(Board):
         titled = found.single and height >= TITLED
         contents: dict[int, list[Line]] = {}
         for number, room in found.rooms.items():
-            head = [between((), self._said(number, frame, room, look), room.width - 1)] if titled else []
+            head = [between((), self._at_right(number, frame, room, look), room.width - 1)] if titled else []
             contents[number] = [*head, *self._panel(number, frame, Room(room.width, room.height - titled), look)]
         if found.single:
             return assemble(found, contents, {}, width)
@@ -159,12 +159,12 @@ class Playground(Board):
         return sheet.lines(self.course.setup, frame, choice, self.at, room.width, room.height)
 
     def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
-        right = self._said(number, frame, room, look)
+        right = self._at_right(number, frame, room, look)
         left = slope(frame, self.choice) if number == NETWORK == self.focus else ()
         title = layout.Title(number, NAMES[number], left, right)
         return layout.rule(title, room.width, focused=number == self.focus, edge=number in (2, 4))
 
-    def _said(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
+    def _at_right(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         """What a panel says at the right of its title."""
         right: Line = ()
         if number == NETWORK:

@@ -143,7 +143,7 @@ def lines(found: Against) -> list[Line]:
     for each in found.held:
         c = each.compared
         mark = ("✓", "ok") if c.equal else ("≠", "fail")
-        rows.append(line(mark, f" {c.node.name:<{width}}  ", (f"{WORDS[c.of]:<9}", "dim"), *_said(each)))
+        rows.append(line(mark, f" {c.node.name:<{width}}  ", (f"{WORDS[c.of]:<9}", "dim"), *_parts(each)))
         rows += [] if c.equal else list(_differs(each, width))
     rows += list(_causes(found.held))
     if not found.complete:
@@ -154,7 +154,7 @@ def lines(found: Against) -> list[Line]:
     return rows
 
 
-def _said(each: Held) -> Iterator[str | tuple[str, str]]:
+def _parts(each: Held) -> Iterator[str | tuple[str, str]]:
     c = each.compared
     yield "  equal" if c.equal else f"  {int(c.differs.sum())} of {c.ours.size} differ"
     if each.understood:

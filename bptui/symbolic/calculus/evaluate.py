@@ -19,7 +19,7 @@ from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.gamma import digamma, lgamma, of_order
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Matrix
 from bptui.symbolic.calculus.exact import Digits
@@ -53,7 +53,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint, detach: np.positive,
     sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
-    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["trigamma"]: trigamma,
+    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["polygamma"]: of_order,
     **{function: partial(rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 _REDUCED: Mapping[Any, Callable[..., Any]] = {

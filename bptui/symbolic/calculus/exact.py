@@ -23,8 +23,8 @@ from bptui.symbolic.calculus.notation import (
     digamma,
     lgamma,
     name_of,
+    polygamma,
     sign,
-    trigamma,
 )
 
 MAX_BITS = 2048
@@ -59,7 +59,7 @@ _FUNCTIONS: Mapping[Any, Any] = {
     sp.asin: mpmath.asin, sp.acos: mpmath.acos, sp.atan: mpmath.atan, sp.atan2: mpmath.atan2,
     lgamma: lambda x: mpmath.inf if _pole(x) else mpmath.re(mpmath.loggamma(x)),
     digamma: lambda x: mpmath.nan if _pole(x) else mpmath.digamma(x),
-    trigamma: lambda x: mpmath.inf if _pole(x) else mpmath.psi(1, x),
+    polygamma: lambda n, x: mpmath.inf * (-1) ** (int(n) + 1) if _pole(x) else mpmath.psi(int(n), x),
     **{function: partial(_rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 

@@ -180,10 +180,14 @@ class detach(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
-class trigamma(sp.Function):  # type: ignore[misc]
-    """The derivative of digamma. It has none of its own here: definitions have lgamma and digamma."""
+class polygamma(sp.Function):  # type: ignore[misc]
+    """polygamma(n, u), the n-th derivative of digamma."""
 
     is_real = True
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        n, u = self.args
+        return polygamma(n + 1, u) if argindex == 2 else sp.Integer(0)
 
 
 class digamma(sp.Function):  # type: ignore[misc]
@@ -192,7 +196,7 @@ class digamma(sp.Function):  # type: ignore[misc]
     is_real = True
 
     def fdiff(self, argindex: int = 1) -> Expr:
-        return trigamma(self.args[0])
+        return polygamma(sp.Integer(1), self.args[0])
 
 
 class lgamma(sp.Function):  # type: ignore[misc]
@@ -226,7 +230,7 @@ class bfloat16(Rounded):
     """To 8 binary digits."""
 
 
-GAMMA = {kind.__name__: kind for kind in (lgamma, digamma, trigamma)}
+GAMMA = {kind.__name__: kind for kind in (lgamma, digamma, polygamma)}
 ANGLES = {"asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2}
 ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}
 

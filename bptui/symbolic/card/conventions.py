@@ -30,10 +30,10 @@ def convention(reading: BoundDefinition, element: Index) -> list[Fact]:
     index: Mapping[str, int] = {} if bare else reading.index(element)
     if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
         return []
-    return [sentence("convention", "convention", _told(reading))]
+    return [sentence("convention", "convention", _shortened(reading))]
 
 
-def _told(reading: BoundDefinition) -> str:
+def _shortened(reading: BoundDefinition) -> str:
     """The convention without what it says of a setting that is not used: `padding never wins`."""
     said = reading.op.convention.split("; ")
     used = reading.node.attributes

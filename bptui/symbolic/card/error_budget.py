@@ -51,9 +51,9 @@ class ErrorBudget:
 
     def line(self) -> Line:
         """`3.1 of 7.2 digits right: lost 0.3 before, 3.8 here  condition 540; 0.5 ulp from 50 digits`."""
-        return line(*self._said())
+        return line(*self._parts())
 
-    def _said(self) -> Iterator[str | tuple[str, str]]:
+    def _parts(self) -> Iterator[str | tuple[str, str]]:
         if self.total is None or self.before is None or self.here is None:
             yield f"{self.dtype}, {self.rounding}"
         else:

@@ -60,7 +60,8 @@ def backward_rule(
     except ValueError as problem:
         raise UserError(where, str(problem)) from None
     shape = None if bound else shapes[position]
-    made = make(f"{op.name}_by_{wrt}", text, where, settings, inputs, shape)
+    whole = [name for name in op.indices if name in inputs]
+    made = make(f"{op.name}_by_{wrt}", text, where, settings, inputs, shape, whole)
     doc = f"The backward rule of {op.name} by {wrt}, as SymPy derives it: from {upstream} = ∂L/∂y."
     allowed = {} if op.bounds is None else {n: b for n, b in op.bounds(shapes, attributes).items() if n in inputs}
     bounds = None if made.bounds is None else lambda *_: allowed

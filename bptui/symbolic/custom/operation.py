@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
@@ -38,15 +38,17 @@ def make(
     settings: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = (),
     output: Shape | None = None,
+    whole: Collection[str] = (),
 ) -> Op:
     """The operation `name` that `text` defines (docs/definitions.md, "Your own operation").
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
     output    the shape that it gives, where that is known and not to be read off the inputs
+    whole     inputs that hold whole numbers, where that is known
     A UserError with the column for a text that is not in the notation, has an unbound index, is not differentiable, or
     takes SymPy longer than TIME_LIMIT.
     """
-    return within(lambda: _made(name, text, where, settings, inputs, output), where)
+    return within(lambda: _made(name, text, where, settings, inputs, output, whole), where)
 
 
 def within(work: Callable[[], T], where: str) -> T:
@@ -65,6 +67,7 @@ def _made(
     settings: Mapping[str, Any] | None,
     inputs: Sequence[str],
     output: Shape | None,
+    whole: Collection[str],
 ) -> Op:
     defaults = _settings(settings or {}, where)
     lines, module = read(text, where)
@@ -73,7 +76,7 @@ def _made(
             place = part.lineno, part.col_offset + 1
             raise placed(where, lines, place, f"'{name}' is defined by itself", "inputs, and helpers that come before")
     parse(text, None, where)
-    scan = Scan(lines, module, where, defaults)
+    scan = Scan(lines, module, where, defaults, whole)
     names = _order(scan.tensors, inputs, where)
     attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
     for key in scan.integer_settings:
@@ -105,7 +108,7 @@ def _made(
     return replace(op, analytic=op.analytic and not any(kinks))  # SymPy writes sqrt(x*x) as |x|
 
 
-REAL = {"erf", "atan2", "lgamma", "digamma"}
+REAL = {"erf", "atan2", "lgamma", "digamma", "polygamma"}
 """What takes no complex numbers."""
 
 

@@ -31,8 +31,11 @@ class Scan:
     culprit  line and column of what has no derivative, for messages;  sizes  those of sizes, by name
     """
 
-    def __init__(self, text: str, module: ast.Module, where: str, settings: Collection[str]) -> None:
-        self.text, self.where, self.settings = text, where, settings
+    def __init__(
+        self, text: str, module: ast.Module, where: str, settings: Collection[str], whole: Collection[str] = ()
+    ) -> None:
+        """whole: inputs that hold whole numbers, where that is known and need not be read off the text."""
+        self.text, self.where, self.settings, self.whole = text, where, settings, whole
         self.tensors: dict[str, int] = {}
         self.integers: list[str] = []
         self.integer_settings: list[str] = []
@@ -88,6 +91,8 @@ class Scan:
                 items = inner.elts if isinstance(inner, ast.Tuple) else [inner]
                 if base not in self._helpers:
                     self._tensor(node, base, len(items))
+                if base in self.whole:
+                    self._integer(node)
                 for item in items:
                     self._index(item, indices)
             case ast.Subscript():
@@ -137,6 +142,11 @@ class Scan:
             return
         if name in FUNCTIONS or name in REDUCTIONS or not NAME.match(name):
             return  # the parser says what is wrong with it
+        if name in self.whole:
+            if name not in self.integers:
+                self.integers.append(name)
+            self._tensor(node, name, 0)
+            return
         if INDEX.match(name) and (in_index or name in self._bound):
             right = f"put it on the left, or sum(… for {name} in {name.upper()})"
             self.fail(node, f"the index '{name}' is not bound", right)

@@ -17,7 +17,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.discrete import cast_to
-from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.gamma import digamma, lgamma, of_order
 from bptui.model.engine.ops.special import erf
 from bptui.model.engine.trace import Standin, Trace, noted
 from bptui.symbolic.calculus.notation import GAMMA, ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, detach, sign
@@ -35,7 +35,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
     sp.cosh: np.cosh, sp.Abs: np.absolute, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf,
     sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
-    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["trigamma"]: trigamma, Round: np.rint,
+    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["polygamma"]: of_order, Round: np.rint,
     detach: np.positive,
     **{made: partial(cast_to, dtype=name) for name, made in ROUNDED.items()},
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,

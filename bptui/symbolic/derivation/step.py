@@ -63,7 +63,7 @@ def _network(session: Session) -> Grid:
     rows: list[tuple[str, ...]] = []
     for node in leaves[:MOMENTS]:
         value = recording.before(node) if node.role == "param" else recording.value(node)
-        rows.append((node.name, ROLES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
+        rows.append((node.name, ROLES.get(node.role, node.role), numbers.shape(node.shape), _numbers(value)))
     rows += _more(len(leaves), "", "")
     rows += [(node.name, _operation(session, node), numbers.shape(node.shape), "") for node in graph.ops[:MOMENTS]]
     rows += _more(len(graph.ops), "", "")
@@ -89,13 +89,13 @@ def _updated(session: Session) -> Grid:
     for node in params[:MOMENTS]:
         arrays = recording.before(node), recording.grad(node), recording.after(node)
         rows += [
-            (node.name if n == 0 else "", word, _told(array))
+            (node.name if n == 0 else "", word, _numbers(array))
             for n, (word, array) in enumerate(zip(("before", "gradient", "after"), arrays, strict=True))
         ]
     return Grid(("parameter", "", "numbers"), (*rows, *_more(len(params), "")))
 
 
-def _told(array: Array | None) -> str:
+def _numbers(array: Array | None) -> str:
     """`[0.5, -1]`; of many the range."""
     if array is None:
         return "not recorded"

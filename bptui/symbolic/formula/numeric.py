@@ -16,7 +16,7 @@ import numpy as np
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
 from bptui.model.engine import matrices
-from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.gamma import digamma, lgamma, of_order
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Tree, walk
 
@@ -28,7 +28,7 @@ _FUNCTIONS: Mapping[str, Any] = {
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
     "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint, "detach": np.positive,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
-    "trigamma": trigamma,
+    "polygamma": of_order,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
 }  # fmt: skip
 _COMPARE: Mapping[str, Any] = {

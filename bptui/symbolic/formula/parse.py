@@ -20,6 +20,8 @@ MAX_NODES = 400
 MAX_NESTING = 100
 """Deepest tree that is walked: a sum of 100 terms is one, since `a + b + c` nests to the left."""
 MAX_WHOLE = 10**15
+ORDERS = 64
+"""So many derivatives of digamma are known."""
 MAX_EXPONENT = 64
 """Largest written exponent, so that no constant can become enormous."""
 
@@ -27,6 +29,7 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
     "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "round": (1, 1),
     "asin": (1, 1), "acos": (1, 1), "atan": (1, 1), "atan2": (2, 2), "lgamma": (1, 1), "digamma": (1, 1),
+    "polygamma": (2, 2),
     "detach": (1, 1),
     "float32": (1, 1), "float16": (1, 1), "bfloat16": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
     "inverse": (1, 1), "cholesky": (1, 1), "cofactor": (1, 1),
@@ -326,6 +329,8 @@ class _Checker:
         if not least <= len(node.args) <= most:
             right = WRITTEN.replace("sum", name) if name in REDUCTIONS else f"{least} argument{'s' * (least > 1)}"
             self.fail(node, f"{name} with {len(node.args)} arguments", right)
+        if name == "polygamma" and not (isinstance(node.args[0], ast.Constant) and node.args[0].value in range(ORDERS)):
+            self.fail(node, "the order of polygamma is a whole number", "polygamma(1, x), the slope of digamma")
         for part in node.args:
             self.walk(part, depth + 1, in_index)
 

@@ -187,6 +187,8 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
         raise Refused("a tensor on the meta device has no numbers: capture the model on a real device")
     if is_traceable_wrapper_subclass(tensor):
         raise Refused(f"a {type(tensor).__name__} wraps other tensors: capture the step with plain ones")
+    if tensor._is_zerotensor():  # autograd's 0 of a derivative that there is not: it has no memory
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     return tensor.detach()
 
 

@@ -21,6 +21,7 @@ from bptui.teach.catalogue import find
 from bptui.teach.certificate import certificate
 from bptui.teach.course import Course
 from bptui.teach.lesson import Lesson
+from tests.sessions import snapshot
 
 HEAD = '+++\ntitle = "T"\n+++\n# T\n## First\n::open lesson-2-2-1\n'
 
@@ -46,7 +47,7 @@ def state(course: Course) -> tuple[object, ...]:
     seen: list[object] = []
     if session is not None:
         values = [session.state.value(node) for node in session.graph.nodes]
-        seen = [session.snapshot()[1:], [(branch.edits, branch.losses.tolist()) for branch in session.branches]]
+        seen = [snapshot(session)[1:], [(branch.edits, branch.losses.tolist()) for branch in session.branches]]
         seen += [None if value is None else value.tobytes() for value in values]
     hidden = [(each.node.name, each.of, each.at) for each in course.hidden]
     shown = course.opens(), course.explains(), course.failed, course.state

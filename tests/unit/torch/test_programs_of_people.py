@@ -39,7 +39,10 @@ def test_nothing_in_a_healthy_program_is_called_wrong(program: str, step: int, t
     assert [row for row in rows if row.verdict == "FAIL"] == []
     assert {row.op for row in rows if row.verdict == "opaque"} <= UNKNOWN.get(program, set())
     assert Counter(row.verdict for row in rows)["ok"] > 40
-    assert [finding.text for finding in diagnose(network).findings] == []
+    found = diagnose(network)
+    assert [finding.text for finding in found.findings] == []
+    lacking = [rule.skipped for rule in found.looked_for if "not recorded" in rule.skipped]
+    assert lacking == []
 
 
 HEAD = """\

@@ -37,19 +37,26 @@ def set_(session: Session, text: str) -> Reply:
     "evaluation", "Step through an evaluation of this update (lbfgs), in a branch", usage="[K]",
 )  # fmt: skip
 def evaluation(session: Session, text: str) -> Reply:
-    """Forward, loss and backward pass with the parameters that evaluation K had; without K how many there are."""
+    """Forward, loss and backward pass with the parameters that evaluation K had, 0 for the step's own pass; without K
+    how many there are. From the branch of one it goes to another of the same update."""
     from dataclasses import replace
 
     from bptui.model.debugger import edits, evaluations
 
+    step = session.cursor.step
+    origin = evaluations.origin(session.branch, step)
     if not text.strip():
-        count = evaluations.count(session.recorded)
-        once = f"{session.recorded.optimizer.kind} looks at the loss once in a training step"
-        return say(
-            f"{count} evaluations here: evaluation 1 to {count - 1}, and this pass" if count else once, ok=count > 0
-        )
-    edit = edits.parse(f"{evaluations.NAME} = {text}", session.branch, session.cursor)
-    reply = _edited(session, edit)
+        count = evaluations.count(origin.history.recording(step))
+        once = f"{origin.at(step).network.optimizer.kind} looks at the loss once in a training step"
+        return say(f"evaluation 0, this pass, to {count - 1}" if count else once, ok=count > 0)
+    if text.strip() == "0" and origin is not session.branch:
+        session.switch(origin, "")
+        return session.goto("start")
+    edit = edits.parse(f"{evaluations.NAME} = {text}", origin, session.cursor)
+    if origin is not session.branch:
+        session.switch(origin, "")
+    known = evaluations.made(session.branches, origin, edit)
+    reply = _edited(session, edit) if known is None else session.switch(known, edit.text)
     began = session.goto("start")
     return replace(reply, lines=(*began.lines, *reply.lines[1:]))
 
@@ -58,13 +65,13 @@ def _edited(session: Session, edit: Edit) -> Reply:
     """Go on with an edit: what it promised of the loss, what it did, and what differs."""
     from dataclasses import replace
 
-    from bptui.model.debugger.whatif import told
+    from bptui.model.debugger.whatif import lines_of
 
     reply = session.edit(edit)
     session.view.show(Answer(WHAT_IF))
     if edit.name:
         session.select(edit.name, edit.at or None)
-    return replace(reply, lines=(*reply.lines, *told(session)), seen=True)
+    return replace(reply, lines=(*reply.lines, *lines_of(session)), seen=True)
 
 
 @family.text(
@@ -115,7 +122,7 @@ def redo(session: Session) -> Reply:
 @family.text("branch", "To a branch by its number, 0 for the original; alone: which one this is", usage="[N]")
 def branch(session: Session, text: str) -> Reply:
     from bptui.model.debugger import branches
-    from bptui.model.debugger.whatif import told
+    from bptui.model.debugger.whatif import lines_of
 
     if not text:
         return say(branches.row(session, session.branch))
@@ -123,7 +130,7 @@ def branch(session: Session, text: str) -> Reply:
     reply = session.switch(to, branches.name_of(to))
     if to.parent is not None:
         session.view.show(Answer(WHAT_IF))
-        told(session)  # finds out what the panel shows
+        lines_of(session)  # finds out what the panel shows
     return reply
 
 

@@ -149,7 +149,11 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
         better = float(f"{suits * rate:.2g}")
         change = Change("optimizer.learning_rate", better)
         remedies.append(remedy(f"{suits:.2g} × the rate: there ρ is ½ or more", change))
-    if subject.network.optimizer.clip_norm is None:
+    optimizer = subject.network.optimizer
+    if optimizer.rule.room is not None:
+        if optimizer.line_search_fn == "none":
+            remedies.append(remedy("a line search", Change("optimizer.line_search_fn", "strong_wolfe")))
+    elif optimizer.clip_norm is None:
         remedies.append(remedy("no step longer than its gradient of length 1", Change("optimizer.clip_norm", 1.0)))
     rho = ratios[at]
     seen = ["ρ at training step " + ", ".join(f"{k}: {numbers.significant(ratio, 3)}" for k, ratio in ratios.items())]

@@ -46,7 +46,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
             number=apart if wide else size,
             threshold=APART if wide else LARGEST if size > LARGEST else SMALLEST,
             source=SOURCE,
-            evidence=(*_columns(data.values), *_made(subject)),
+            evidence=(*_columns(data.values), *_first_layer(subject)),
             remedies=tuple(_rescaled(data, size, far)),
         )
     if far is not None:
@@ -109,7 +109,7 @@ def _columns(values: Array, most: int = 3) -> tuple[str, ...]:
     return tuple(f"{name.format(i)}mean {mean}, std {std}" for i, mean, std in told)
 
 
-def _made(subject: Subject) -> tuple[str, ...]:
+def _first_layer(subject: Subject) -> tuple[str, ...]:
     """What the inputs make of the first layer."""
     if not subject.structure.layers:
         return ()

@@ -11,9 +11,9 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, each_axis, letters, whole
+from bptui.model.engine.ops.common import at, each_axis, leading, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
-from bptui.model.engine.ops.pool import POOLED
+from bptui.model.engine.ops.pool import POOLED, chosen, numbers_of
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -39,7 +39,7 @@ def _axes(signature: Signature) -> tuple[list[str], str, list[_Axis]]:
     wanted, rank = signature["output_size"], signature.ranks[0]
     count = len(wanted)
     places, taps = SPATIAL[count], TAPS[:count]
-    lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+    lead = leading(rank - count, places, taps)
     read = [place if m is None else tap for place, tap, m in zip(places, taps, wanted, strict=True)]
     found = []
     for axis, (place, tap, m) in enumerate(zip(places, taps, wanted, strict=True), rank - count):
@@ -156,6 +156,15 @@ def _give_largest(upstream: Array, places: Array, count: int, d: Array) -> None:
     d[...] = found.reshape(d.shape)
 
 
+def _max_over_nodes(g: Any, y: Any, x: Any, output_size: tuple[int | None, ...]) -> Any:
+    axes, count = [], len(output_size)
+    for n, m in zip(x.shape[-count:], y.shape[-count:], strict=True):
+        first, last = _reads(n, m)
+        places = first[:, None] + np.arange(max(last - first, default=0))
+        axes.append(np.where(places < last[:, None], places, -1))
+    return chosen(g, x, numbers_of(axes, x.shape[-count:]), count)
+
+
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:
     """A check for one whole number for all axes, or one or None (the axis' own size) for each."""
 
@@ -180,7 +189,8 @@ def _rows(count: int) -> tuple[Op, ...]:
         ),
         Op(
             f"adaptive_max_pool{count}d", ("x",), _max_definition, _shape, _max, _max_vjp, f"The largest of {told}",
-            size, analytic=False, convention=f"among equals the first gets all of the gradient; {shared}",
+            size, analytic=False, over_nodes=(_max_over_nodes,),
+            convention=f"among equals the first gets all of the gradient; {shared}",
         ),
     )  # fmt: skip
 

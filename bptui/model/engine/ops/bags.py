@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, choice
+from bptui.model.engine.ops.logic import hot
 from bptui.model.engine.ops.lookup import ATTRIBUTES, HELD, TOLD, Lookup
 
 
@@ -163,6 +165,41 @@ def _vjp(emit: Emit, ctx: Backward) -> None:
     emit(_Call.of(ctx.inputs, ctx.attributes).back, ctx.upstream, ctx.into[0], weight)
 
 
+# ----------------------------------------------------------------------------------------------------- over nodes
+def _passed(g: Any, table: Any, i: Any, offsets: Any, mode: str, padding_idx: int | None) -> tuple[Any, Any]:
+    """The rows of the table at all positions, (positions, size), and what of g comes to each; without weights."""
+    (bags, size), count = g.shape, prod(i.shape)
+    rows = np.take(table, i, 0).reshape((count, size))
+    if offsets is None:
+        inside = np.repeat(np.eye(bags), i.shape[1], axis=1)
+    else:  # a position is in bag n where so many offsets lie before it, n's own among them
+        before = np.where(offsets <= np.arange(count)[:, None], 1.0, 0.0).sum(1)
+        inside = np.where(before == np.arange(1, bags + 1)[:, None], 1.0, 0.0)
+    if padding_idx is not None:
+        inside = np.where((i == padding_idx).reshape((1, count)), 0.0, inside)
+    if mode == "mean":
+        g = g / np.maximum(inside.sum(1).reshape((bags, 1)), 1.0)
+    if mode != "max":
+        return rows, np.swapaxes(inside, 0, 1) @ g
+    there = inside.reshape((bags, count, 1)) > 0
+    wins = np.argmax(np.where(there, rows, -np.inf), 1, keepdims=True) == np.arange(count)[:, None]
+    given = np.where(wins, g.reshape((bags, 1, size)), 0)
+    return rows, np.where(there, given, 0).sum(0)
+
+
+def _table_over_nodes(g: Any, y: Any, table: Any, i: Any, weight: Any = None, offsets: Any = None, **given: Any) -> Any:
+    count = prod(i.shape)
+    _, passed = _passed(g, table, i, offsets, given["mode"], given["padding_idx"])
+    if weight is not None:
+        passed = passed * (weight.reshape((count, 1)) if weight.shape else weight)
+    return np.swapaxes(hot(i, classes=table.shape[0]).reshape((count, table.shape[0])), 0, 1) @ passed
+
+
+def _weight_over_nodes(g: Any, y: Any, table: Any, i: Any, weight: Any, offsets: Any = None, **given: Any) -> Any:
+    rows, passed = _passed(g, table, i, offsets, given["mode"], given["padding_idx"])
+    return (passed * rows).sum(1).reshape(i.shape) if weight.shape else (passed * rows).sum()
+
+
 def _row(name: str, doc: str, convention: str, straight_through: bool) -> Op:
     return Op(
         name,
@@ -179,6 +216,7 @@ def _row(name: str, doc: str, convention: str, straight_through: bool) -> Op:
         convention=convention,
         bounds=_bounds,
         dispatch=None if straight_through else _of_its_settings,
+        over_nodes=() if straight_through else (_table_over_nodes, None, _weight_over_nodes),
     )
 
 

@@ -141,6 +141,9 @@ class Op(Inputs):
     results     (input shapes, attributes) → how many it has, of which one node is the one that its attribute `part`
                 says: `a, b = split(x, 2)` is two nodes; None for one that has one result
     compares    of a loss: what it compares
+    over_nodes  where vjp fills its arrays by calls that no operation is: by the input's position the same rule as
+                mathematics, (g, y, *inputs, **attributes) → the contribution, for d(u, x), which runs it on nodes
+                (`bptui.model.engine.lifted`)
     """
 
     name: str
@@ -168,6 +171,7 @@ class Op(Inputs):
     results: Callable[[Sequence[Shape], Attributes], int] | None = None
     stretched_axes: Callable[[Sequence[Shape], Attributes], tuple[tuple[int, ...], ...]] | None = None
     compares: Compares | None = None
+    over_nodes: tuple[Callable[..., Any] | None, ...] = ()
 
     def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
         """The shape that the vjp fills for an input, before broadcasting is undone."""

@@ -16,6 +16,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, flag, integer, rows
+from bptui.model.engine.ops.logic import hot
 from bptui.model.engine.ops.pointwise import finished, reduction
 
 Use = Callable[..., Any]
@@ -142,6 +143,17 @@ def _ended(alpha: Array, lengths: Array, by_length: bool, shares: Array, out: Ar
         out /= np.maximum(lengths, 1)
 
 
+def _end_over_nodes(g: Any, y: Any, alpha: Any, lengths: Any, by_length: bool) -> Any:
+    """Of each of both ends the share that it has of what is likely."""
+    places = alpha.shape[-1]
+    said = hot(lengths, classes=(places + 1) // 2)
+    ends = np.take(said, (np.arange(places) + 1) // 2, len(lengths.shape)) > 0
+    if by_length:
+        count = (said * np.maximum(np.arange(said.shape[-1]), 1.0)).sum(-1)
+        g, y = g / count, y * count
+    return np.where(ends, -(g[..., None] * np.exp(alpha + y[..., None])), 0)
+
+
 def _end_vjp(emit: Emit, ctx: Backward) -> None:
     g = contiguous(emit, ctx.upstream).reshape(-1)
     emit(_give_ends, ctx.saved, g, ctx.inputs[1].reshape(-1), ctx.attributes["by_length"], rows(ctx.d))
@@ -225,6 +237,7 @@ OPS = (
         {"by_length": Attribute(False, flag)},
         indices=("lengths",),
         bounds=_lengths_bounds,
+        over_nodes=(_end_over_nodes,),
     ),
 )
 

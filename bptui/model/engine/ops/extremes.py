@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Backward, Emit
+from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import many_axes, total
-from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, filled_shape, reduced_shape
+from bptui.model.engine.ops.reduce import BOTH, definition_of, filled_shape, reduced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
 
-def _extreme(pick: Any) -> Any:
-    """Forward of max (pick = argmax) and min. Saves the place of the first extreme element of each reduced block."""
-
-    def forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-        (x,) = inputs
-        places = emit.temp(out.shape, np.intp)
-        emit(_take_extreme, pick, x, axes_of(x, attributes), places.reshape(-1), out.reshape(-1))
-        return places
-
-    return forward
+def _blocked(x: Any, axes: Sequence[int]) -> tuple[Any, list[int]]:
+    """x with the axes that are reduced as one, which is the last; and the order in which its axes are for that."""
+    kept = [axis for axis in range(len(x.shape)) if axis not in axes]
+    order = [*kept, *axes]
+    size = prod(x.shape[axis] for axis in axes)
+    return np.reshape(np.transpose(x, order), (*(x.shape[axis] for axis in kept), size)), order
 
 
-def _take_extreme(pick: Any, x: Array, axes: tuple[int, ...], places: Array, out: Array) -> None:
-    """The first extreme (or nan) of each block; `places` are positions in the block, row-major."""
-    blocks = _blocks(x, axes)
-    pick(blocks, 1, places)
-    out[...] = blocks[np.arange(len(blocks)), places]
+def _extreme(pick: Any) -> Rule:
+    """The rule of max (pick: np.argmax) and min: the first extreme (or nan) of each block has it all."""
+
+    def forward(x: Any, axis: Any, keepdims: bool) -> Any:
+        blocks, _ = _blocked(x, many_axes(axis, x.shape))
+        found = np.take_along_axis(blocks, pick(blocks, -1, keepdims=True), -1)
+        return np.reshape(found, reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}))
+
+    def by_x(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+        blocks, order = _blocked(x, many_axes(axis, x.shape))
+        chosen = pick(blocks, -1, keepdims=True) == np.arange(blocks.shape[-1])
+        given = np.where(chosen, np.reshape(g, (*blocks.shape[:-1], 1)), 0)
+        turned = np.reshape(given, tuple(x.shape[axis] for axis in order))
+        return np.transpose(turned, [order.index(axis) for axis in range(len(order))])
+
+    return Rule(forward, by_x)
 
 
 def _blocks(x: Array, axes: tuple[int, ...]) -> Array:
@@ -40,19 +47,6 @@ def _blocks(x: Array, axes: tuple[int, ...]) -> Array:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     size = int(np.prod([x.shape[axis] for axis in axes], dtype=int))
     return x.transpose([*kept, *axes]).reshape(-1 if size else int(np.prod([x.shape[a] for a in kept])), size)
-
-
-def _extreme_vjp(emit: Emit, ctx: Backward) -> None:
-    emit(_give_extreme, ctx.upstream, ctx.saved, axes_of(ctx.inputs[0], ctx.attributes), ctx.d)
-
-
-def _give_extreme(upstream: Array, places: Array, axes: tuple[int, ...], into: Array) -> None:
-    kept = [axis for axis in range(into.ndim) if axis not in axes]
-    order = [*kept, *axes]
-    moved = into.transpose(order)
-    blocks = np.zeros((upstream.size, int(np.prod(moved.shape[len(kept) :], dtype=int))), into.dtype)
-    blocks[np.arange(len(blocks)), places.reshape(-1)] = upstream.reshape(-1)
-    moved[...] = blocks.reshape(moved.shape)
 
 
 def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
@@ -78,8 +72,7 @@ def _row(kind: str, pick: Any, which: str) -> Op:
         ("x",),
         definition_of(lambda use: f"{use.y} = {total(use.element, use.reduced, function=kind)}"),
         filled_shape,
-        _extreme(pick),
-        _extreme_vjp,
+        *_extreme(pick).pair,
         f"The {which} element over axes, or of all.",
         BOTH,
         analytic=False,

@@ -1,5 +1,5 @@
-"""More elementary functions: tan, sinh, cosh, asin, acos, atan, atan2, log1p, expm1, erf, erfc, lgamma, digamma, xlogy,
-logaddexp."""
+"""More elementary functions: tan, sinh, cosh, asin, acos, atan, atan2, log1p, expm1, erf, erfc, lgamma, digamma,
+polygamma, xlogy, logaddexp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.ops.common import whole
+from bptui.model.engine.ops.gamma import digamma, lgamma, polygamma
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.ops.special import erf, erfc
 
@@ -24,6 +26,14 @@ def _turned(g: Any, side: Any, a: Any, b: Any) -> Any:
     """g times a side over the square of the distance from the origin, 0 at it."""
     square = a * a + b * b
     return np.where(square != 0, g * (side / square), 0)
+
+
+def _order(value: Any) -> int:
+    """How often digamma is derived: beyond 30 the factorials in its series lose their digits."""
+    number = whole(value, 0)
+    if number > 30:
+        raise ValueError(f"must be at most 30, not {number}")
+    return number
 
 
 _ROOT = float(np.sqrt(np.pi))
@@ -75,8 +85,17 @@ OPS = (
         "digamma",
         "y = digamma(x)",
         digamma,
-        lambda g, y, x: trigamma(x) * g,
+        lambda g, y, x: polygamma(x, n=1) * g,
         "The slope of lgamma.",
+        analytic=False,
+    ),
+    unary(
+        "polygamma",
+        lambda signature: f"y = polygamma({signature['n']}, x)",
+        polygamma,
+        lambda g, y, x, n: polygamma(x, n=n + 1) * g,
+        "The n-th derivative of digamma, which is that of n = 0.",
+        attributes={"n": Attribute(1, _order)},
         analytic=False,
     ),
     binary(

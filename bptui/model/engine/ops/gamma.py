@@ -1,4 +1,4 @@
-"""The logarithm of the gamma function and its first two derivatives, which NumPy does not have."""
+"""The logarithm of the gamma function and its derivatives, which NumPy does not have."""
 
 from __future__ import annotations
 
@@ -30,31 +30,36 @@ def digamma(x: Any) -> Any:
 
 
 @operation
-def trigamma(x: Any) -> Any:
-    """The derivative of digamma; inf at 0 and at the negative whole numbers."""
-    return _elementwise(_trigamma, x)
+def polygamma(x: Any, n: int) -> Any:
+    """The n-th derivative of digamma; inf at 0 and the negative whole numbers, -inf for an even n: PyTorch's."""
+    return _elementwise(_polygamma, x, n) if n else _elementwise(_digamma, x)
 
 
-def _elementwise(function: Callable[[Array], Any], x: Any) -> Any:
+def of_order(n: Any, x: Any) -> Any:
+    """polygamma as a definition writes it: `polygamma(2, x)`, n a whole number that is written there."""
+    return polygamma(x, n=int(n))
+
+
+def _elementwise(function: Callable[..., Any], x: Any, *options: int) -> Any:
     if isinstance(x, Standin):
-        return each(_Filling(function), x)
-    return function(np.asarray(x, np.float64))
+        return each(_Filling(function, options), x)
+    return function(np.asarray(x, np.float64), *options)
 
 
 class _Filling:
     """A function of arrays as one that fills its last argument; equal ones are one call of a plan."""
 
-    def __init__(self, function: Callable[[Array], Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], options: tuple[int, ...]) -> None:
+        self.function, self.options = function, options
 
     def __call__(self, x: Array, out: Array) -> None:
-        out[...] = self.function(np.asarray(x, np.float64))
+        out[...] = self.function(np.asarray(x, np.float64), *self.options)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Filling) and self.function is other.function
+        return isinstance(other, _Filling) and (self.function, self.options) == (other.function, other.options)
 
     def __hash__(self) -> int:
-        return hash(self.function)
+        return hash((self.function, self.options))
 
 
 def _lgamma_of(x: float) -> float:
@@ -84,10 +89,10 @@ def _series(x: Array, factors: list[float], first: int) -> Array:
     return total
 
 
-def _moved_up(x: Array, term: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """x in steps of 1 to beyond `_FROM`, and the sum of a term over what was passed."""
+def _moved_up(x: Array, term: Callable[[Array], Array], least: float = _FROM) -> tuple[Array, Array]:
+    """x in steps of 1 to beyond `least`, and the sum of a term over what was passed."""
     total = np.zeros_like(x)
-    while np.any(small := x < _FROM):
+    while np.any(small := x < least):
         total = np.where(small, total + term(x), total)
         x = np.where(small, x + 1, x)
     return x, total
@@ -106,11 +111,23 @@ def _digamma(x: Array) -> Any:
         return np.where(x == 0, np.copysign(np.inf, -x), np.where(x == np.inf, np.inf, found))
 
 
-def _trigamma(x: Array) -> Any:
-    """The derivatives of the same."""
+def _polygamma(x: Array, n: int) -> Any:
+    """The derivatives of the same: DLMF 5.15.8, 5.15.5, 5.15.6. The larger n, the farther out its series is exact."""
+    sign, fact = (1 if n % 2 else -1), math.factorial
+    factors = [b * fact(2 * k + n - 1) / fact(2 * k) for k, b in enumerate(_BERNOULLI, 1)]
     with np.errstate(all="ignore"):
-        far, passed = _moved_up(np.where(x > 0, x, 1 - x), lambda x: 1 / (x * x))
-        found = 1 / far + 0.5 / (far * far) + passed + _series(far, list(_BERNOULLI), 3)
+        start = np.where(x > 0, x, 1 - x)
+        far, passed = _moved_up(start, lambda x: fact(n) / x ** (n + 1), _FROM + 2 * n)
+        found = fact(n - 1) / far**n + fact(n) / 2 / far ** (n + 1) + passed + _series(far, factors, n + 2)
         part = x - np.round(x)
-        found = np.where(x > 0, found, (np.pi / np.sin(np.pi * part)) ** 2 - found)
-        return np.where((x <= 0) & (part == 0), np.inf, np.where(x == np.inf, 0, found))
+        turned = np.pi ** (n + 1) * _slope_of_cot(n, 1 / np.tan(np.pi * part))
+        found = np.where(x > 0, sign * found, -found - turned)
+        return np.where((x <= 0) & (part == 0), sign * np.inf, np.where(x == np.inf, 0, found))
+
+
+def _slope_of_cot(n: int, c: Array) -> Array:
+    """The n-th derivative of cot, of its value c: a polynomial, since the first one is -(1 + c²)."""
+    polynomial = np.polynomial.Polynomial([0, 1])
+    for _ in range(n):
+        polynomial = polynomial.deriv() * np.polynomial.Polynomial([-1, 0, -1])
+    return np.asarray(polynomial(c))

@@ -171,13 +171,12 @@ class _Weights(NamedTuple):
         return found
 
 
-def _fill_weighed(x: Array, weights: tuple[_Weights, ...], back: bool, out: Array) -> None:
+def _weighed(x: Any, weights: tuple[_Weights, ...], back: bool) -> Any:
     """Axis by axis, by a product with a matrix; `back`: with its transpose."""
-    found = x
     for axis, weight in enumerate(weights, 2):
         matrix = weight.matrix.astype(x.dtype)
-        found = np.moveaxis(np.moveaxis(found, axis, -1) @ (matrix.T if back else matrix), -1, axis)
-    out[...] = found
+        x = np.moveaxis(np.moveaxis(x, axis, -1) @ (matrix.T if back else matrix), -1, axis)
+    return x
 
 
 def _fill_nearest(x: Array, places: tuple[tuple[int, ...], ...], out: Array) -> None:
@@ -191,7 +190,7 @@ def _resized(x: Any, size: tuple[int, ...], mode: str, align_corners: bool) -> A
     if mode == "nearest":
         places = tuple(tuple((np.arange(m) * n // m).tolist()) for n, m in zip(x.shape[2:], shape[2:], strict=True))
         return noted(_fill_nearest, shape, x, options=(places,))
-    return noted(_fill_weighed, shape, x, options=(_each(x, shape, mode, align_corners), False))
+    return _weighed(x, _each(x, shape, mode, align_corners), False)
 
 
 def _each(x: Any, shape: Shape, mode: str, corners: bool) -> tuple[_Weights, ...]:
@@ -199,7 +198,7 @@ def _each(x: Any, shape: Shape, mode: str, corners: bool) -> tuple[_Weights, ...
 
 
 def _resized_vjp(g: Any, y: Any, x: Any, size: tuple[int, ...], mode: str, align_corners: bool) -> Any:
-    return noted(_fill_weighed, x.shape, g, options=(_each(x, g.shape, mode, align_corners), True))
+    return _weighed(g, _each(x, g.shape, mode, align_corners), True)
 
 
 _RESIZED = Rule(_resized, _resized_vjp)

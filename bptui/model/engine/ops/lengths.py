@@ -136,6 +136,13 @@ def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return powers / whole * spread(g, x, axis)
 
 
+def _logsumexp_over_nodes(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The same of the result, as PyTorch's reads it, too."""
+    if x.size == 0 or axis == ():
+        return g if x.size else 0
+    return np.exp(x - spread(y, x, axis)) * spread(g, x, axis)
+
+
 _NORM = Rule(
     lambda x, axis, keepdims, p: noted(
         _norm, reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}), x, options=(many_axes(axis, x.shape),)
@@ -180,5 +187,6 @@ OPS = (
         "The logarithm of the sum of exponentials over axes: a smooth max.",
         BOTH,
         hint_of(lambda use: f"{use.row}exp({use.other} - {use.y})"),
+        over_nodes=(_logsumexp_over_nodes,),
     ),
 )

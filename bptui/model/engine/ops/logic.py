@@ -24,7 +24,7 @@ from bptui.model.engine.ops.common import (
 )
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import noted, operation
 
 NOTHING = "no gradient passes"
 
@@ -119,7 +119,9 @@ def _hot_definition(signature: Signature) -> str:
     return f"{at('y', [*where, c])} = 1 if {at('labels', where)} == {c} else 0"
 
 
-def _hot(labels: Any, classes: int) -> Any:
+@operation
+def hot(labels: Any, classes: int) -> Any:
+    """1 at the class of each label, 0 beside it."""
     return noted(_fill_hot, (*labels.shape, classes), labels, dtype=labels.trace.emit.dtype)
 
 
@@ -168,7 +170,7 @@ OPS = (
         ("labels",),
         _hot_definition,
         lambda shapes, attributes: (*shapes[0], attributes["classes"]),
-        *Rule(_hot, None).pair,
+        *Rule(hot, None).pair,
         "For each label a row of `classes` numbers: 1 at its place, else 0.",
         {"classes": Attribute(None, integer(1), required=True)},
         fixed=("labels",),

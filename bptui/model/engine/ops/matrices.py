@@ -15,6 +15,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, flag, letters
+from bptui.model.engine.ops.rearrange import lower, upper
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted, operation
 
@@ -186,8 +187,7 @@ def _logarithm(fill: Callable[[Array, Array], None]) -> Rule:
     )
 
 
-def _fill_solution(a: Array, b: Array, turn: bool, vector: bool, out: Array) -> None:
-    a = _turned(a) if turn else a
+def _fill_solution(a: Array, b: Array, vector: bool, out: Array) -> None:
     found = matrices.solve(a, b[..., None] if vector else b)
     out[...] = found[..., 0] if vector else found
 
@@ -205,39 +205,52 @@ def _fill_triangular(a: Array, b: Array, turn: bool, upper: bool, unit: bool, ve
             y[..., i, :] = rest if unit else rest / a[..., i, i, None]
 
 
-def _solving(fill: Callable[..., None], read: Callable[..., Any]) -> Rule:
-    """y = a⁻¹·b. `fill(a, b, turned, *options, vector, out)`; `read(slope, **attributes)`: what of ∂L/∂a is of what is
-    read of a."""
-
-    def solved(a: Any, b: Any, shape: Shape, turn: bool, vector: bool, options: Attributes) -> Any:
-        rest = tuple(value for name, value in options.items() if name != "transposed")
-        return noted(fill, shape, a, b, options=(turn != options.get("transposed", False), *rest, vector))
-
-    def forward(a: Any, b: Any, **options: Any) -> Any:
-        return solved(a, b, _solved([a.shape, b.shape], options), False, len(b.shape) == 1, options)
-
-    def by_b(g: Any, y: Any, a: Any, b: Any, **options: Any) -> Any:
-        return solved(a, g, y.shape, True, len(b.shape) == 1, options)
-
-    def by_a(g: Any, y: Any, a: Any, b: Any, **options: Any) -> Any:
-        share = by_b(g, y, a, b, **options)
-        left, right = (y, share) if options.get("transposed") else (share, y)
-        slope = left[..., None] * right[..., None, :] if len(b.shape) == 1 else left @ _turned(right)
-        return read(-slope, **options)
-
-    return Rule(forward, by_a, by_b)
+@operation
+def _solution(a: Any, b: Any) -> Any:
+    return noted(_fill_solution, _solved([a.shape, b.shape], {}), a, b, options=(len(b.shape) == 1,))
 
 
-def _of_triangle(slope: Any, upper: bool, unitriangular: bool, **_: Any) -> Any:
-    side = slope.shape[-1]
-    kept = (np.triu if upper else np.tril)(np.ones((side, side), np.bool_), (1 if upper else -1) * unitriangular)
-    return np.where(np.broadcast_to(kept, slope.shape), slope, 0)
+@operation
+def _triangular(a: Any, b: Any, transposed: bool, upper: bool, unitriangular: bool) -> Any:
+    options = transposed, upper, unitriangular, len(b.shape) == 1
+    return noted(_fill_triangular, _solved([a.shape, b.shape], {}), a, b, options=options)
+
+
+def _back(g: Any, b: Any, solve: Callable[[Any], Any]) -> Any:
+    """The equation of the transpose for ∂L/∂y; of a vector b with batches of matrices, column by column."""
+    return solve(g[..., None])[..., 0] if len(b.shape) == 1 else solve(g)
+
+
+def _products(left: Any, right: Any, b: Any) -> Any:
+    """Of each row of `left` with each of `right`: -∂L/∂a is made of these."""
+    return left[..., None] * right[..., None, :] if len(b.shape) == 1 else left @ _turned(right)
+
+
+def _solve_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return -_products(_solve_by_b(g, y, a, b), y, b)
+
+
+def _solve_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return _back(g, b, lambda each: _solution(_turned(a), each))
+
+
+def _triangular_by_a(g: Any, y: Any, a: Any, b: Any, **given: bool) -> Any:
+    share = _triangular_by_b(g, y, a, b, **given)
+    slope = -(_products(y, share, b) if given["transposed"] else _products(share, y, b))
+    return (
+        upper(slope, k=int(given["unitriangular"])) if given["upper"] else lower(slope, k=-int(given["unitriangular"]))
+    )
+
+
+def _triangular_by_b(g: Any, y: Any, a: Any, b: Any, transposed: bool, **given: bool) -> Any:
+    return _back(g, b, lambda each: _triangular(a, each, transposed=not transposed, **given))
 
 
 def _symmetric(a: Any) -> Any:
     return (a + _turned(a)) * 0.5
 
 
+@operation
 def _cholesky(a: Any, upper: bool) -> Any:
     low = noted(_fill_cholesky, a.shape, _symmetric(a))
     return _turned(low) if upper else low
@@ -246,15 +259,14 @@ def _cholesky(a: Any, upper: bool) -> Any:
 def _cholesky_vjp(g: Any, y: Any, a: Any, upper: bool) -> Any:
     """l⁻ᵀ·Φ(lᵀ·G)·l⁻¹, Φ the lower triangle with half of the diagonal; made symmetric, as a is."""
     low, slope = (_turned(y), _turned(g)) if upper else (y, g)
-    side = a.shape[-1]
-    half = np.broadcast_to(np.tri(side) - np.eye(side) / 2, a.shape)
-    inside = np.where(half > 0, (_turned(low) @ slope) * half, 0)
-    w = _inverse(low)
-    return _symmetric(_turned(w) @ inside @ w)
+    product = _turned(low) @ slope
+    inside = (lower(product, k=0) + lower(product, k=-1)) * 0.5
+    back = {"transposed": True, "upper": False, "unitriangular": False}
+    half = _triangular(low, inside, **back)
+    return _symmetric(_turned(_triangular(low, _turned(half), **back)))
 
 
-_SOLVE = _solving(_fill_solution, lambda slope: slope)
-_TRIANGULAR = _solving(_fill_triangular, _of_triangle)
+_SOLVE, _TRIANGULAR = Rule(_solution, _solve_by_a, _solve_by_b), Rule(_triangular, _triangular_by_a, _triangular_by_b)
 _LOGDET, _SLOGDET = _logarithm(_fill_logdet), _logarithm(_fill_logabsdet)
 _CHOLESKY = Rule(_cholesky, _cholesky_vjp)
 _TRIANGLE = {name: Attribute(False, flag) for name in ("transposed", "upper", "unitriangular")}
@@ -304,7 +316,9 @@ OPS = (
         _number,
         *_DET.pair,
         "The determinant.",
-        convention="its gradient is the matrix of cofactors, which there are of a singular matrix, too",
+        over_nodes=(lambda g, y, a: (g * y)[..., None, None] * _turned(_inverse(a)),),
+        convention="its gradient is the matrix of cofactors, which there are of a singular matrix, too; in d(u, x) it "
+        "is det·a⁻ᵀ, nan there",
     ),
     Op(
         "logdet",

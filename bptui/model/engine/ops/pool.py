@@ -11,8 +11,9 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, literal, optional, whole
+from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, leading, literal, optional, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
+from bptui.model.engine.ops.scatter import added
 from bptui.model.engine.writing import kept_where
 
 POOLED = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -64,7 +65,7 @@ def _element(signature: Signature) -> tuple[list[str], str, str, str]:
     attributes, rank = dict(signature.attributes), signature.ranks[0]
     count = len(attributes["kernel_size"])
     places, taps = SPATIAL[count], TAPS[:count]
-    lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+    lead = leading(rank - count, places, taps)
     read, ranges, inside, counted = [], "", [], []
     padding = attributes.get("padding", (0,) * count)
     sizes = zip(places, taps, attributes["kernel_size"], _stride(attributes), padding,
@@ -179,6 +180,40 @@ def _max_vjp(emit: Emit, ctx: Backward) -> None:
         emit(np.copyto, d, inner)
 
 
+def chosen(g: Any, x: Any, reads: Array, count: int) -> Any:
+    """The rule of a largest element over nodes. x: its last `count` axes are read; reads: (windows, taps), what each
+    window reads of those axes, as numbers of elements, the first of them first; g: as many windows as that."""
+    lead, space = x.shape[:-count], x.shape[-count:]
+    taken = np.take(x.reshape((*lead, prod(space))), reads, len(lead))
+    wins = np.argmax(taken, -1, keepdims=True) == np.arange(reads.shape[1])
+    given = np.where(wins, g.reshape((*lead, len(reads), 1)), 0).reshape((*lead, reads.size))
+    return added(np.zeros((*lead, prod(space))), reads.reshape(-1), given, axis=len(lead)).reshape(x.shape)
+
+
+def _max_over_nodes(g: Any, y: Any, x: Any, **attributes: Any) -> Any:
+    """Each window as the numbers of what it reads; in the place of padding stands the first element that it has."""
+    count = len(attributes["kernel_size"])
+    axes = []
+    for n, m, k, s, p, d in zip(
+        x.shape[-count:], y.shape[-count:], attributes["kernel_size"], _stride(attributes), attributes["padding"],
+        _dilation(attributes), strict=True,
+    ):  # fmt: skip
+        axes.append(np.arange(m)[:, None] * s - p + np.arange(k) * d)
+        axes[-1][(axes[-1] < 0) | (axes[-1] >= n)] = -1
+    return chosen(g, x, numbers_of(axes, x.shape[-count:]), count)
+
+
+def numbers_of(axes: Sequence[Array], space: Shape) -> Array:
+    """(windows, taps) of elements by number, for each axis (places, taps) of it, -1 for none: the first one that the
+    window has stands for those."""
+    number, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
+    for places, size in zip(axes, space, strict=True):
+        number = (number[:, None, :, None] * size + places[None, :, None, :]).reshape(len(number) * len(places), -1)
+        inside = (inside[:, None, :, None] & (places >= 0)[None, :, None, :]).reshape(number.shape)
+    first = number[np.arange(len(number)), inside.argmax(1)]
+    return np.where(inside, number, first[:, None])
+
+
 def _to_nan(taps: Sequence[Array], places: Sequence[Array], real: Sequence[Array], given: Array, g: Array) -> None:
     """What the windows pass on in which nothing equals the largest: to their first NaN. There is hardly ever one."""
     if given.all():
@@ -266,6 +301,7 @@ def _rows(count: int) -> tuple[Op, ...]:
             f"The largest element of each window; the stride is the window's size unless given. {_CEIL_TOLD}",
             {**_window(count), "dilation": Attribute((1,) * count, each_axis(count, 1)), **_CEIL},
             analytic=False,
+            over_nodes=(_max_over_nodes,),
             convention="among equals the first of the window gets all of the gradient; padding never wins",
         ),
         Op(

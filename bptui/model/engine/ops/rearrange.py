@@ -10,9 +10,9 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, wholes
+from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, shifted, wholes
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import noted, operation
 
 
 # ----------------------------------------------------------------------------------------------------------------- flip
@@ -83,22 +83,26 @@ def _matrix_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     return shapes[0]
 
 
-def _beside(index: str, number: int) -> str:
-    """`i`, `i + 2`, `i - 1`."""
-    return f"{index} {'+' if number > 0 else '-'} {abs(number)}" if number else index
-
-
 def _triangle(name: str, sign: str, kept: Callable[..., Any], doc: str) -> Op:
     def definition(signature: Signature) -> str:
         out = letters(signature.out_rank, avoid="k")
-        test = f"{out[-1]} {sign} {_beside(out[-2], signature['k'])}"
+        test = f"{out[-1]} {sign} {shifted(out[-2], signature['k'])}"
         return f"{at('y', out)} = {at('x', out)} if {test} else 0"
 
-    def shown(x: Any, k: int) -> Array:
-        return np.broadcast_to(kept(np.ones(x.shape[-2:], np.bool_), k), x.shape)
-
-    rule = Rule(lambda x, k: np.where(shown(x, k), x, 0), lambda g, y, x, k: np.where(shown(g, k), g, 0))
+    rule = Rule(kept, lambda g, y, x, k: kept(g, k=k))
     return Op(name, ("x",), definition, _matrix_shape, *rule.pair, doc, {"k": Attribute(0, integer())})
+
+
+@operation
+def lower(x: Any, k: int = 0) -> Any:
+    """The lower triangle of matrices, up to k above the diagonal; 0 beyond."""
+    return np.where(np.broadcast_to(np.tri(x.shape[-2], x.shape[-1], k, np.bool_), x.shape), x, 0)
+
+
+@operation
+def upper(x: Any, k: int = 0) -> Any:
+    """The upper triangle of matrices, from k above the diagonal; 0 below."""
+    return np.where(np.broadcast_to(~np.tri(x.shape[-2], x.shape[-1], k - 1, np.bool_), x.shape), x, 0)
 
 
 # ------------------------------------------------------------------------------------------------------ diagonal, trace
@@ -169,7 +173,7 @@ def _embedded_definition(signature: Signature) -> str:
     rest = [i for i in out if i not in (row, column)]
     along = row if offset >= 0 else column
     read = at("x", [*rest, f"0 + {along}" if offset else along])
-    return f"{at('y', out)} = {read} if {column} == {_beside(row, offset)} else 0"
+    return f"{at('y', out)} = {read} if {column} == {shifted(row, offset)} else 0"
 
 
 def _embedded_options(shape: Shape, attributes: Attributes) -> tuple[tuple[int, int, int]]:
@@ -305,11 +309,11 @@ OPS = (
     _triangle(
         "tril",
         "<=",
-        np.tril,
+        lower,
         "The lower triangle of matrices (the last two axes), up to k above the diagonal; 0 beyond.",
     ),
     _triangle(
-        "triu", ">=", np.triu, "The upper triangle of matrices (the last two axes), from k above the diagonal; 0 below."
+        "triu", ">=", upper, "The upper triangle of matrices (the last two axes), from k above the diagonal; 0 below."
     ),
     Op(
         "diagonal",

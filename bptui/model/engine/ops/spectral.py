@@ -13,7 +13,7 @@ from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, choice, integer, last_axis, letters, one_axis, optional, wholes
 from bptui.model.engine.ops.complex import GRADIENT, pairs
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import noted, operation
 
 NORM = Attribute("backward", choice("backward", "ortho", "forward"))
 SETTINGS = {"n": Attribute(None, optional(integer(1))), "axis": last_axis(), "norm": NORM}
@@ -124,67 +124,66 @@ def _summed(x: Array, n: int, axis: int, sign: int) -> Array:
     return np.asarray(np.fft.fft(x, n, axis) if sign < 0 else np.fft.ifft(x, n, axis) * n)
 
 
-def _resized(x: Array, size: int, axis: int) -> Array:
-    """The first numbers along the axis, and 0 for what is missing."""
-    first = x[(*(slice(None),) * axis, slice(size))]
-    widths = [(0, size - first.shape[axis] if n == axis else 0) for n in range(x.ndim)]
-    return np.pad(first, widths)
-
-
 def _fill_fft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
     _put(_summed(_complex(x), n, axis, sign) * _scaled(norm, sign, n), out)
-
-
-def _fill_fft_back(g: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
-    found = _summed(_complex(g), n, axis, -sign) * _scaled(norm, sign, n)
-    _put(_resized(found, out.shape[axis], axis), out)
 
 
 def _fill_rfft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
     _put(np.fft.rfft(x, n, axis) * _scaled(norm, -1, n), out)
 
 
-def _fill_rfft_back(g: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
-    out[...] = _resized(_summed(_complex(g), n, axis, 1).real * _scaled(norm, -1, n), out.shape[axis], axis)
-
-
 def _fill_irfft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
     out[...] = np.fft.irfft(_complex(x), n, axis) * (n * _scaled(norm, 1, n))
 
 
-def _fill_irfft_back(g: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
-    found = np.fft.rfft(g, n, axis)
-    twice = np.full(found.shape[axis], 2.0)
-    twice[0] = 1
-    if n % 2 == 0:
-        twice[-1] = 1
-    weight = twice.reshape([-1 if m == axis else 1 for m in range(found.ndim)])
-    _put(_resized(found * weight * _scaled(norm, 1, n), out.shape[axis], axis), out)
+def _resized(x: Any, size: int, axis: int) -> Any:
+    """The first numbers along the axis, and 0 for what is missing."""
+    first = x[(*(slice(None),) * axis, slice(size))]
+    missing = size - first.shape[axis]
+    if not missing:
+        return first
+    return np.concatenate((first, np.zeros((*x.shape[:axis], missing, *x.shape[axis + 1 :]))), axis)
 
 
-def _rule(op: str, fill: Callable[..., None], back: Callable[..., None]) -> Rule:
+def _of(op: str, fill: Callable[..., None]) -> Callable[..., Any]:
+    """The transform as mathematics."""
     shape, sign = _transformed(op), 1 if op.startswith("i") else -1
 
-    def options(x: Any, y: Shape, given: Attributes) -> tuple[Any, ...]:
-        axis = one_axis(given["axis"], _lead(op, x.shape))
-        return given["n"] or (x.shape[axis] if op == "rfft" else y[axis]), axis, given["norm"], sign
-
-    def forward(x: Any, **given: Any) -> Any:
+    @operation
+    def transform(x: Any, **given: Any) -> Any:
         y = shape([x.shape], given)
-        return noted(fill, y, x, options=options(x, y, given))
+        axis = one_axis(given["axis"], _lead(op, x.shape))
+        size = given["n"] or (x.shape[axis] if op == "rfft" else y[axis])
+        return noted(fill, y, x, options=(size, axis, given["norm"], sign))
 
-    def by_x(g: Any, y: Any, x: Any, **given: Any) -> Any:
-        return noted(back, x.shape, g, options=options(x, y.shape, given))
-
-    return Rule(forward, by_x)
+    return transform
 
 
-_RULES = {
-    "fft": _rule("fft", _fill_fft, _fill_fft_back),
-    "ifft": _rule("ifft", _fill_fft, _fill_fft_back),
-    "rfft": _rule("rfft", _fill_rfft, _fill_rfft_back),
-    "irfft": _rule("irfft", _fill_irfft, _fill_irfft_back),
-}
+_TRANSFORMS = {
+    "fft": _of("fft", _fill_fft), "ifft": _of("ifft", _fill_fft),
+    "rfft": _of("rfft", _fill_rfft), "irfft": _of("irfft", _fill_irfft),
+}  # fmt: skip
+_BACK = {"fft": "ifft", "ifft": "fft", "rfft": "ifft", "irfft": "rfft"}
+
+
+def _rule(op: str) -> Rule:
+    """Back it is the transform the other way, of the same scale. rfft gives half of a spectrum: the rest of it passes
+    nothing back, and x is real. irfft reads half of one, all but its ends twice."""
+
+    def by_x(g: Any, y: Any, x: Any, n: int | None, axis: int, norm: str) -> Any:
+        axis = one_axis(axis, _lead(op, x.shape))
+        size = n or (x if op == "rfft" else y).shape[axis]
+        found = _TRANSFORMS[_BACK[op]](g, n=size, axis=axis, norm=_INVERSE[norm])
+        if op == "irfft":
+            twice = np.full(size // 2 + 1, 2.0)
+            twice[[0] if size % 2 else [0, -1]] = 1
+            found = found * twice.reshape([-1 if m == axis else 1 for m in range(found.ndim)])
+        return _resized(found[..., 0] if op == "rfft" else found, x.shape[axis], axis)
+
+    return Rule(_TRANSFORMS[op], by_x)
+
+
+_RULES = {op: _rule(op) for op in _TRANSFORMS}
 _DOC = {
     "fft": "The discrete Fourier transform of complex numbers along an axis; n: of so many, 0 for what is missing.",
     "ifft": "The inverse discrete Fourier transform along an axis.",

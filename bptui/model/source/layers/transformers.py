@@ -189,7 +189,7 @@ def _stack(context: LayerContext, x: Node, memory: Mapping[str, Any] | None) -> 
 
 def encoder(context: LayerContext, x: Node) -> tuple[Node, str]:
     """Transformer blocks whose positions look at each other."""
-    return _stack(context, x, None), _told(context, "encoder")
+    return _stack(context, x, None), _summary(context, "encoder")
 
 
 def decoder(context: LayerContext, x: Node) -> tuple[Node, str]:
@@ -198,10 +198,10 @@ def decoder(context: LayerContext, x: Node) -> tuple[Node, str]:
     context.earlier("memory", settings["memory"])
     keys = {key: settings[key] for key in ("heads", "kv_heads", "dropout", "memory", "use_bias")}
     memory = {"kind": "attention", **keys, "mask": settings["memory_mask"], "lengths": settings["memory_lengths"]}
-    return _stack(context, x, memory), f"{_told(context, 'decoder')}, memory {settings['memory']}"
+    return _stack(context, x, memory), f"{_summary(context, 'decoder')}, memory {settings['memory']}"
 
 
-def _told(context: LayerContext, word: str) -> str:
+def _summary(context: LayerContext, word: str) -> str:
     settings = context.settings
     return f"transformer {word} x {settings['layers']}, {settings['heads']} heads{', causal' * settings['causal']}"
 

@@ -20,6 +20,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import from_formula, load
 from tests.records import two_layers
+from tests.sessions import snapshot
 
 XOR = load("xor")
 
@@ -239,13 +240,13 @@ def test_a_beginning_is_enough_where_only_one_command_has_it(typed, word):
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_changes_nothing(text, said, session):
-    before = session.snapshot()
+    before = snapshot(session)
     with pytest.raises(UserError) as raised:
         run(session, text)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 500
-    assert session.snapshot() == before
+    assert snapshot(session) == before
     assert not session.breakpoints.rows
 
 

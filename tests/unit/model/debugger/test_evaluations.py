@@ -50,6 +50,31 @@ def test_each_evaluation_is_a_pass_bit_for_bit(session: Session) -> None:
         assert session.recorded.memory == recording.memory
 
 
+def test_one_goes_from_evaluation_to_evaluation(session: Session) -> None:
+    """Those of the update that was looked at first, whichever branch one is in; each has one branch."""
+    run(session, "train 1")
+    recording = session.recorded
+    assert recording.search is not None
+    seen = recording.search.evaluations
+    for number in (1, 3, 2, 1, 3):
+        run(session, f"evaluation {number}")
+        assert session.recorded.loss == seen[number].loss
+        assert session.branch.parent is session.branches[0]
+        run(session, "goto backward")
+        assert run(session, "evaluation").text == f"evaluation 0, this pass, to {len(seen) - 1}"
+    assert len(session.branches) == 4
+    run(session, "evaluation 0")
+    assert session.recorded.memory == recording.memory
+    assert session.cursor == (1, "forward", 0)
+    run(session, "evaluation 2")
+    with pytest.raises(UserError, match="no evaluation 99"):
+        run(session, "evaluation 99")
+    assert session.recorded.loss == seen[2].loss
+    run(session, "train 1")
+    run(session, "evaluation 1")
+    assert session.branch.parent is not session.branches[0]
+
+
 def test_a_branch_of_an_evaluation_is_saved_and_restored(session: Session, tmp_path) -> None:
     run(session, "train 1")
     run(session, "evaluation 2")
@@ -66,7 +91,7 @@ def test_what_is_no_evaluation_is_told(session: Session) -> None:
     for text in ("99", "x", "-1", "1.5", "2²"):
         with pytest.raises(UserError, match="there is no evaluation"):
             run(session, f"evaluation {text}")
-    assert "evaluation 1 to" in run(session, "evaluation").text
+    assert "evaluation 0, this pass, to" in run(session, "evaluation").text
     with pytest.raises(UserError, match="as it is"):
         run(session, "set evaluation = 0")
     plain = Session(XOR)

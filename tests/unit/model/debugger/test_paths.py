@@ -150,7 +150,7 @@ def test_a_wrong_gradient_is_not_called_equal():
     assert made.equal
     wrong = made.__class__(**{**vars(made), "gradient": made.gradient * (1 + 1e-9)})
     assert not wrong.equal
-    assert "FAIL" in "".join(span.text for row in path_lines.told(network.graph, wrong) for span in row)
+    assert "FAIL" in "".join(span.text for row in path_lines.lines_of(network.graph, wrong) for span in row)
 
 
 @settings(max_examples=40, deadline=None)

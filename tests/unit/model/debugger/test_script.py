@@ -13,6 +13,7 @@ from bptui.model.debugger.expectation import expect
 from bptui.model.debugger.script import ScriptError, ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
+from tests.sessions import snapshot
 
 XOR = load("xor")
 
@@ -40,7 +41,7 @@ def test_a_file_runs_as_if_it_were_typed(session, tmp_path):
     run(session, f"source {path}")
     typed = Session(XOR)
     run(typed, "goto backward", "step 2", "break layer1.z")
-    assert session.snapshot() == typed.snapshot()
+    assert snapshot(session) == snapshot(typed)
     assert list(session.breakpoints.rows) == [1]
 
 
@@ -48,7 +49,7 @@ def test_a_command_of_ones_own_takes_arguments(session):
     run(session, "define far", "goto step $arg0 $arg1", "step $argc", "end", "far 3 backward")
     there = Session(XOR)
     run(there, "goto step 3 backward", "step 2")
-    assert session.snapshot() == there.snapshot()
+    assert snapshot(session) == snapshot(there)
     with pytest.raises(UserError, match=r"far: \$arg1 is missing \(far takes 2 arguments\)"):
         run(session, "far 3")
 

@@ -12,6 +12,7 @@ from bptui.model.debugger import locations
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
+from tests.sessions import snapshot
 
 TWO_USES = "z = x@w + b\na = sigmoid(z)\nL = mse(a, y) + 0.1*sum(w**2)"
 VALUES = {"x": [[1.0, 2.0], [3.0, 4.0]], "w": [[0.5], [0.25]], "b": [0.1], "y": [[1.0], [0.0]]}
@@ -38,7 +39,7 @@ def visible(session: Session) -> tuple:
             gradient.arrived,
             session.state.written(node),
         ))  # fmt: skip
-    return session.snapshot(), tuple(shown)
+    return snapshot(session), tuple(shown)
 
 
 MOVES = st.sampled_from(

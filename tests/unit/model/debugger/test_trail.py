@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
+from tests.sessions import snapshot
 
 XOR = load("xor")
 JUMPS = ("goto backward", "goto step 3 update", "next", "finish", "train 2", "set lr = lr*2", "undo", "step 3")
@@ -22,7 +23,7 @@ def test_back_visits_the_places_in_reverse_and_forward_again(lines):
     session, places = Session(XOR), []
 
     def here():  # the place, whatever answer is open
-        return session.snapshot()[:5]
+        return snapshot(session)[:5]
 
     for text in lines:
         before = here()

@@ -18,6 +18,7 @@ from bptui.model.debugger.difference import Row
 from bptui.model.debugger.session import Session
 from bptui.model.engine.state import State
 from bptui.model.source.network import from_formula, from_mapping, load
+from tests.sessions import snapshot
 from tests.unit.model.debugger.test_edits import EDITS, content, course, small
 
 TINY = st.floats(-1e6, 1e6, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-9)
@@ -272,10 +273,10 @@ def test_branches_are_listed_with_what_was_edited_and_their_loss():
 )  # fmt: skip
 def test_what_cannot_be_done_is_said(text, said):
     session = lesson()
-    before = session.snapshot()
+    before = snapshot(session)
     with pytest.raises(UserError, match=said):
         run(session, text)
-    assert session.snapshot() == before
+    assert snapshot(session) == before
 
 
 def test_without_an_edit_there_is_nothing_to_show():

@@ -263,6 +263,15 @@ def test_another_history_size_keeps_the_newest_pairs_and_other_parameters_begin_
     assert begun["n_iter"] == 0
 
 
+def test_pairs_that_are_too_many_are_told_before_memory_is_taken() -> None:
+    b = Builder()
+    w = b.leaf("w", "param", np.zeros(2**17))
+    graph = b.finish(b.use("sum", b.use("mul", w, w), name="loss"))
+    with pytest.raises(UserError, match=r"100 pairs of 131,072 numbers each \(at most 64\)"):
+        Program(graph, Optimizer("lbfgs"))
+    assert Program(graph, Optimizer("lbfgs", history_size=3, max_iter=1)).state_nbytes < 2**24
+
+
 def test_float32() -> None:
     wide, narrow = (Program(dense(), Optimizer("lbfgs", max_iter=5, **WOLFE), dtype=kind) for kind in
                     ("float64", "float32"))  # fmt: skip

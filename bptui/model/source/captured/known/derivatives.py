@@ -7,9 +7,10 @@ from typing import Any
 from bptui.model.base.errors import UserError
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Lacks
-from bptui.model.source.captured.known.registry import DERIVATIVE, known
+from bptui.model.source.captured.known.registry import DERIVATIVE, complex_known, known
 
 
+@complex_known(DERIVATIVE)
 @known(DERIVATIVE)
 def grad(u: Call, outputs: Any, inputs: Any, grad_outputs: Any = None) -> list[Node]:
     """The backward pass of the outputs as operations. They read what autograd read; all else is computed again: what
@@ -37,10 +38,20 @@ def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, read: set[int]
     for out, seed in starts:
         if not builder.derivatives.depends(out, x):
             continue
-        name = u.shop.fresh(u.name, u.event.module)
+        name, first = u.shop.fresh(u.name, u.event.module), builder.count
         try:
             part = builder.derivatives.of(out, x, name=name, scope=u.event.module, seed=seed, alone=readable)
         except UserError as problem:
             raise Lacks(problem.what) from None
+        made = map(builder.node, range(first, builder.count))
+        if u.results[0].dtype == "float64" and any(map(_slope_of_digamma, made)):
+            raise Lacks("digamma in float64: PyTorch's slope has 9 digits")
         total = part if total is None else u.use("add", total, part)
     return total
+
+
+def _slope_of_digamma(node: Node) -> bool:
+    """Is it, or is its gradient?"""
+    return node.op is not None and (
+        node.op.name == "digamma" or (node.op.name == "polygamma" and node.attributes["n"] < 2)
+    )

@@ -138,7 +138,7 @@ for _n in (1, 2, 3):
     known(f"max_pool{_n}d", f"max_pool{_n}d_with_indices")(_max_pool(_n))
     known(f"avg_pool{_n}d")(_average_pool(_n))
     known(f"adaptive_avg_pool{_n}d")(_adaptive_average(_n))
-    known(f"{F}adaptive_max_pool{_n}d_with_indices")(_adaptive_max(_n))
+    known(f"{F}adaptive_max_pool{_n}d", f"{F}adaptive_max_pool{_n}d_with_indices")(_adaptive_max(_n))
 
 
 # --------------------------------------------------------------------------------------------------- normalisations

@@ -1,12 +1,13 @@
 """erf, against the C library's; erfc and the gamma functions, against 50 digits."""
 
 import math
+from functools import partial
 
 import mpmath as mp
 import numpy as np
 import pytest
 
-from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.gamma import digamma, lgamma, polygamma
 from bptui.model.engine.ops.special import erf, erfc
 
 
@@ -33,9 +34,9 @@ def test_erf_keeps_the_shape():
         (erfc, mp.erfc),
         (lgamma, lambda x: mp.re(mp.loggamma(x))),
         (digamma, mp.digamma),
-        (trigamma, lambda x: mp.psi(1, x)),
+        *((partial(polygamma, n=n), partial(mp.psi, n)) for n in (0, 1, 2, 5, 12)),
     ],
-    ids=["erfc", "lgamma", "digamma", "trigamma"],
+    ids=["erfc", "lgamma", "digamma", *(f"polygamma {n}" for n in (0, 1, 2, 5, 12))],
 )
 def test_to_the_last_digits_of_fifty(ours, exact):
     random = np.random.default_rng(5)

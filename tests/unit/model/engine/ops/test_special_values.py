@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,24 @@ class Digamma(torch.autograd.Function):
         return g * torch.special.zeta(2, ctx.saved_tensors[0])
 
 
+class Polygamma(torch.autograd.Function):
+    """The same of polygamma, (-1)ⁿ⁺¹·n!·ζ(n + 1, x); of the zeta PyTorch's is nan at infinity, where the limit is 0."""
+
+    @staticmethod
+    def of(n: int, x: Any) -> Any:
+        return torch.digamma(x) if n == 0 else (-1) ** (n + 1) * math.factorial(n) * torch.special.zeta(n + 1, x)
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, n: int) -> Any:
+        ctx.save_for_backward(x)
+        ctx.n = n
+        return Polygamma.of(n, x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * Polygamma.of(ctx.n + 1, ctx.saved_tensors[0]), None
+
+
 def far_but_finite(x: Any) -> Any:
     return far(x) & np.isfinite(x)
 
@@ -111,6 +130,8 @@ ONE = [
     Law("softsign", F.softsign), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
     Law("asin", torch.asin), Law("acos", torch.acos), Law("atan", torch.atan, apart=far), Law("erfc", torch.erfc),
     Law("lgamma", torch.lgamma), Law("digamma", Digamma.apply, apart=lambda x: (x < 0) | np.isinf(x)),
+    *(Law("polygamma", lambda x, n=n: Polygamma.apply(x, n), {"n": n}, apart=lambda x: (x < 0) | np.isinf(x))
+      for n in (0, 1, 2)),
     Law("detach", torch.detach), Law("sign", torch.sign), Law("floor", torch.floor), Law("ceil", torch.ceil),
     Law("trunc", torch.trunc), Law("round", torch.round),
     *(Law(name, lambda x, name=name: getattr(torch, name)(x).to(x.dtype))

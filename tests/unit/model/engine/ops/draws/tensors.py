@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,13 @@ def _digamma(torch: Any, x: Any) -> Any:
     return torch.digamma(still) + torch.special.zeta(2, still) * (x - still)
 
 
+def _polygamma(torch: Any, x: Any, n: int = 1) -> Any:
+    """The same of the n-th derivative, (-1)ⁿ⁺¹·n!·ζ(n + 1, x)."""
+    still, sign = x.detach(), (-1) ** (n + 1)
+    slope = -sign * factorial(n + 1) * torch.special.zeta(n + 2, still)
+    return sign * factorial(n) * torch.special.zeta(n + 1, still) + slope * (x - still)
+
+
 def _plain(name: str) -> Callable[..., Any]:
     return lambda torch, x: getattr(torch, name)(x)
 
@@ -303,6 +311,7 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "lgamma": of_one("lgamma", _plain("lgamma"), positive),
     **{name: of_two(name) for name in ("atan2", "logaddexp", "xlogy")},
     "digamma": of_one("digamma", _digamma, positive),
+    "polygamma": of_one("polygamma", _polygamma, positive, n=lambda r: int(pick(r, 1, 2, 5))),
     "detach": of_one("detach", _plain("detach")),
     "cast": cast,
     **{name: of_one(name, _plain(name)) for name in ("sign", "floor", "ceil", "trunc", "round")},

@@ -21,3 +21,6 @@ def functions(t: Draw) -> None:
         torch.special.gammaln(t.positive(*shape))
         for digamma in (torch.digamma, torch.special.digamma, torch.special.psi):
             digamma(t.positive(*shape).float())
+        for n in (0, 1, 2, 3):
+            torch.polygamma(n, t.positive(*shape).float())
+        torch.special.polygamma(2, t.positive(*shape))
