@@ -15,7 +15,7 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.formula.printing import definition, to_spans
+from bptui.symbolic.formula.printing import sides, to_spans
 from tests.unit.model.engine.ops.executor import attributes_of
 from tests.unit.model.engine.ops.samples import Use, uses
 
@@ -49,9 +49,9 @@ def derivation(row: Op, use: Use) -> Iterator[str]:
     signature = row.signature(use.shapes, attributes_of(row, given))
     statements = define(signature, row).statements
     if isinstance(row, CompositeRow):
-        yield from (plain(definition([helper])) for helper in statements[:-1])
+        yield from (" = ".join(map(plain, sides([helper]))) for helper in statements[:-1])
         statements = statements[-1:]
-    yield plain(definition(statements))
+    yield " = ".join(map(plain, sides(statements)))
     for position, name in enumerate(row.input_names[: len(use.shapes)]):
         if row.differentiable(position):
             derived = derive(signature, name, row)

@@ -10,15 +10,12 @@ from typing import Any
 from bptui.model.engine.ops.lookup import Lookup, divides_rightly
 from bptui.model.engine.ops.slices import read_index
 from bptui.torch.composites import Call, Settings
+from bptui.torch.composites import functional as functional  # the rows find it here, with the other calls
 from bptui.torch.indexing import Unlike
 
 
 def plain(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(*x)
-
-
-def functional(name: str, *settings: str) -> Call:
-    return lambda torch, x, s: getattr(torch.nn.functional, name)(*x, **{key: s[key] for key in settings})
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:

@@ -14,13 +14,13 @@ Call = Callable[[Any, Sequence[Any], Settings], Any]
 """(torch, inputs in the order of the row, settings) → the output."""
 
 
-def _functional(name: str, *settings: str) -> Call:
+def functional(name: str, *settings: str) -> Call:
     return lambda torch, x, s: getattr(torch.nn.functional, name)(*x, **{key: s[key] for key in settings})
 
 
 def _convolution(name: str) -> Call:
     transposed = ("output_padding",) if "transpose" in name else ()
-    return _functional(name, "stride", "padding", *transposed, "dilation", "groups")
+    return functional(name, "stride", "padding", *transposed, "dilation", "groups")
 
 
 def _filled(x: Sequence[Any], count: int) -> list[Any]:
@@ -186,8 +186,8 @@ def _lstm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 COMPOSITES: Mapping[str, Call] = MappingProxyType(
     {
-        "prelu": _functional("prelu"),
-        "linear": _functional("linear"),
+        "prelu": functional("prelu"),
+        "linear": functional("linear"),
         **{f"dropout{count}d": _dropped for count in (1, 2, 3)},
         "feature_alpha_dropout": _alpha_dropped,
         "bilinear_glu": lambda torch, x, s: _product(torch, x, s, lambda b: b),
@@ -210,16 +210,16 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
         "matrix_norm": _matrix_norm,
         "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
-        "bilinear": _functional("bilinear"),
+        "bilinear": functional("bilinear"),
         **{name: call for name, call in SPECTRAL.items() if name not in OPS},
         "scaled_dot_product_attention": _attention,
         "pairwise_distance": lambda torch, x, s: torch.nn.functional.pairwise_distance(
             *x, p=s["p"], eps=s["eps"], keepdim=s["keepdims"]
         ),
-        "triplet_margin": _functional("triplet_margin_loss", "margin", "p", "eps", "swap", "reduction"),
-        "cosine_embedding": _functional("cosine_embedding_loss", "margin", "reduction"),
+        "triplet_margin": functional("triplet_margin_loss", "margin", "p", "eps", "swap", "reduction"),
+        "cosine_embedding": functional("cosine_embedding_loss", "margin", "reduction"),
         "gaussian_nll": _gaussian,
-        "multilabel_soft_margin": _functional("multilabel_soft_margin_loss", "reduction"),
+        "multilabel_soft_margin": functional("multilabel_soft_margin_loss", "reduction"),
         "dice": _dice,
         "attention_weights": _weights,
         "multi_head_attention": _multi_head,

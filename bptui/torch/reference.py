@@ -21,7 +21,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.ops import OPS
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.check.tolerance import EXACT, SINGLE
+from bptui.symbolic.check.tolerance import EXACT, SINGLE, apart
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch import calls
 from bptui.torch.composites import COMPOSITES, Call
@@ -250,9 +250,7 @@ def _row(node: Node, wrt: str, got: Array, expected: Array, sources: Sequence[Ar
         allowed = tolerance.between(
             have, want, [wide(s) for s in sources if s is not None and s.dtype.kind == "f"], not wrt
         )
-        same = (have == want) | (np.isnan(have) & np.isnan(want))
-        error = np.where(same, 0.0, np.abs(have - want))
-        error = np.where(np.isnan(error), np.inf, error)
+        error = apart(have, want)
         badness = error / allowed
     worst = np.unravel_index(int(np.argmax(badness)), have.shape)
     verdict: Verdict = "ok" if badness[worst] <= 1 else "FAIL"

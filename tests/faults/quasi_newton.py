@@ -15,9 +15,11 @@ from .plant import Patch
 
 ENGINE = "bptui.model.engine.lbfgs."
 RECURSION, STEP, AGAIN = ENGINE + "recursion", ENGINE + "Step.", "bptui.model.engine.again.Again."
+CUBIC = "bptui.model.engine.line_search.cubic"
 FLAT = "bptui.model.engine.line_search._flat"
 FEW: dict[str, Any] = {"max_iter": 6}
 WOLFE: dict[str, Any] = {**FEW, "line_search_fn": "strong_wolfe", "learning_rate": 1.0}
+FAR: dict[str, Any] = {**WOLFE, "learning_rate": 30.0, "max_eval": 20}
 
 _recursion, _aim, _went, _ended = lbfgs.recursion, lbfgs.Step._aim, lbfgs.Step.run, lbfgs.Step._ended
 _push, _call, _exit = lbfgs.Carried.push, Again.__call__, Again.__exit__
@@ -155,6 +157,20 @@ def _all_elements(vector: Any, limit: float) -> bool:
     return bool(np.abs(vector).min() <= limit)
 
 
+def _highest(one: Any, two: Any, bounds: Any = None) -> Any:
+    """Where the cubic is highest."""
+    a, rise, width = one.slope * (two.t - one.t), two.loss - one.loss, two.t - one.t
+    b, c = 3 * rise - 2 * a - two.slope * width, -2 * rise + a + two.slope * width
+    least, longest = bounds or sorted((one.t, two.t))
+    return min(max(one.t - width * (b + np.sqrt(abs(b * b - 3 * a * c))) / (3 * c), least), longest)
+
+
+def _middle(one: Any, two: Any, bounds: Any = None) -> Any:
+    """Half way, whatever the slopes are."""
+    least, longest = bounds or (one.t, two.t)
+    return (least + longest) / 2
+
+
 def _longer(line: Any, t: Any, most: int, narrow: float) -> Any:
     """Goes further than where it has looked."""
     point, ended = line_search.strong_wolfe(line, t, most, narrow)
@@ -194,5 +210,7 @@ FAULTS = [
     Patch("lbfgs", "goes on after max_eval", STEP + "_ended", _on, {**FEW, "max_eval": 6}),
     Patch("lbfgs", "ends where one element is small", ENGINE + "_within", _all_elements, {**FEW, "tolerance_grad": 0.3}),
     Patch("lbfgs", "any slope is flat enough", FLAT, lambda start, point: True, {**WOLFE, "learning_rate": 0.01}),
+    Patch("lbfgs", "looks where the cubic is highest", CUBIC, _highest, FAR),
+    Patch("lbfgs", "looks half way, whatever the slopes are", CUBIC, _middle, FAR),
     Patch("lbfgs", "goes further than it has looked", ENGINE + "strong_wolfe", _longer, WOLFE),
 ]  # fmt: skip

@@ -84,8 +84,9 @@ RULES = [
     Rule("rprop", "no longest step", {"step_max": 0.05}, "min(max(s", "(max(s", {", step_max)": ")"}),
     Rule("rprop", "steps stay as long as they were", {}, "p - s_new", "p - s"),
     Rule("asgd", "the pull to 0 is left out", {"lambd": 0.1}, "g + lambd*p", "g"),
-    Rule("asgd", "the rate does not fall", {"lambd": 1.0}, "/(1 + lambd*lr*(t - 1))**alpha", ""),
-    Rule("asgd", "t off by one", {"lambd": 1.0}, "(t - 1)", "t"),
+    Rule("asgd", "the rate does not fall", {"lambd": 1.0}, "/(1 + lambd*lr*t)**alpha", ""),
+    Rule("asgd", "t off by one", {"lambd": 1.0}, "lr*t)", "lr*(t + 1))"),
+    Rule("asgd", "the rate of this step, not the one that was worked out before", {"lambd": 1.0}, "(lr if t == 1 else rate)", "lr"),
     Rule("asgd", "the average of the parameters before", {"lambd": 1.0}, "(p - step - a)", "(p - a)"),
 ]  # fmt: skip
 

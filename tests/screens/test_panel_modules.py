@@ -7,8 +7,10 @@ import pytest
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger import folding
+from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.screens import frame
+from bptui.screens.panels import source
 from tests.records import blocks
 
 from .panel_rig import texts
@@ -140,6 +142,16 @@ async def test_under_the_card_stands_the_line_that_called() -> None:
         assert "on-cursor" in str(screen.app.debugger.canvas.rows[at + 3])
         await screen.run("goto update head.bias")
         assert "sgd, parameter 12 of 12" in screen.text
+
+
+@pytest.mark.parametrize("width", range(24, 60))
+def test_a_module_is_not_cut_where_its_part_can_be_said_in_fewer_words(width: int) -> None:
+    session = Session(captured())
+    session.goto("update head.bias")
+    called = session.network.modules.called(session.cursor.phase, session.node.id)
+    row = plain(source._brief(called, width))
+    assert len(row) <= width
+    assert "…" not in row or len(" model.py:10  head  sgd 12/12") > width - 3
 
 
 async def test_where_there_is_little_room_one_row_says_where_it_was_called() -> None:

@@ -365,3 +365,20 @@ def test_what_is_written_out_is_never_the_beginning_of_something() -> None:
 
 def test_where_nothing_has_room_there_is_no_defect() -> None:
     assert present.draw(Slide(line("a"), line("b")), 0, 0, RenderOptions()) == []
+
+
+def test_all_terms_of_a_sum_stand_where_they_have_room() -> None:
+    """A class that is asked what they add up to can add them up."""
+    session = Session(load("xor"))
+    session.goto("layer2.z")
+
+    def told(width: int) -> str:
+        scene = Scene(session, width, 24, RenderOptions(), rules=service())
+        return "".join(plain(row) for row in presented.lines(scene))
+
+    products = session.state.value("layer1.a")[0] * session.state.value("layer2.weight")[:, 0]
+    assert all(f"{abs(x):.5f}" in told(80) for x in products if x)
+    assert "more" not in told(80)
+    session = Session(load("lenet"))
+    session.goto("layer6.z")
+    assert "more" in told(80)

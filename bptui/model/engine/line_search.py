@@ -38,15 +38,6 @@ class Along(NamedTuple):
     size: Any
 
 
-def wolfe(start: Point, point: Point) -> bool:
-    """Does a point meet both conditions?"""
-    return bool(_fallen(start, point) and _flat(start, point))
-
-
-def _fallen(start: Point, point: Point) -> bool:
-    return bool(point.loss <= start.loss + C1 * point.t * start.slope)
-
-
 def _flat(start: Point, point: Point) -> bool:
     return bool(abs(point.slope) <= -C2 * start.slope)
 

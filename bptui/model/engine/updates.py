@@ -107,23 +107,24 @@ def _rprop(o: Settings, lr: Any, p: Any, g: Any, h: Any, s: Any) -> tuple[Any, .
 
 # ----------------------------------------------------------------------------------------------------------------- asgd
 def _asgd_text(o: Settings) -> str:
+    """PyTorch works out after an update by what rate the next one goes: what a schedule does comes one update later."""
     return text(
         o,
-        "eta = lr/(1 + lambd*lr*(t - 1))**alpha",
-        "step = eta*({d} + lambd*p)",
+        "step = (lr if t == 1 else rate)*({d} + lambd*p)",
         "a_new = a + (p - step - a)/max(1, t - 1 - t0)",
+        "rate_new = lr/(1 + lambd*lr*t)**alpha",
         "p_new = p - step",
     )
 
 
 def _asgd_shared(o: Settings, lr: float, t: int) -> tuple[float, ...]:
-    eta = lr / (1 + o.lambd * lr * (t - 1)) ** o.alpha
-    return eta, 1 - o.lambd * eta, 1 / max(1.0, t - 1 - o.t0)
+    return t, lr / (1 + o.lambd * lr * t) ** o.alpha, 1 / max(1.0, t - 1 - o.t0)
 
 
-def _asgd(o: Settings, lr: Any, p: Any, g: Any, a: Any, eta: Any, kept: Any, mu: Any) -> tuple[Any, ...]:
-    p_new = p * kept - decayed(o, p, g) * eta
-    return p_new, a + (p_new - a) * mu
+def _asgd(o: Settings, lr: Any, p: Any, g: Any, a: Any, rate: Any, t: Any, after: Any, mu: Any) -> tuple[Any, ...]:
+    taken = np.where(t > 1, rate, lr)
+    p_new = p * (1 - taken * o.lambd) - decayed(o, p, g) * taken
+    return p_new, a + (p_new - a) * mu, np.where(t > 0, after, rate)
 
 
 def _states(*names: str) -> Callable[[Settings], tuple[str, ...]]:
@@ -219,7 +220,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "asgd": Rule(
             "gradient descent with a rate that falls, and a, the average of the parameters (torch.optim.ASGD)",
             {"lambd": 1e-4, "alpha": 0.75, "t0": 1e6, **_PULL},
-            _states("a"),
+            _states("a", "rate"),
             _asgd_text,
             written(_asgd, _asgd_shared),
         ),

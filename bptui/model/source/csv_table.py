@@ -273,7 +273,9 @@ class _Taking:
             raise UserError(self.where, f"'{self.name}' has no row in which nothing is missing")
         if lost:
             told = _listed(str(rows.lines[n]) for n in lost)
-            self.notes.append(f"{len(lost)} rows with a missing value are left out: lines {told}")
+            many = "s" if len(lost) > 1 else ""
+            said = f"row{many} with a missing value {'are' if many else 'is'} left out: line{many}"
+            self.notes.append(f"{len(lost)} {said} {told}")
         gone = set(lost)
         return [n for n in range(len(rows.cells)) if n not in gone]
 

@@ -27,7 +27,6 @@ def _check(name: str) -> Callable[[Any], Any]:
 _RATE = Key(real(0), None, "how far each step goes: 0.01, of lbfgs 1")
 _KIND = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
 _SETTINGS = {name: Key(_check(name)) for name in OPTIONS}
-_OWN = {"update": Key(any_value), "kind": Key(one_of("own"), "own"), "states": Key(names, (), "a list of names")}
 _SHARED: Mapping[str, Key] = {
     "learning_rate": _RATE,
     **{name: Key(real()) for name in CLIPS},
@@ -55,6 +54,12 @@ def _known(table: Table) -> Optimizer:
     return Optimizer(**{**found, "schedule": _schedule(found["schedule"]), "groups": _groups(table, _SETTINGS)})
 
 
+def _no_other(value: Any) -> Any:
+    if value != "own":
+        raise ValueError("stands beside 'update', a rule of one's own (leave one of the two out)")
+    return value
+
+
 def _own(table: Table) -> Optimizer:
     """A rule of one's own: every other text is a formula, every other number a number."""
     rest = {name: item for name, item in table.content.items() if name not in ("kind", "states", "update", *_SHARED)}
@@ -63,7 +68,7 @@ def _own(table: Table) -> Optimizer:
     kept = Table({name: item for name, item in table.content.items() if name not in rest}, table.where, table.path)
     keys = {
         "update": Key(any_value),
-        "kind": Key(one_of("own"), "own"),
+        "kind": Key(_no_other, "own"),
         "states": Key(names, (), "a list of names"),
         **_SHARED,
     }

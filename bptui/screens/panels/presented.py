@@ -15,7 +15,7 @@ from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for
-from bptui.symbolic.facts import Card, equal
+from bptui.symbolic.facts import Card, Table, equal
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 
+FEW = 4
+"""Terms of a sum that stand there where all of them have no room."""
 CURVE = 4
 """Rows of the curve of the loss, at least."""
 
@@ -109,26 +111,34 @@ def _written(card: Card) -> list[tuple[Line, ...]]:
     Each line in one form or several, the longest first."""
     made = card.table
     if made is not None:
-        out: list[Span] = []
-        texts = sum_texts(made, number, decimals=DECIMALS)
-        terms = [product for _, product, _ in texts.rows[: len(made.head)]][:4]
-        for term in terms:
-            out += [Span(" - " if term.startswith("-") else " + "), Span(term.lstrip("-"))] if out else [Span(term)]
-        gone = len(made.head) - len(terms) + made.elided + len(made.tail)
-        out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
-        for step, (shown, _) in zip(made.steps, texts.after, strict=True):
-            if step.sign == "/":
-                out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
-            minus = step.sign == "+" and step.number < 0
-            mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
-            shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
-            out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
-        return [(tuple(out),)]
+        all_of_it = [] if made.elided else [len(made.head) + len(made.tail)]
+        return [tuple(_sum(made, most) for most in (*all_of_it, FEW))]
     facts = worked_out(card)
     rows: list[tuple[Line, ...]] = [(fact.text,) for fact in facts[:-1]]
     for fact in facts[-1:]:
         rows += [(equal(fact.members[:-1]), *fact.sides[1:])] if fact.sides else []  # without what comes out
     return rows
+
+
+def _sum(made: Table, most: int) -> Line:
+    """`0.0100 + 0.0300 + ⋯ 4 more - 0.2292`: first terms, how many more there are, what is done with the sum."""
+    texts = sum_texts(made, number, decimals=DECIMALS)
+    terms = [product for _, product, _ in texts.rows][:most]
+    if most < len(texts.rows):
+        terms = terms[: len(made.head)]
+    out: list[Span] = []
+    for term in terms:
+        out += [Span(" - " if term.startswith("-") else " + "), Span(term.lstrip("-"))] if out else [Span(term)]
+    gone = len(made.head) + made.elided + len(made.tail) - len(terms)
+    out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
+    for step, (shown, _) in zip(made.steps, texts.after, strict=True):
+        if step.sign == "/":
+            out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
+        minus = step.sign == "+" and step.number < 0
+        mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
+        shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
+        out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
+    return tuple(out)
 
 
 def strip(session: Session, width: int) -> Line:

@@ -75,12 +75,16 @@ def _source(modules: Modules, called: Called, width: int) -> list[Line]:
 
 
 def _call(called: Called, width: int) -> Line:
-    """`blocks.0.norm1  layer_norm, part 3 of 9`, its module without the first of its parts where there is no room."""
-    kind = "parameter" if called.updates else "part"
-    part = f", {kind} {called.part} of {called.parts}" if called.parts > 1 else ""
+    """`blocks.0.norm1  layer_norm, part 3 of 9`; where there is no room `layer_norm 3/9`, then the module without the
+    first of its parts."""
+    kind, module = "parameter" if called.updates else "part", called.module
+    parts = (
+        [f", {kind} {called.part} of {called.parts}", f" {called.part}/{called.parts}"] if called.parts > 1 else [""]
+    )
+    before = len(module) + 2 if module else 0
+    part = next((each for each in parts if before + len(called.name) + len(each) <= width), parts[-1])
     what: Line = (Span(called.name, "text"), Span(part, "dim"))
-    module = called.module
-    if module and len(module) + 2 + length(what) > width:
+    if module and before + length(what) > width:
         module = f"…{module[len(module) - max(0, width - 3 - length(what)) :]}"
     return clip((Span(f"{module}  " if module else "", "dim"), *what), width)
 

@@ -15,6 +15,7 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.own_numbers import Of, Own, float32_rounding
 from bptui.symbolic.against.names import Match
+from bptui.symbolic.check.tolerance import apart
 
 RELATIVE, OF_LARGEST = 1e-6, 1e-9
 """What two float64 programs may differ by: in an element, and next to the largest of its tensor. Between the worst
@@ -71,9 +72,7 @@ class Compared:
     @property
     def error(self) -> Array:
         """How far apart they are, element by element; infinite where one of two is not finite."""
-        with np.errstate(all="ignore"):
-            error = np.abs(self.theirs - self.ours)
-        return np.where(same(self.theirs, self.ours), 0.0, np.where(np.isnan(error), np.inf, error))
+        return apart(self.theirs, self.ours)
 
     @property
     def first(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.numbers import concealed
-from bptui.model.base.spans import Line, Span, line, merge
+from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
@@ -162,6 +162,8 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
             symbolic = merge([Span(f"{kind}("), *listed, Span(")")])
         winner = () if concealed(value) else ((element_span(names, base, place),),)
         return replace(told, sides=(symbolic, *winner))
+    if plain(symbolic) == number(value):  # a definition that is a number
+        return told
     told = replace(told, sides=(symbolic,))
     tree = _factors(reading, body, index) or reading.folded(body, index)
     if isinstance(tree, t.Name | t.Number):

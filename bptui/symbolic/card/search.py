@@ -174,7 +174,7 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
     many = "iteration" if len(made) == 1 else "iterations"
     yield sentence(
         "symbols", "opaque", f"one step of the {count}: {len(seen)} evaluations of the loss in {len(made)} {many}; "
-        "checked are its points, losses, gradients, directions, lengths, end and memory",
+        "checked are its points, losses, gradients, directions, lengths and memory, and why it ended",
     )  # fmt: skip
     yield sentence("symbols", "stopped", STOPS[search.stopped], (f": {_limit(search, o)}", "dim"))
     for number, each in enumerate(seen):

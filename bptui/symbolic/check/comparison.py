@@ -23,7 +23,7 @@ from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS
 from bptui.symbolic.check.expected import Expected
-from bptui.symbolic.check.tolerance import Tolerance, coarsest
+from bptui.symbolic.check.tolerance import Tolerance, apart, coarsest
 from bptui.symbolic.types import CheckRow, RowName, Verdict
 
 TERMS = 5_000
@@ -95,8 +95,7 @@ class Compared:
             expected = tolerance.bounded(got, expected)
             lost = np.isnan(expected) & np.isfinite(got)
             same = (got == expected) | lost | self.endless(got, expected, c)
-            error = np.where(same, 0.0, np.abs(got - expected))
-            error = np.where(np.isnan(error), np.inf, error)
+            error = apart(got, expected, same)
             sources = [upstream] if upstream is not None else [v for v in self.values if v.dtype.kind == "f"]
             allowed = tolerance.between(got, expected, sources, row == "forward", c.size)
             badness = np.where(error == 0, 0.0, error / allowed)

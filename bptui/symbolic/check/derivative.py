@@ -16,7 +16,7 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.composite import Copy
-from bptui.symbolic.check.tolerance import coarsest
+from bptui.symbolic.check.tolerance import apart, coarsest
 from bptui.symbolic.types import CheckRow
 
 
@@ -32,10 +32,7 @@ def check_derivative(recording: Recording, node: Node) -> Iterator[CheckRow]:
         yield CheckRow(node.name, node.op.name, "", "derivative", "n/a", note="empty")
         return
     expected = _passed(recording, call)
-    with np.errstate(all="ignore"):
-        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-        error = np.where(same, 0.0, np.abs(wide(got) - expected))
-    error = np.where(np.isnan(error), np.inf, error)
+    error = apart(wide(got), expected)
     kinds = coarsest(recording.dtype(n) for n in graph.nodes if n.op is not None and n.id <= node.id)
     allowed = kinds.between(got, expected, (expected, wide(np.asarray(recording.required(u)))), value=False)
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(error - allowed)), got.shape))

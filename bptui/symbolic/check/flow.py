@@ -15,7 +15,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.causes import likely
-from bptui.symbolic.check.tolerance import coarsest
+from bptui.symbolic.check.tolerance import apart, coarsest
 from bptui.symbolic.types import CheckRow
 
 
@@ -53,10 +53,8 @@ def _row(node: Node, wrt: str, got: Array, expected: Array, allowed: Array, note
     assert node.op is not None
     if not got.size:
         return CheckRow(node.name, node.op.name, wrt, "sum", "n/a", note="empty")
+    error = apart(got, expected)
     with np.errstate(all="ignore"):
-        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-        error = np.where(same, 0.0, np.abs(got - expected))
-        error = np.where(np.isnan(error), np.inf, error)
         over = error - np.where(np.isfinite(allowed), allowed, 0.0)
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(over)), got.shape))
     found = float(error[at]), float(allowed[at]), at, float(got[at]), float(expected[at])

@@ -5,9 +5,11 @@ Every number that it left is held against what it must be, from numbers that wer
 points     where it looked at the loss: x + t·d, from where the iterations before went
 loss, gradient   there, by a pass of a program that has nothing of the update's
 difference  g·d of the first and the last of them, by differences of that program's loss along d
+ends       the evaluation at which each iteration ends
 direction  -H·g, with the matrix H that BFGS defines, product by product, from the pairs that the definition keeps
 scale, pairs   y·s/(y·y) of the latest pair; how many there are
 slope      g·d, and that it falls
+trials     the lengths that a line search tried, and how it ended (`bptui.symbolic.check.trials`)
 length     lr, or both Wolfe conditions where a line search has accepted it; else that its end was reached
 stopped    by the first of the conditions that holds, at the last iteration and at none before
 carried    what the next training step starts from
@@ -35,18 +37,17 @@ from bptui.model.engine.lbfgs import (
     STOPS,
     UPHILL,
     Evaluation,
-    Iteration,
     most,
 )
 from bptui.model.engine.line_search import C1, C2
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.card.search import Known, Start, flat_states, starts
+from bptui.symbolic.card.search import Known, flat_states, starts
+from bptui.symbolic.check.bfgs import product
+from bptui.symbolic.check.passes import Passes
+from bptui.symbolic.check.trials import Limits, Look, follow
 from bptui.symbolic.types import CheckRow, Verdict
 
-DENSE = 128
-"""Parameters up to which H is made as a matrix over all of them."""
 SLACK = 64
 """So many times the change that rounding its inputs makes may a direction differ by."""
 
@@ -69,13 +70,12 @@ def check_search(recording: Recording, node: Node) -> Iterator[CheckRow]:
     if node.id != moved[0].id:
         return
     optimizer = recording.update_rule(node)
-    check = Check(recording, moved, optimizer)
-    if not all(np.isfinite(seen.loss) and np.isfinite(seen.g).all() for seen in check.seen):
-        note = "the loss or a gradient of an evaluation is not finite"
-        yield CheckRow(node.name, optimizer.kind, "evaluations", "update", "n/a", note=note)
-        return
     with np.errstate(all="ignore"):
-        for name, rows in check.rows().items():
+        check = Check(recording, moved, optimizer)
+        if not check.finite:
+            note = "the loss or a gradient of an evaluation is not finite: looked at are the directions before it"
+            yield CheckRow(node.name, optimizer.kind, "evaluations", "update", "n/a", note=note)
+        for name, rows in (check.rows() if check.finite else check.directions()).items():
             if not rows:
                 continue
             worst = max(rows, key=lambda off: off.badness)
@@ -97,22 +97,40 @@ class Check:
         d, g = map(_wide, flat_states(recording))
         self.starts = [*starts(self.known, o, d, g)]
 
+    @property
+    def finite(self) -> bool:
+        """Is every loss and gradient that it saw a number?"""
+        return all(np.isfinite(seen.loss) and np.isfinite(seen.g).all() for seen in self.seen)
+
+    def directions(self) -> dict[str, list[Off]]:
+        """The comparisons of each direction, and of what it is made of, up to where those are not finite, or so large
+        that their squares may not be."""
+        largest = float(np.finfo(self.known.search.evaluations[0].g.dtype).max) ** 0.2
+        sound = 0
+        for start in self.starts:
+            vectors = [start.g, *(vector for pair in start.pairs for vector in pair)]
+            if not all(float(np.abs(vector).max(initial=0.0)) < largest for vector in vectors):
+                break
+            sound += 1
+        each = [(k, *both) for k, both in enumerate(zip(self.made, self.starts, strict=True)) if k < sound]
+        return {
+            "direction": [self._direction(k) for k, _, _ in each],
+            "scale": [self._near(made.scale, start.scale, k, "y·s/(y·y)") for k, made, start in each],
+            "pairs": [self._same(made.pairs, len(start.pairs), k, "how many pairs") for k, made, start in each],
+        }
+
     def rows(self) -> dict[str, list[Off]]:
         """By name all comparisons."""
         found: dict[str, list[Off]] = {"points": self._points()}
         found["loss"], found["gradient"], found["difference"] = self._again()
-        found["direction"] = [self._direction(k) for k in range(len(self.made))]
-        found["scale"] = [self._near(made.scale, start.scale, k, "y·s/(y·y)") for k, made, start in self._each()]
-        found["pairs"] = [self._same(made.pairs, len(start.pairs), k, "pairs") for k, made, start in self._each()]
+        found |= self.directions()
+        found["ends"] = [self._end(k) for k in range(len(self.made))]
+        found["trials"] = [off for k in range(len(self.made)) for off in self._trials(k)]
         found["slope"] = [self._slope(k) for k in range(len(self.made))]
         found["length"] = [off for k in range(len(self.made)) for off in self._length(k)]
         found["stopped"] = self._stopped()
         found["carried"] = self._carried()
         return found
-
-    def _each(self) -> Iterator[tuple[int, Iteration, Start]]:
-        for k, (made, start) in enumerate(zip(self.made, self.starts, strict=True)):
-            yield k, made, start
 
     # ------------------------------------------------------------------------------------------------- comparing
     def _near(self, got: float, expected: float, at: int, note: str = "", size: float = 0.0) -> Off:
@@ -132,7 +150,7 @@ class Check:
     def _vectors(self, got: Array, expected: Array, allowed: Array | float, at: int, note: str) -> Off:
         """The worst element of two vectors; its place is (at, element)."""
         error = np.abs(got - expected)
-        bad = np.where(error == 0, 0.0, error / (allowed + np.finfo(float).tiny))
+        bad = np.where(error == 0, 0.0, np.where(np.isnan(error), np.inf, error) / (allowed + np.finfo(float).tiny))
         worst = int(np.argmax(bad))
         limit = float(np.broadcast_to(allowed, bad.shape)[worst])
         return Off(float(bad[worst]), float(error[worst]), limit, (at, worst), float(got[worst]),
@@ -228,6 +246,27 @@ class Check:
         """The evaluations of an iteration."""
         return [seen for seen in self.seen if seen.iteration == k + 1]
 
+    def _end(self, k: int) -> Off:
+        """Which evaluation an iteration ends at: of a search one of its own at the length that was gone, or where it
+        began; without a search its own, but for the last, whose end nobody looks at."""
+        o, made = self.o, self.made[k]
+        first = 1 + sum(len(self._looks(j)) for j in range(k))
+        lengths = [seen.t for seen in self._looks(k)]
+        uphill = self.known.search.stopped == UPHILL and k == len(self.made) - 1
+        if uphill:
+            expected = -1
+        elif o.line_search_fn == "strong_wolfe":
+            expected = first + lengths.index(made.t) if made.t in lengths else self._began(k)
+        else:
+            expected = -1 if k + 1 == o.max_iter else first
+            if len(lengths) != (expected >= 0):
+                return self._same(len(lengths), expected >= 0, k, "how often it looked")
+        return self._same(made.evaluation, expected, k, "the evaluation at its end")
+
+    def _began(self, k: int) -> int:
+        """The evaluation that an iteration starts from."""
+        return self.made[k - 1].evaluation if k else 0
+
     def _length(self, k: int) -> Iterator[Off]:
         o, made, start = self.o, self.made[k], self.starts[k]
         lr = float(o.learning_rate)
@@ -260,6 +299,28 @@ class Check:
             other = min(abs(made.t - t) for t in tried if t != made.t)
             width = other * float(np.abs(made.d).max())
             yield self._below(width, o.tolerance_change, k, "the interval, in the largest element", 0.0)
+
+    def _trials(self, k: int) -> Iterator[Off]:
+        """The lengths that a line search tried, and where it ended; of float64, whose roundings decide nothing here."""
+        o, made, start, looks = self.o, self.made[k], self.starts[k], self._looks(k)
+        if o.line_search_fn != "strong_wolfe" or not looks or self.eps > 1e-10:
+            return
+        used = 1 + sum(len(self._looks(j)) for j in range(k))
+        size = float(np.abs(made.d).max())
+        limits = Limits(most(o) - used, size, o.tolerance_change)
+        seen = [Look(each.t, each.loss, each.slope) for each in looks]
+        for number, want in enumerate(follow(Look(0.0, start.loss, made.slope), seen, limits), 1):
+            if want.ended is not None:
+                yield self._same(len(looks), number, k, "how many lengths were tried")
+                yield self._same(made.ended, want.ended, k, "how the search ended")
+                yield self._near(made.t, want.t, k, "the length that it ended with")
+            elif number < len(looks):
+                error = abs(looks[number].t - want.t)
+                bad = error / want.allowed if want.allowed else error * np.inf
+                note = f"the length of try {number + 1}: where the cubic is lowest"
+                yield Off(bad, error, want.allowed, (k, number), looks[number].t, want.t, note)
+            else:
+                yield self._same(len(looks), number + 1, k, "how many lengths were tried")
 
     def _below(self, got: float, limit: float, k: int, note: str, size: float) -> Off:
         allowed = 64 * self.eps * size
@@ -321,61 +382,6 @@ class Check:
                     self._vectors(_wide(got), expected, allowed, k, f"{name} of pair {k + 1}, the newest first")
                 )
         return rows
-
-
-class Passes:
-    """The step's own program, made anew from what was recorded: the same batch, masks, running states; another
-    update."""
-
-    def __init__(self, recording: Recording, moved: Sequence[Node]) -> None:
-        graph = recording.graph
-        leaves = tuple(
-            node if node.op is not None else replace(
-                node, value=np.array(recording.required(node)), role="input" if node.role == "random" else node.role
-            )
-            for node in graph.nodes
-        )  # fmt: skip
-        self.program = Program(replace(graph, nodes=leaves), Optimizer("sgd", 0.0), dtype=recording.dtype(moved[0]))
-        self.moved = moved
-        self._start = self.program.save()
-
-    def at(self, p: Array) -> tuple[float, Array]:
-        """The loss from some parameters, and its gradient."""
-        state, layout = self._start.copy(), self.program.layout
-        begin = 0
-        for node in self.moved:
-            place = layout.values[node.id]
-            assert place is not None
-            size = int(np.prod(node.shape))
-            place.within(state)[...] = p[begin : begin + size].reshape(node.shape)  # type: ignore[union-attr]
-            begin += size
-        self.program.load(state, 0)
-        made = self.program.record()
-        parts = [np.ravel(_wide(made.grad(node))) for node in self.moved]
-        return made.loss, np.concatenate(parts)
-
-
-def product(pairs: Sequence[tuple[Array, Array]], scale: float, g: Array) -> Array:
-    """H·g, with H as it is defined: γ times the identity, and of each pair, the oldest first,
-    H ← (I - ρ·s·yᵀ)·H·(I - ρ·y·sᵀ) + ρ·s·sᵀ, ρ = 1/(y·s) (Nocedal and Wright, 7.16), multiplied out."""
-    if g.size > DENSE and pairs:
-        return compact(pairs, scale, g)
-    h = scale * np.eye(g.size)
-    for s, y in reversed(pairs):
-        ro, hy = 1 / float(y @ s), h @ y
-        crossed = np.outer(s, hy)
-        h = h - ro * (crossed + crossed.T) + (ro + ro * ro * float(y @ hy)) * np.outer(s, s)
-    return np.asarray(h @ g)
-
-
-def compact(pairs: Sequence[tuple[Array, Array]], scale: float, g: Array) -> Array:
-    """The same without a matrix over all parameters: H as γI and a matrix over the pairs (Byrd, Nocedal and Schnabel
-    1994, Representations of quasi-Newton matrices, theorem 2.2; R is the upper triangle of SᵀY, the oldest first)."""
-    s, y = (np.array(rows[::-1]) for rows in zip(*pairs, strict=True))
-    r = np.triu(s @ y.T)
-    inner = np.linalg.solve(r, s @ g)
-    outer = np.linalg.solve(r.T, np.diag(r) * inner + scale * (y @ (y.T @ inner)) - scale * (y @ g))
-    return np.asarray(scale * g + s.T @ outer - scale * (y.T @ inner))
 
 
 def _wide(array: Array | None) -> Array:

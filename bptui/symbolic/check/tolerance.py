@@ -58,6 +58,14 @@ class Tolerance:
         return np.where(np.isfinite(allowed), allowed, self.atol * scale)
 
 
+def apart(got: Array, expected: Array, equal: Array | None = None) -> Array:
+    """The error of each element: 0 where both are `equal` (one number, or both NaN), inf where one alone is NaN."""
+    with np.errstate(all="ignore"):
+        same = (got == expected) | (np.isnan(got) & np.isnan(expected)) if equal is None else equal
+        error = np.where(same, 0.0, np.abs(got - expected))
+    return np.where(np.isnan(error), np.inf, error)
+
+
 EXACT = Tolerance(1e-9, 1e-12)
 SINGLE = Tolerance(1e-4, 1e-5, np.finfo(np.float32))
 HALF = Tolerance(16 * 2.0**-10, 16 * 2.0**-10, np.finfo(np.float16))

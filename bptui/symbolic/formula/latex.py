@@ -9,7 +9,7 @@ from unicodedata import normalize
 from bptui.model.base.printable import printable
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, number
-from bptui.symbolic.formula.tree import Statement, Tree
+from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.formula.width import measure
 
 _GREEK = {
@@ -47,14 +47,6 @@ _CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
 def to_latex(formula: Tree, names: Names | None = None, stacked: bool = False) -> str:
     """A formula in math mode. `stacked`: long conditions of a sum or a choice stand one below the other."""
     return _Writer(names or Names(), stacked).write(formula, _CASES)
-
-
-def definition(statements: Sequence[Statement], names: Names | None = None) -> str:
-    """A definition: the output's statement, then its helpers."""
-    writer = _Writer(names or Names())
-    texts = [f"{writer.write(s.target, _ADD, numbers=False)} = {writer.write(s.value, _CASES)}" for s in statements]
-    helpers = r",\; ".join(texts[:-1])
-    return texts[-1] + (rf" \quad \text{{where }} {helpers}" if helpers else "")
 
 
 def name(text: str, index: str = "") -> str:

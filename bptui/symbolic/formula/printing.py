@@ -62,14 +62,9 @@ def to_spans(formula: Tree, names: Names | None = None, unicode: bool = True) ->
     return merge(_Printer(names or Names(), unicode).print(formula, _CHOICE))
 
 
-def definition(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> Line:
-    """A definition in the author's own form: the output's statement, then its helpers after `where`."""
-    left, right = sides(statements, names, unicode)
-    return merge([*left, Span(" = "), *right])
-
-
 def sides(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> tuple[Line, Line]:
-    """The same as what stands left and right of its sign of equality."""
+    """A definition in the author's own form, left and right of its sign of equality: the output's statement, then its
+    helpers after `where`."""
     printer, target = _Printer(names or Names(), unicode), statements[-1].target
     spans: list[Span] = printer.print(statements[-1].value, _CHOICE)
     for n, helper in enumerate(statements[:-1]):

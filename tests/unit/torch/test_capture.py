@@ -44,6 +44,16 @@ def test_the_file_holds_what_was_recorded(program: str, tmp_path: Path) -> None:
         assert read.array(value.id).tobytes() == found.contiguous().numpy().tobytes()
 
 
+def test_what_autocast_rounds_is_called_after_what_it_is(tmp_path: Path) -> None:
+    """Three casts and the product of a linear layer do not share its name."""
+    model, x = torch.nn.Linear(3, 2), torch.ones(4, 3)
+    with bptui.torch.capture(tmp_path / "step.bptui", model), torch.autocast("cpu", torch.bfloat16):
+        model(x).float().sum().backward()
+    graph = network_of(open_record(tmp_path / "step.bptui"), "step").graph
+    assert {"weight_cast", "bias_cast"} <= {node.symbol for node in graph.ops if node.op.name == "cast"}
+    assert [node.op.name for node in graph.ops if node.symbol == "linear"] == ["affine"]
+
+
 def test_hooks_and_results_that_are_arguments_come_back_from_the_file(tmp_path):
     w = torch.ones(2, 3, requires_grad=True)
 

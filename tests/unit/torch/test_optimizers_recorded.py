@@ -53,6 +53,24 @@ def test_its_rule_gives_what_was_recorded(kind: str, options: dict[str, Any], be
         assert {row.verdict for row in rows} == {"ok"}, rows
 
 
+@pytest.mark.parametrize("kind", ["ASGD", "Rprop", "Adam"])
+def test_a_rate_that_a_schedule_changed_is_no_mistake_of_the_update(kind: str) -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = getattr(torch.optim, kind)(layer.parameters(), lr=0.05)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (layer(torch.ones(4, 3)) ** 2).sum().backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+        schedule.step()
+    made = network_of(recorded(step, [layer]), "step")
+    assert {row.verdict for node in made.graph.params for row in check_update(made.recording, node.id)} == {"ok"}
+
+
 @pytest.mark.parametrize(
     ("kind", "options"), [("Adam", {"amsgrad": True}), ("RMSprop", {"centered": True}), ("Adagrad", {"lr_decay": 0.1})]
 )

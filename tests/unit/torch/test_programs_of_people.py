@@ -16,7 +16,8 @@ from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
 from bptui.symbolic.check.captured import check_captured  # noqa: E402
-from bptui.torch.capturing.script import Capture, Wanted  # noqa: E402
+from bptui.torch.capturing.script import Capture  # noqa: E402
+from bptui.torch.capturing.wanted import Wanted  # noqa: E402
 from tests.paths import ROOT  # noqa: E402
 
 PEOPLE = ROOT / "tests" / "torch_programs" / "people"
@@ -39,7 +40,10 @@ def test_nothing_in_a_healthy_program_is_called_wrong(program: str, step: int, t
     assert [row for row in rows if row.verdict == "FAIL"] == []
     assert {row.op for row in rows if row.verdict == "opaque"} <= UNKNOWN.get(program, set())
     assert Counter(row.verdict for row in rows)["ok"] > 40
-    assert [finding.text for finding in diagnose(network).findings] == []
+    found = diagnose(network)
+    assert [finding.text for finding in found.findings] == []
+    lacking = [rule.skipped for rule in found.looked_for if "not recorded" in rule.skipped]
+    assert lacking == []
 
 
 HEAD = """\

@@ -184,9 +184,12 @@ def biases(subject: Subject) -> Iterator[Finding]:
 
 
 def _judged(subject: Subject, layer: Layer) -> float | None:
-    """The factor of a layer that a normalisation behind it, or a way around it, does not make up for."""
+    """The factor of a layer that a normalisation behind it, or a way around it, does not make up for. What is too small
+    makes less of what came before it: not of what was brought to a scale just there."""
     size = factor(layer)
     if size is None or _normalised_after(subject, layer.z):
+        return None
+    if size < 1 and any(subject.structure.kind(node) in NORMS for node in subject.structure.sources(layer.x)):
         return None
     return None if size < 1 and "." in layer.place else size
 

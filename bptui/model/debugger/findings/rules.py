@@ -12,6 +12,7 @@ from bptui.model.debugger.findings import (
     initial,
     numeric,
     output,
+    pulls,
     rates,
     scale,
     settings,
@@ -48,7 +49,7 @@ RULES: tuple[Rule, ...] = (
     Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13
-    Rule("weight decay", "weight decay", "step", settings.decay),  # 13
+    Rule("weight decay", "weight decay", "step", pulls.decay),  # 13
     Rule("optimizer", "optimizer's settings", "step", settings.unusual),  # 13
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
     Rule("overshoot", "this step too long", "capture", batch.overshot),

@@ -13,7 +13,7 @@ from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Finding, Severity
 from bptui.model.debugger.findings.structure import MOVES, REGRESSION, Structure
-from bptui.model.debugger.findings.subject import FEWEST, LONG, Subject, rms
+from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 
@@ -22,8 +22,6 @@ DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
 which little is left; standard deviations that running statistics may be off."""
 PAST = 0.25
 """ρ of a captured step with a summed loss below which the rate is one for a mean: ½ is the lowest point along it."""
-EARLY, OUTWEIGHS = 20, 2.0
-"""The decay counts from the first so manieth part of the training on, and where it pulls so many times as hard."""
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
 """Optimizers that divide by the gradient's own size, so that a clipped one moves as far as before."""
 
@@ -72,56 +70,8 @@ def _on_outputs(structure: Structure) -> set[int]:
     return found
 
 
-def decay(subject: Subject) -> Iterator[Finding]:
-    """Weight decay that outweighs the loss."""
-    rate = subject.network.optimizer.weight_decay
-    if not rate:
-        return
-    first = _pulls(subject, 0)
-    later = [_pulls(subject, step) for step in subject.sampled if step >= subject.steps // EARLY]
-    outweighs = first[0] > first[1] > 0
-    lasting = subject.steps >= LONG and all(pull > OUTWEIGHS * push > 0 for pull, push in later)
-    if not (outweighs or lasting):
-        return
-    pull, push = first if outweighs else later[0]
-    node = next(iter(subject.graph.params))
-    yield Finding(
-        "weight decay",
-        "regularisation",
-        "warning",
-        ("optimizer.weight_decay", "optimizer"),
-        f"the weight decay outweighs the loss {numbers.significant(pull / push, 3)} times: the weights go to 0",
-        node=node.name,
-        phase="update",
-        training_step=0 if outweighs else next(s for s in subject.sampled if s >= subject.steps // EARLY),
-        number=pull / push,
-        threshold=1.0 if outweighs else OUTWEIGHS,
-        source="TheDeepChecker (‖∇penalty‖/‖∇loss‖)",
-        evidence=(f"from the decay {numbers.significant(pull, 3)}, from the loss {numbers.significant(push, 3)}",),
-        remedies=(remedy("a usual decay", Change("optimizer.weight_decay", 1e-4)),),
-    )
-
-
-def _pulls(subject: Subject, step: int) -> tuple[float, float]:
-    """(how hard the decay pulls at the weights, how hard the loss), in a training step. Where the loss is at its lowest
-    beside the decay the two are equal."""
-    optimizer, recording = subject.network.optimizer, subject.recording(step)
-    rate = optimizer.weight_decay or 0.0
-    weights = [node for node in subject.graph.params if len(node.shape) > 1] or list(subject.graph.params)
-    size = sqrt(sum(_square(recording.before(node)) for node in weights))
-    if optimizer.kind == "adamw":  # on the parameter itself: beside the rest of the step
-        part = optimizer.learning_rate * rate
-        rest = sum(_square(_rest(recording.before(n), recording.after(n), part)) for n in weights)
-        return part * size, sqrt(rest)
-    return rate * size, sqrt(sum(_square(recording.grad(node)) for node in weights))
-
-
 def _square(array: np.ndarray | None) -> float:
     return 0.0 if array is None else float(np.vdot(array.astype(np.float64), array))
-
-
-def _rest(before: np.ndarray | None, after: np.ndarray | None, decayed: float) -> np.ndarray | None:
-    return None if before is None or after is None else after - before * (1 - decayed)
 
 
 def unusual(subject: Subject) -> Iterator[Finding]:

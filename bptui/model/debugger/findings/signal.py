@@ -17,6 +17,7 @@ from bptui.model.debugger.findings.structure import Layer
 from bptui.model.debugger.findings.subject import FEWEST, Subject, zero
 from bptui.model.debugger.findings.symptoms import stands
 from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
 
 FADES, GROWS, SAME = 2e-3, 1e3, 1e-3
 """Size of ∂L/∂z at the first layer over that at the last; spread of the outputs over the batch, over their size."""
@@ -40,11 +41,20 @@ def gradient_size(layer: Layer, gradient: Array | None) -> float | None:
     return float(np.sqrt(squares.mean()))
 
 
+def _arriving(subject: Subject, recording: Recording, layer: Layer) -> float | None:
+    """How large the gradient is that comes to a layer; where a way leads around it, that on the way, if it is larger:
+    what passes a branch alone may be little, and the signal arrives all the same."""
+    size = gradient_size(layer, recording.grad(layer.z))
+    way = subject.structure.passed(layer)
+    around = None if way is None or size is None else gradient_size(layer, recording.grad(way))
+    return size if around is None or size is None else max(size, around)
+
+
 def signal(subject: Subject) -> Iterator[Finding]:
     """A gradient that fades or grows on its way to the input; outputs that are the same for all samples."""
     layers = _straight(subject)
     recording = subject.recording(0)
-    sizes = [(layer, gradient_size(layer, recording.grad(layer.z))) for layer in layers]
+    sizes = [(layer, _arriving(subject, recording, layer)) for layer in layers]
     known = [(layer, size) for layer, size in sizes if size is not None]
     lines = tuple(f"∂L/∂{layer.z.name}  {numbers.significant(size, 3)}" for layer, size in known)
     if len(known) > 1 and np.isfinite(known[0][1]) and known[-1][1] > 0:

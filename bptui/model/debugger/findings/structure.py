@@ -163,6 +163,25 @@ class Structure:
             node = self.graph.nodes[node.inputs[0]]
         return node
 
+    def sources(self, node: Node) -> Iterator[Node]:
+        """A node and what it was made of, back over what normalises, moves, drops or rounds numbers."""
+        while True:
+            yield node
+            call = self.graph.composite_calls.get(node.composite) if self.kind(node) in NORMS else None
+            if call is not None:
+                node = self.graph.nodes[call.inputs[0]]
+            elif node.op is not None and node.op.name in (*MOVES, "dropout", "cast"):
+                node = self.graph.nodes[node.inputs[0]]
+            else:
+                return
+
+    def passed(self, layer: Layer) -> Node | None:
+        """What a layer reads, before it is normalised, where a way leads around the layer: `x` of `x + f(norm(x))`."""
+        for node in self.sources(layer.x):
+            if node.op is not None and any(reader.op and reader.op.name == "add" for reader in self.readers(node)):
+                return node
+        return None
+
     # -------------------------------------------------------------------------------------------------- layers
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -115,7 +115,12 @@ class Subject:
         """All numbers of a training step."""
         self.progress.tick()
         found = self.branch.history.recording(step)
-        return found if found.complete else Noted(found, self.absent)
+        return found if found.complete else Noted(found, self.absent, self.reached)
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The ids of what the loss is computed from: nothing else has a gradient."""
+        return frozenset(node.id for node in self.structure.before(self.graph.nodes[self.graph.loss]))
 
     @cached_property
     def losses(self) -> Array:
@@ -197,6 +202,14 @@ class Subject:
         readers = (layer.place for layer in self.structure.layers if layer.x is data.node)
         return tuple(dict.fromkeys(("data.inputs", *named, *readers)))
 
+    @cached_property
+    def predicting(self) -> frozenset[int]:
+        """The ids of what the prediction is computed from, and of itself."""
+        loss = self.structure.loss
+        if loss is None or loss.prediction is None:
+            return frozenset()
+        return frozenset(node.id for node in (loss.prediction, *self.structure.before(loss.prediction)))
+
     @property
     def fewest(self) -> int:
         """How many samples it takes to speak of shares of them; all that there are always do."""
@@ -209,10 +222,10 @@ class Subject:
 
 
 class Noted(Recording):
-    """A recording that may lack arrays, and notes which of them were asked for."""
+    """A recording that may lack arrays, and notes which of them were asked for. reached: what may have a gradient."""
 
-    def __init__(self, of: Recording, absent: set[str]) -> None:
-        self._of, self._absent = of, absent
+    def __init__(self, of: Recording, absent: set[str], reached: frozenset[int]) -> None:
+        self._of, self._absent, self._reached = of, absent, reached
         self.step, self.graph, self.timeline, self.optimizer = of.step, of.graph, of.timeline, of.optimizer
 
     def _noted(self, array: Array | None, what: str, node: Key) -> Array | None:
@@ -225,7 +238,8 @@ class Noted(Recording):
 
     def grad(self, node: Key) -> Array | None:
         found = self._of.grad(node)
-        return self._noted(found, "the gradient", node) if self.graph.nodes[self.id(node)].wants_grad else found
+        may = self.graph.nodes[self.id(node)].wants_grad and self.id(node) in self._reached
+        return self._noted(found, "the gradient", node) if may else found
 
     def contribution(self, consumer: int, position: int) -> Array | None:
         return self._of.contribution(consumer, position)
@@ -234,7 +248,8 @@ class Noted(Recording):
         return self._noted(self._of.before(node, turn), "the value before the update", node)
 
     def after(self, node: Key, turn: int = 0) -> Array | None:
-        return self._noted(self._of.after(node, turn), "the value after the update", node)
+        found = self._of.after(node, turn)
+        return self._noted(found, "the value after the update", node) if self.id(node) in self._reached else found
 
     def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array | None:
         return self._of.state(node, name, after, turn)

@@ -212,6 +212,11 @@ def letters(count: int, avoid: str = "", start: str = "ijklmnopqrstuvw") -> list
     return found[:count] if count <= len(found) else [f"i{n}" for n in range(count)]
 
 
+def leading(count: int, places: Sequence[str], taps: Sequence[str]) -> list[str]:
+    """Letters of the axes before those of space, n and c first: none of those that space has."""
+    return letters(count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+
+
 def at(name: str, indices: Sequence[str | int]) -> str:
     """An element: `x[i,j]`, or the bare name of a 0-d tensor."""
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
@@ -239,6 +244,19 @@ def product(indices: Sequence[str]) -> str:
     return f"({sizes})" if len(indices) > 1 else sizes
 
 
+def shifted(index: str, by: int) -> str:
+    """`i`, `i + 2`, `i - 1`."""
+    return f"{index} {'+' if by > 0 else '-'} {abs(by)}" if by else index
+
+
+def equal_beside(names: tuple[str, str], shapes: tuple[Shape, Shape], axis: int) -> None:
+    """ValueError where two tensors have other sizes beside the axis."""
+    (name, first), (other, shape) = zip(names, shapes, strict=True)
+    if len(shape) != len(first) or any(n != axis and size != first[n] for n, size in enumerate(shape)):
+        both = f"{name} has shape {first} and {other} has shape {shape}"
+        raise ValueError(f"{both}: all axes but axis {axis} must be equal")
+
+
 def literal(value: float) -> str:
     """A number as it stands in a definition: 3, 0.5, (-0.5)."""
     text = repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
@@ -246,16 +264,6 @@ def literal(value: float) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------- arrays
-def flat(*arrays: Array) -> list[Array]:
-    """1-D views where all arrays are contiguous (a ufunc is fastest on those), else the arrays as they are.
-
-    All must have one shape; a 0-d array stays 0-d.
-    """
-    if all(array.flags.c_contiguous for array in arrays) and arrays[0].ndim > 1:
-        return [array.reshape(-1) for array in arrays]
-    return list(arrays)
-
-
 def contiguous(emit: Emit, array: Array) -> Array:
     """The array if a 1-D view of it can be made, else a scratch copy that is filled here at each step."""
     if array.flags.c_contiguous:

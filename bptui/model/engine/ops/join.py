@@ -11,7 +11,18 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Forward, Op, Signature, Vjp
-from bptui.model.engine.ops.common import at, choice, integer, letters, masking, one_axis, same, whole, wholes
+from bptui.model.engine.ops.common import (
+    at,
+    choice,
+    equal_beside,
+    integer,
+    letters,
+    masking,
+    one_axis,
+    same,
+    whole,
+    wholes,
+)
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -23,10 +34,7 @@ def _concat_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     first = shapes[0]
     axis = one_axis(attributes["axis"], first, "a")
     for name, shape in zip(_BARE, shapes, strict=False):
-        if len(shape) != len(first) or any(n != axis and size != first[n] for n, size in enumerate(shape)):
-            raise ValueError(
-                f"a has shape {first} and {name} has shape {shape}: all axes but axis {axis} must be equal"
-            )
+        equal_beside(("a", name), (first, shape), axis)
     return tuple(sum(shape[axis] for shape in shapes) if n == axis else size for n, size in enumerate(first))
 
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.base.types import Array, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, choice, flag, letters, one_axis
-from bptui.model.engine.ops.scatter import AXIS, bounds, places_of, where_inside, within
+from bptui.model.engine.ops.scatter import AXIS, bounds, places_of, scatter_shape, where_inside
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
 REDUCTIONS = ("sum", "mean", "prod", "amax", "amin")
-
-
-def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    x, i, src = shapes
-    within("i", i, x, one_axis(attributes["axis"], x))
-    if src != i:
-        raise ValueError(f"i has shape {i} and src has shape {src}: they must be equal")
-    return x
 
 
 class Names:
@@ -213,7 +204,7 @@ OPS = (
         "scatter",
         ("x", "i", "src"),
         _scatter_definition,
-        _shape,
+        scatter_shape,
         *_SCATTER.pair,
         "x, with each element of src written along an axis to the place that i names for it; i may have less than x on "
         "the other axes.",
@@ -227,7 +218,7 @@ OPS = (
         "scatter_reduce",
         ("x", "i", "src"),
         _reduce_definition,
-        _shape,
+        scatter_shape,
         *_REDUCE.pair,
         "x, with the elements of src that go to one place along an axis reduced there: their sum, mean, product, "
         "largest or smallest, with x there as one of them or (include_self=False) in the place of it.",

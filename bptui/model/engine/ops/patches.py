@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, each_axis, letters
+from bptui.model.engine.ops.common import at, each_axis, letters, shifted
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -83,10 +83,6 @@ def _fold_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 # ---------------------------------------------------------------------------------------------------------- definitions
-def _moved(place: str, by: int) -> str:
-    return f"{place} {'+' if by > 0 else '-'} {abs(by)}" if by else place
-
-
 def _times(place: str, by: int) -> str:
     return f"{place}*{by}" if by != 1 else place
 
@@ -97,12 +93,12 @@ def _unfold_definition(signature: Signature) -> str:
     *lead, c, n = out = letters(signature.out_rank, avoid="x")
     rows, columns = (f"x.shape[{len(lead) + axis}]" for axis in (1, 2))
     across = (
-        f"({_moved(columns, 2 * pw - dw * (kw - 1) - 1)})//{sw} + 1"
+        f"({shifted(columns, 2 * pw - dw * (kw - 1) - 1)})//{sw} + 1"
         if sw > 1
-        else _moved(columns, 2 * pw - dw * (kw - 1))
+        else shifted(columns, 2 * pw - dw * (kw - 1))
     )
-    row = _moved(f"{_times(f'({n}//({across}))', sh)} + {_times(f'({c}//{kw} % {kh})', dh)}", -ph)
-    column = _moved(f"{_times(f'({n} % ({across}))', sw)} + {_times(f'({c} % {kw})', dw)}", -pw)
+    row = shifted(f"{_times(f'({n}//({across}))', sh)} + {_times(f'({c}//{kw} % {kh})', dh)}", -ph)
+    column = shifted(f"{_times(f'({n} % ({across}))', sw)} + {_times(f'({c} % {kw})', dw)}", -pw)
     text = at("x", [*lead, f"{c}//{window.area}", row, column])
     inside = [f"{place} >= 0 and {place} < {size}" for place, size, p in ((row, rows, ph), (column, columns, pw)) if p]
     return f"{at('y', out)} = {text}" + (f" if {' and '.join(inside)} else 0" if inside else "")
@@ -116,7 +112,7 @@ def _fold_definition(signature: Signature) -> str:
     *lead, c, h, w, a, b = letters(signature.out_rank + 2, avoid="x")
     inside, places = [], []
     for place, tap, d, p, s, count in ((h, a, dh, ph, sh, down), (w, b, dw, pw, sw, across)):
-        start = f"{_moved(place, p)} - {_times(tap, d)}"
+        start = f"{shifted(place, p)} - {_times(tap, d)}"
         inside += [f"{start} >= 0", f"{start} < {s * count}", *([f"({start}) % {s} == 0"] if s > 1 else [])]
         places.append(f"({start})//{s}" if s > 1 else f"({start})")
     patch = f"{c}*{window.area} + {_times(a, kw)} + {b}"

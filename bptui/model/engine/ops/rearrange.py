@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, wholes
+from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, shifted, wholes
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted, operation
 
@@ -83,15 +83,10 @@ def _matrix_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     return shapes[0]
 
 
-def _beside(index: str, number: int) -> str:
-    """`i`, `i + 2`, `i - 1`."""
-    return f"{index} {'+' if number > 0 else '-'} {abs(number)}" if number else index
-
-
 def _triangle(name: str, sign: str, kept: Callable[..., Any], doc: str) -> Op:
     def definition(signature: Signature) -> str:
         out = letters(signature.out_rank, avoid="k")
-        test = f"{out[-1]} {sign} {_beside(out[-2], signature['k'])}"
+        test = f"{out[-1]} {sign} {shifted(out[-2], signature['k'])}"
         return f"{at('y', out)} = {at('x', out)} if {test} else 0"
 
     rule = Rule(kept, lambda g, y, x, k: kept(g, k=k))
@@ -178,7 +173,7 @@ def _embedded_definition(signature: Signature) -> str:
     rest = [i for i in out if i not in (row, column)]
     along = row if offset >= 0 else column
     read = at("x", [*rest, f"0 + {along}" if offset else along])
-    return f"{at('y', out)} = {read} if {column} == {_beside(row, offset)} else 0"
+    return f"{at('y', out)} = {read} if {column} == {shifted(row, offset)} else 0"
 
 
 def _embedded_options(shape: Shape, attributes: Attributes) -> tuple[tuple[int, int, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
-from bptui.model.engine.ops.common import at, integer, letters, one_axis
+from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis
 from bptui.model.engine.ops.slices import index_of, index_text, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted, operation
@@ -27,12 +27,6 @@ def within(name: str, shape: Shape, x: Shape, axis: int) -> None:
     """Raise where a tensor has more than x beside the axis."""
     if len(shape) != len(x) or any(n != axis and size > x[n] for n, size in enumerate(shape)):
         raise ValueError(f"x has shape {x} and {name} has shape {shape}: beside axis {axis} there may be no more")
-
-
-def _beside(name: str, shape: Shape, x: Shape, axis: int) -> None:
-    """Raise where a tensor has other sizes than x beside the axis."""
-    if len(shape) != len(x) or any(n != axis and size != x[n] for n, size in enumerate(shape)):
-        raise ValueError(f"x has shape {x} and {name} has shape {shape}: all axes but axis {axis} must be equal")
 
 
 def places_of(i: Array, axis: int) -> tuple[Any, ...]:
@@ -73,7 +67,7 @@ _GATHER = Rule(
 
 
 # ----------------------------------------------------------------------------------------------- scatter_add, index_add
-def _scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+def scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, i, src = shapes
     within("i", i, x, one_axis(attributes["axis"], x))
     if src != i:
@@ -84,7 +78,7 @@ def _scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 def _index_add_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, i, src = shapes
     axis = one_axis(attributes["axis"], x)
-    _beside("src", src, x, axis)
+    equal_beside(("x", "src"), (x, src), axis)
     if i != (src[axis],):
         raise ValueError(f"src has shape {src} and i has shape {i}: i must name a place for each of axis {axis} of src")
     return x
@@ -205,7 +199,7 @@ OPS = (
         "scatter_add",
         ("x", "i", "src"),
         _added_definition,
-        _scatter_shape,
+        scatter_shape,
         *_SCATTER_ADD.pair,
         "x, with each element of src added along an axis at the place that i names for it; on the other axes "
         "i may have less than x.",

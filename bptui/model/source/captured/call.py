@@ -172,7 +172,8 @@ class Call:
                 return self._counted(x)
             if self.low is not None and x.dtype == "float32":
                 if x.id not in self._cast:
-                    self._cast[x.id] = self._used("cast", (found,), {"dtype": self.low})
+                    own = f"{(found.symbol or found.name).rpartition('.')[2].partition('#')[0]}_cast"
+                    self._cast[x.id] = self._used("cast", (found,), {"dtype": self.low}, own)
                 return self._cast[x.id]
             return found
         if isinstance(x, int | float | bool):
@@ -204,10 +205,12 @@ class Call:
             raise Lacks(f"{self.name}: an input in the middle is left out")
         return self._used(op, nodes, attributes)
 
-    def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any]) -> Node:
-        name = self.shop.fresh(self.name, self.event.module)
+    def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any], own: str = "") -> Node:
+        """own: what it is called, where that is not the name of the function."""
+        symbol = own or self.name
+        name = self.shop.fresh(symbol, self.event.module)
         try:
-            return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=self.name, **attributes)
+            return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=symbol, **attributes)
         except UserError as problem:
             raise Lacks(f"{self.name}: {problem.what}") from None
 

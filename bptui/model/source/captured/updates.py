@@ -51,7 +51,10 @@ KINDS: Mapping[str, Kind] = {
     "torch.optim.adagrad.Adagrad": Kind("adagrad", _SAME, {"v": "sum"}, ("lr_decay",)),
     "torch.optim.rprop.Rprop": Kind("rprop", {"maximize": "maximize"}, {"h": "prev", "s": "step_size"}, ()),
     "torch.optim.asgd.ASGD": Kind(
-        "asgd", {name: name for name in ("lambd", "alpha", "t0", "weight_decay", "maximize")}, {"a": "ax"}, ()
+        "asgd",
+        {name: name for name in ("lambd", "alpha", "t0", "weight_decay", "maximize")},
+        {"a": "ax", "rate": "eta"},
+        (),
     ),
 }
 _PAIRS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max")}

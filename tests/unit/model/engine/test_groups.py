@@ -158,7 +158,7 @@ def test_its_check_can_fail() -> None:
         ({"update": "p[0]"}, "not part of the notation"),
         ({"update": "p - lr*grad", "exp": 3.0}, "cannot be a name"),
         ({"update": "p - lr*grad", "lr": 3.0}, "cannot be a name"),
-        ({"update": "p - lr*grad", "kind": "adam"}, "own"),
+        ({"update": "p - lr*grad", "kind": "adam"}, "leave one of the two out"),
         ({"update": "p - lr*grad", "beta": "x"}, "nothing is called 'x'"),
         ({"update": "p - lr*grad", "beta": [1]}, "beta"),
         ({"update": 3}, "is no formula"),

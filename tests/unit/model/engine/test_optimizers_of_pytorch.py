@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bptui.model.base.schema import Table
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.updates import KINDS
+from bptui.model.source.optimizer_table import read_optimizer
 from tests.unit.model.engine.small import branching
 
 torch = pytest.importorskip("torch")
@@ -119,3 +121,29 @@ def test_the_options_start_as_pytorch_has_them(kind: str) -> None:
         expected |= dict(zip(names, group.get(pair, ()), strict=False))
     ours = OPTIMIZERS[kind].options
     assert {n: v for n, v in ours.items() if n != "l1"} == {n: expected[n] for n in ours if n != "l1"}
+
+
+@pytest.mark.parametrize("kind", ["asgd", "rprop", "sgd", "nadam"])
+@pytest.mark.parametrize("schedule", [{"kind": "step", "step_size": 2, "gamma": 0.5}, {"kind": "linear"}])
+def test_with_a_schedule_the_parameters_are_those_of_pytorch(kind: str, schedule: dict[str, Any]) -> None:
+    """ASGD takes a new rate one update later; Rprop's first steps are as long as the first rate."""
+    options = {"lambd": 0.2} if kind == "asgd" else {}
+    made = read_optimizer(
+        Table({"kind": kind, "learning_rate": 0.05, "schedule": schedule, **options}, "it", "optimizer")
+    )
+    program = Program(branching(), made)
+    nodes = program.graph.params
+    first = [torch.tensor(np.array(node.value, float), requires_grad=True) for node in nodes]
+    other = getattr(torch.optim, {"asgd": "ASGD", "rprop": "Rprop", "sgd": "SGD", "nadam": "NAdam"}[kind])(
+        first, lr=0.05, **options
+    )
+    steps = torch.optim.lr_scheduler
+    follows = steps.LinearLR(other) if schedule["kind"] == "linear" else steps.StepLR(other, 2, 0.5)
+    for _ in range(STEPS):
+        recording = program.record()
+        for node, parameter in zip(nodes, first, strict=True):
+            parameter.grad = torch.tensor(np.array(recording.grad(node)))
+        other.step()
+        follows.step()
+        for node, parameter in zip(nodes, first, strict=True):
+            np.testing.assert_allclose(recording.after(node), parameter.detach().numpy(), rtol=1e-9, atol=1e-12)

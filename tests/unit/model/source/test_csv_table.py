@@ -75,6 +75,8 @@ def test_a_row_in_which_a_value_is_missing_is_told_or_left_out():
     inputs, targets, notes, *_ = read(GAPS, Wanted(("mpg",), missing="skip"))
     assert (inputs.tolist(), targets.tolist()) == ([[8, 130], [4, 90]], [[18], [30]])
     assert notes[-1] == "3 rows with a missing value are left out: lines 3, 4, 5"
+    notes = read(GAPS.replace("?", "9").replace("NaN", "9"), Wanted(("mpg",), missing="skip")).notes
+    assert notes[-1].startswith("1 row with a missing value is left out: line ")
     assert len(read(GAPS, Wanted(("mpg",), skip=("hp",))).inputs) == 5, "nothing is missing in what is read"
 
 

@@ -116,3 +116,10 @@ def test_a_product_of_complex_numbers_by_their_parts_says_that_it_is_none(text, 
     """`*` multiplies tensors as they are, whose last axis is (real, imaginary)."""
     made = card_of(text, {"x": [0.5, -1.25, 0.75], "c": [[1.0, 0.25], [0.5, 2.0]]}, (0, 0))
     assert any("cmul" in row for row in said(made)) is told
+
+
+def test_a_definition_that_is_a_number_is_not_told_twice():
+    """`h[0] = 0`, and not `h[0] = 0 = 0`."""
+    session = formula("h = broadcast_to(0.0, shape=(3,)); L = sum(h*x[0])", {"x": X})
+    session.goto("h")
+    assert "element h[0] = 0" in said(derived(session))

@@ -10,7 +10,7 @@ import pytest
 
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.source.network import load
-from bptui.symbolic.check.search import DENSE, compact, product
+from bptui.symbolic.check.bfgs import DENSE, compact, product
 from bptui.symbolic.check.update import check_update
 
 WOLFE = {"line_search_fn": "strong_wolfe"}

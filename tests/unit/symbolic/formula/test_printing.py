@@ -12,7 +12,7 @@ from bptui.model.base.syntax import Unreadable
 from bptui.model.engine import ops
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.formula import latex
-from bptui.symbolic.formula.printing import Names, definition, to_spans
+from bptui.symbolic.formula.printing import Names, sides, to_spans
 from bptui.symbolic.formula.read import from_hint, from_text
 from tests.unit.model.engine.ops.samples import uses
 
@@ -53,7 +53,8 @@ def test_order_and_glyphs(expression, rank, shown, ascii_):
 )  # fmt: skip
 def test_a_definition_keeps_its_authors_form(text, shown):
     names = Names({"y": Span("a", "value"), "x": Span("z", "value")})
-    assert plain(definition(from_text(text), names)) == shown
+    left, right = sides(from_text(text), names)
+    assert f"{plain(left)} = {plain(right)}" == shown
 
 
 def test_colours_by_kind_and_a_gradient_is_one_word():
@@ -125,8 +126,9 @@ def test_every_definition_prints_in_every_form(use):
     }
     statements = from_text("\n".join(s.strip() for s in row.define(row.signature(use.shapes, attributes)).splitlines()))
     names = Names({"x": Span("layer_1.z", "value"), "y": Span("a", "value")})
-    assert plain(definition(statements, names, unicode=False)).isascii()
-    compiles(latex.definition(statements, names))
+    assert all(plain(side).isascii() for side in sides(statements, names, unicode=False))
+    for statement in statements:
+        compiles(latex.to_latex(statement.value, names))
 
 
 @pytest.mark.parametrize(

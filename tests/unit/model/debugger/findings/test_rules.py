@@ -212,6 +212,37 @@ def test_settings_that_are_out_of_range(optimizer: Mapping[str, Any], place: str
     assert place in [p for finding in all_of(diagnosis.findings) for p in finding.places if finding.severity != "note"]
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "loss", "layer", "place", "change"),
+    [
+        ({"l1": 2.0}, {}, {}, "optimizer.l1", "set optimizer.l1 = 0.0001"),
+        ({"groups": [{"parameters": ["layer1.*"], "weight_decay": 9.0}]}, {}, {}, "layer1",
+         'set optimizer.groups = [{"parameters": ["layer1.*"], "weight_decay": 0.0001}]'),
+        ({}, {"l2": 2.0}, {}, "loss.l2", "set loss.l2 = 0.0001"),
+        ({}, {}, {"l1": 2.0}, "layer1", "set layer1.l1 = 0.0001"),
+    ],
+    ids=["l1", "group", "l2 of the loss", "l1 of a layer"],
+)  # fmt: skip
+def test_what_pulls_weights_to_zero_is_found_wherever_it_is_said(optimizer, loss, layer, place, change) -> None:
+    content = {
+        "seed": 1,
+        "steps": 40,
+        "data": {"inputs": X.tolist(), "targets": (X[:, :1] - X[:, 1:2]).tolist()},
+        "layers": [{**dense(8, "tanh"), **layer}, dense(1)],
+        "loss": {"kind": "mse", **loss},
+        "optimizer": {"kind": "sgd", "learning_rate": 0.01, **optimizer},
+    }
+    found = of(diagnose(from_mapping(content, "net.toml")), "weight decay")
+    assert place in found.places
+    assert found.remedies[0].change == change
+    harmless = {key: item if key in ("kind", "groups") else 1e-4 for key, item in (loss or optimizer or layer).items()}
+    table = {"optimizer": {**content["optimizer"], **(harmless if not (loss or layer) else {}), "groups": []},
+             "loss": {"kind": "mse", **(harmless if loss else {})},
+             "layers": [{**dense(8, "tanh"), **(harmless if layer else {})}, dense(1)]}  # fmt: skip
+    quiet = diagnose(from_mapping({**content, **table}, "net.toml"))
+    assert all(finding.rule != "weight decay" for finding in all_of(quiet.findings))
+
+
 def test_dropout_on_the_outputs_and_too_much_of_it() -> None:
     outputs = diagnose(network([dense(12, "relu"), dense(3), {"kind": "dropout", "p": 0.3}]))
     assert of(outputs, "dropout").places == ("layer3",)
