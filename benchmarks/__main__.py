@@ -14,6 +14,8 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse  # noqa: E402
 import importlib  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
 
 PAGES = (
     "engine",
@@ -32,17 +34,27 @@ PAGES = (
 
 
 def main() -> None:
-    """Print the table of each page asked for."""
+    """Print the table of each page asked for. Each has a process of its own: the terminal cannot be forked from one in
+    which JAX has started its threads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}; all, where none is given")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     asked = parser.parse_args()
     if unknown := [page for page in asked.pages if page not in PAGES]:
         parser.error(f"there is no page {unknown[0]!r}; there are {', '.join(PAGES)}")
-    for page in asked.pages or PAGES:
-        print(f"\n{page}")
-        for label, figure in importlib.import_module(f"benchmarks.{page}").table(asked.quick):
-            print(f"  {label:<62} {figure}")
+    if len(asked.pages) == 1:
+        print(f"\n{asked.pages[0]}", flush=True)
+        for label, figure in importlib.import_module(f"benchmarks.{asked.pages[0]}").table(asked.quick):
+            print(f"  {label:<62} {figure}", flush=True)
+        return
+    quick = ["--quick"] * asked.quick
+    failed = [
+        page
+        for page in asked.pages or PAGES
+        if subprocess.run([sys.executable, "-m", "benchmarks", page, *quick], check=False).returncode
+    ]
+    if failed:
+        parser.exit(1, f"failed: {', '.join(failed)}\n")
 
 
 if __name__ == "__main__":

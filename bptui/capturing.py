@@ -15,7 +15,7 @@ from bptui.model.base.printable import one_line
 from bptui.model.source.captured.container import target
 
 if TYPE_CHECKING:
-    from bptui.torch.capturing.script import Outcome, Wanted
+    from bptui.torch.capturing.wanted import Outcome, Wanted
 
 OPTIONS = {"--step": 1, "--when": 1, "--last": 1, "--to": 1, "--tensors": 1, "--stop": 0, "-m": 0}
 """Our own, and how many words follow each."""
@@ -74,7 +74,7 @@ def _wanted(options: Namespace, program: Sequence[str]) -> Wanted:
     if find_spec("torch") is None:
         raise UserError("capture", "needs PyTorch, which is not installed here", "pip install torch")
     from bptui.torch.capturing.numbers import Keep
-    from bptui.torch.capturing.script import Wanted
+    from bptui.torch.capturing.wanted import Wanted
 
     step = 0 if options.step is None and not options.when and options.last is None else options.step
     return Wanted(

@@ -26,7 +26,8 @@ class Program:
 
     def captured(self, which: str, folder: Path) -> CapturedNetwork:
         """That step of `buggy` or `fixed`, as a file in `folder`, opened. It needs PyTorch."""
-        from bptui.torch.capturing.script import Capture, Wanted
+        from bptui.torch.capturing.script import Capture
+        from bptui.torch.capturing.wanted import Wanted
 
         with zipfile.ZipFile(FOLDER / "programs.zip") as file:
             script = file.extract(f"{self.name}/{which}.py", folder)

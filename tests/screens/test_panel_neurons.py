@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands import registry
+from bptui.model.debugger.dense_chain import Column, columns
 from bptui.screens.panels import neurons, wiring
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
@@ -96,6 +97,20 @@ def test_why_a_formula_is_not_shown() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["lstm", "lenet", "resnet-block", "xor", "two-paths"])
+def test_the_next_view_has_something_to_show(name: str) -> None:
+    """`v` does not go to a page that says why it is empty; by its name one may ask for it."""
+    session = at(name, 0)
+    seen = set()
+    for _ in range(5):
+        registry.run(session, "view")
+        seen.add(session.view.mode)
+        assert session.view.mode != "neurons" or not neurons.fits(session, 200, 60)
+    assert ("neurons" in seen) is (name == "xor")
+    registry.run(session, "view neurons")
+    assert session.view.mode == "neurons"
+
+
 def test_what_is_between_two_layers_is_named() -> None:
     x = [[1.0, 2.0]]
     session = formula("h = softmax(x @ w + b); L = sum(h)", {"x": x, "w": [[1.0, 0.0], [0.0, 1.0]], "b": [0.0, 0.0]})
@@ -121,7 +136,7 @@ def test_a_bias_stands_with_the_weights_with_its_gradient() -> None:
 def test_arrows_go_where_they_point(name: str) -> None:
     """Right is the next column, left the one before, down the neuron below: to every neuron there is."""
     session = at(name, 2)
-    found = wiring.columns(session.graph)
+    found = columns(session.graph)
     assert not isinstance(found, str)
     scene = Scene(session, 80, 17, RenderOptions())
     for _ in range(len(found) + 1):
@@ -163,9 +178,9 @@ def test_a_branch_shows_its_changes_in_the_place_of_gradients() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 200])
 @pytest.mark.parametrize("height", [6, 9, 14, 30])
 def test_every_neuron_is_placed_or_counted(count: int, height: int) -> None:
-    found = wiring.columns(network("xor").graph)
+    found = columns(network("xor").graph)
     assert not isinstance(found, str)
-    column = wiring.Column("h", "", count, found[1].rows, found[1].out, found[1].weight)
+    column = Column("h", "", count, found[1].rows, found[1].out, found[1].weight)
     for chosen in {0, count // 2, count - 1}:
         placed, above, below = wiring.places(column, chosen, height)
         assert above + len(placed) + below == count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -41,17 +42,33 @@ def test_training_arrives_at_the_same_losses(model, dtype):
         np.testing.assert_allclose(losses, expected, rtol=1e-9 if dtype == "float64" else 1e-4)
 
 
-def test_the_command_runs_every_page_or_those_that_are_named(monkeypatch, capsys):
-    """`python -m benchmarks`, and with names of pages; the pages themselves take minutes."""
-    ran = []
-    page = SimpleNamespace(table=lambda quick: [("a row", "1.0x")])
-    monkeypatch.setattr(importlib, "import_module", lambda name: ran.append(name) or page)
-    for argv, expected in (([], list(main.PAGES)), (["own", "--quick"], ["own"])):
+def test_the_command_runs_a_page(monkeypatch, capsys):
+    """The pages themselves take minutes."""
+    page = SimpleNamespace(table=lambda quick: [("a row", f"quick: {quick}")])
+    monkeypatch.setattr(importlib, "import_module", {"benchmarks.own": page}.__getitem__)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "own", "--quick"])
+    main.main()
+    assert "quick: True" in capsys.readouterr().out
+
+
+def test_the_command_runs_every_page_or_those_that_are_named_each_by_itself(monkeypatch, capsys):
+    ran: list[list[str]] = []
+
+    def run(command, check):
+        ran.append(command[1:])
+        return SimpleNamespace(returncode=int("own" in command))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for argv, expected in (([], main.PAGES), (["own", "check"], ("own", "check"))):
         ran.clear()
         monkeypatch.setattr(sys, "argv", ["benchmarks", *argv])
-        main.main()
-        assert ran == [f"benchmarks.{name}" for name in expected]
-        assert "a row" in capsys.readouterr().out
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        assert ran == [["-m", "benchmarks", name] for name in expected]
+        assert (ended.value.code, capsys.readouterr().err) == (1, "failed: own\n")
+
+
+def test_a_page_that_is_not_there(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "nosuch"])
     with pytest.raises(SystemExit) as ended:
         main.main()

@@ -17,7 +17,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
 from bptui.model.engine.derivative import Derivatives
 from bptui.model.engine.derivative_names import Called
-from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role
+from bptui.model.engine.graph import Column, CompositeCall, Graph, Layer, Node, Role, reaching
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 from bptui.model.engine.use import arity, dispatched, inside, kind_of, output_shape, settle, whole_where_needed
@@ -237,27 +237,13 @@ class Builder:
                 f"nothing that the loss '{loss.name}' depends on has a gradient",
                 "a layer with weights, or a formula of a given number that is neither compared nor a label",
             )
-        live, used, moved = {loss.id}, set(), set()
-        for node in reversed(self._nodes):
-            if node.op is None:
-                continue
-            for position, source in enumerate(node.inputs):
-                used.add(source)
-                if node.op.differentiable(position):
-                    moved.add(source)
-                    if node.id in live:
-                        live.add(source)
-        nodes = [
-            n
-            if not n.wants_grad or (n.id in live if n.op else n.id in moved or n.id not in used)
-            else replace(n, wants_grad=False)
-            for n in self._nodes
-        ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
         made = self.derivatives
         results = MappingProxyType(dict(made.results))
-        return Graph(tuple(nodes), loss.id, (*layers, *made.layers), MappingProxyType(ids), calls, results)
+        return Graph(
+            reaching(self._nodes, loss), loss.id, (*layers, *made.layers), MappingProxyType(ids), calls, results
+        )
 
     def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
         """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the

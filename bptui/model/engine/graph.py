@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -179,3 +179,24 @@ class Graph:
                 if wanted[source] and known[position]:
                     found[source].append((node.id, position))
         return tuple(tuple(pairs) for pairs in found)
+
+
+def reaching(nodes: Sequence[Node], loss: Node) -> tuple[Node, ...]:
+    """The nodes of a graph, with `wants_grad` settled: an operation that does not lead to the loss has no gradient, nor
+    has a leaf that is only read where nothing is derived (as a mask, as bounds)."""
+    live, used, moved = {loss.id}, set(), set()
+    for node in reversed(nodes):
+        if node.op is None:
+            continue
+        for position, source in enumerate(node.inputs):
+            used.add(source)
+            if node.op.differentiable(position):
+                moved.add(source)
+                if node.id in live:
+                    live.add(source)
+    return tuple(
+        n
+        if not n.wants_grad or (n.id in live if n.op else n.id in moved or n.id not in used)
+        else replace(n, wants_grad=False)
+        for n in nodes
+    )

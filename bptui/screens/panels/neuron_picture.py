@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.dense_chain import Column, Row
 from bptui.model.engine.graph import Node
 from bptui.screens.panels.below import Below, partly
 from bptui.screens.panels.figures import figure, kind_of, symbol_of
-from bptui.screens.panels.wiring import Column, Place, Row, number_of, places
+from bptui.screens.panels.wiring import Place, number_of, places
 from bptui.screens.plot import Plot
 from bptui.screens.render import RenderOptions
 

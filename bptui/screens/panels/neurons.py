@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.dense_chain import Column, columns
 from bptui.model.engine.graph import Node
 from bptui.screens.panels import select_node
 from bptui.screens.panels.equation import equation
 from bptui.screens.panels.figures import no_view
 from bptui.screens.panels.neuron_picture import Picture, Standing
-from bptui.screens.panels.wiring import Column, columns
 from bptui.screens.render import boxed, length
 
 if TYPE_CHECKING:

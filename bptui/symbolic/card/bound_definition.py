@@ -104,7 +104,10 @@ class BoundDefinition:
             shape = np.shape(array)
             place = tuple(0 if n == 1 else i for i, n in zip(element[len(element) - len(shape) :], shape, strict=True))
             out[name] = np.asarray(array)[place]
-        known: dict[str, Any] = out
+        return self.with_helpers(out)
+
+    def with_helpers(self, known: dict[str, Any]) -> dict[str, Any]:
+        """The numbers that are given, and those of the helpers that are made of them."""
         for helper in self.statements[:-1]:
             if isinstance(helper.target, t.Name):
                 known[helper.target.name] = evaluate(helper.value, known, {}, self.size)

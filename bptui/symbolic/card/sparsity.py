@@ -113,10 +113,7 @@ def _stretched(reading: BoundDefinition, rule: Rule, q: Index) -> tuple[tuple[Ar
             np.zeros_like(p) if n == 1 else p for p, n in zip(places[len(places) - len(dims) :], dims, strict=True)
         )
         known[name] = np.asarray(array)[picked]
-    for helper in reading.statements[:-1]:
-        if isinstance(helper.target, t.Name):
-            known[helper.target.name] = evaluate(helper.value, known, {}, reading.size)
-    values = evaluate(rule.local, known, {}, reading.size)
+    values = evaluate(rule.local, reading.with_helpers(known), {}, reading.size)
     return places, np.broadcast_to(np.asarray(values, float), places[0].shape if places else (1,)).copy()
 
 

@@ -109,14 +109,18 @@ class Slopes:
         self, direction: Array, upstream: Array, reach: float, notes: Sequence[str]
     ) -> tuple[CheckRow, Array, Array]:
         """(the row, the direction, the gradient) of all elements at once, where the gradient is finite."""
-        gradient = self.probe.vjp(self.position, upstream)
-        finite = np.isfinite(gradient)
-        direction, gradient = np.where(finite, direction, 0.0), np.where(finite, gradient, 0.0)
+        direction, gradient = self.finite(direction, upstream)
         terms = gradient * direction
         found = along(self.probe, self.position, direction, upstream, reach)
         got, scale, floor = float(np.sum(terms)), float(np.sum(np.abs(terms))), self.floor(upstream, direction)
         made = self.judged("direction", Measured(got, scale, floor), found, "; ".join(notes))
         return made, direction, gradient
+
+    def finite(self, direction: Array, upstream: Array) -> tuple[Array, Array]:
+        """The direction and the engine's gradient, both 0 where the gradient is not finite."""
+        gradient = self.probe.vjp(self.position, upstream)
+        there = np.isfinite(gradient)
+        return np.where(there, direction, 0.0), np.where(there, gradient, 0.0)
 
     def complex(self) -> CheckRow:
         """The same by a step into the imaginary."""
@@ -140,9 +144,7 @@ class Slopes:
 
     def stepped(self, imaginary: Probe, direction: Array, upstream: Array) -> CheckRow:
         """One complex step along a direction."""
-        gradient = self.probe.vjp(self.position, upstream)
-        finite = np.isfinite(gradient)
-        direction, gradient = np.where(finite, direction, 0.0), np.where(finite, gradient, 0.0)
+        direction, gradient = self.finite(direction, upstream)
         try:
             expected = complex_slope(imaginary, self.position, direction, upstream)
         except (TypeError, ValueError):

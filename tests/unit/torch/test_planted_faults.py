@@ -14,7 +14,8 @@ import bptui.torch
 from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.findings.rules import RULES
 from bptui.targets import load_named
-from bptui.torch.capturing.script import Capture, Wanted
+from bptui.torch.capturing.script import Capture
+from bptui.torch.capturing.wanted import Wanted
 from tests.paths import ROOT
 from tests.torch_programs import PROGRAMS, make
 from tests.without_torch import diagnosed

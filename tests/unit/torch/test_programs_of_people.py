@@ -16,7 +16,8 @@ from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
 from bptui.symbolic.check.captured import check_captured  # noqa: E402
-from bptui.torch.capturing.script import Capture, Wanted  # noqa: E402
+from bptui.torch.capturing.script import Capture  # noqa: E402
+from bptui.torch.capturing.wanted import Wanted  # noqa: E402
 from tests.paths import ROOT  # noqa: E402
 
 PEOPLE = ROOT / "tests" / "torch_programs" / "people"

@@ -15,7 +15,8 @@ from bptui import cli  # noqa: E402
 from bptui.capturing import parted, told  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.record import Record  # noqa: E402
-from bptui.torch.capturing.script import Capture, Outcome, Wanted  # noqa: E402
+from bptui.torch.capturing.script import Capture  # noqa: E402
+from bptui.torch.capturing.wanted import Outcome, Wanted  # noqa: E402
 
 HEAD = """
 import torch

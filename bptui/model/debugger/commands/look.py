@@ -144,8 +144,10 @@ def by(session: Session, text: str) -> Reply:
 )  # fmt: skip
 def view(session: Session, text: str) -> Reply:
     """A named one, or the next of those that this network has something to show in."""
+    from bptui.model.debugger.dense_chain import columns
+
     graph = session.graph
-    dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
+    dense = not isinstance(columns(graph), str)
     if not text and session.view.composite:  # what `next` came to is one operation: open it first
         session.view.composite = False
         return say(f"view: operations, {session.node.name} by itself")

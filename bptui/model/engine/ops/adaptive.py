@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, each_axis, letters, whole
+from bptui.model.engine.ops.common import at, each_axis, leading, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
 from bptui.model.engine.ops.pool import POOLED, chosen, numbers_of
 
@@ -39,7 +39,7 @@ def _axes(signature: Signature) -> tuple[list[str], str, list[_Axis]]:
     wanted, rank = signature["output_size"], signature.ranks[0]
     count = len(wanted)
     places, taps = SPATIAL[count], TAPS[:count]
-    lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+    lead = leading(rank - count, places, taps)
     read = [place if m is None else tap for place, tap, m in zip(places, taps, wanted, strict=True)]
     found = []
     for axis, (place, tap, m) in enumerate(zip(places, taps, wanted, strict=True), rank - count):

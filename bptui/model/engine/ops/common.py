@@ -212,6 +212,11 @@ def letters(count: int, avoid: str = "", start: str = "ijklmnopqrstuvw") -> list
     return found[:count] if count <= len(found) else [f"i{n}" for n in range(count)]
 
 
+def leading(count: int, places: Sequence[str], taps: Sequence[str]) -> list[str]:
+    """Letters of the axes before those of space, n and c first: none of those that space has."""
+    return letters(count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+
+
 def at(name: str, indices: Sequence[str | int]) -> str:
     """An element: `x[i,j]`, or the bare name of a 0-d tensor."""
     return f"{name}[{','.join(map(str, indices))}]" if indices else name

@@ -130,15 +130,20 @@ def _matrices(columns: Array, weight: Array, out: Array, count: int) -> tuple[Ar
     )
 
 
+def summed_product(emit: Emit, a: Array, b: Array, out: Array) -> None:
+    """Emit a @ bᵀ of each sample, added up over the samples (axis 0)."""
+    each = emit.temp((a.shape[0], *out.shape))
+    emit(np.matmul, a, b.swapaxes(-1, -2), each)
+    emit(np.add.reduce, each, 0, None, out)
+
+
 def _correlate_vjp(emit: Emit, ctx: Backward) -> None:
     weight, (stride, dilation) = ctx.inputs[1], (ctx.attributes[name] for name in ("stride", "dilation"))
     count = len(stride)
     g = contiguous(emit, ctx.upstream)
     flat_columns, flat_weight, flat_g = _matrices(ctx.saved, weight, g, count)
     if ctx.into[1] is not None:
-        each = emit.temp((g.shape[0], *flat_weight.shape))
-        emit(np.matmul, flat_g, flat_columns.swapaxes(-1, -2), each)
-        emit(np.add.reduce, each, 0, None, ctx.into[1].reshape(flat_weight.shape))
+        summed_product(emit, flat_g, flat_columns, ctx.into[1].reshape(flat_weight.shape))
     if len(ctx.inputs) > 2 and ctx.into[2] is not None:
         sums = emit.temp(flat_g.shape[:-1])
         emit(np.add.reduce, flat_g, -1, None, sums)

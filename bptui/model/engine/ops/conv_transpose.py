@@ -16,7 +16,17 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, integer
-from bptui.model.engine.ops.conv import INPUTS, SPATIAL, TAPS, in_groups, reach, spaced, step_attributes, windows
+from bptui.model.engine.ops.conv import (
+    INPUTS,
+    SPATIAL,
+    TAPS,
+    in_groups,
+    reach,
+    spaced,
+    step_attributes,
+    summed_product,
+    windows,
+)
 
 _SOURCE = ("i", "j", "k")
 """Indices of the places of x."""
@@ -153,9 +163,7 @@ def _transposed_vjp(emit: Emit, ctx: Backward) -> None:
     if ctx.into[0] is not None:
         emit(np.matmul, flat_weight, flat_columns, ctx.into[0].reshape(flat_x.shape))
     if ctx.into[1] is not None:
-        each = emit.temp((x.shape[0], *flat_weight.shape))
-        emit(np.matmul, flat_x, flat_columns.swapaxes(-1, -2), each)
-        emit(np.add.reduce, each, 0, None, ctx.into[1].reshape(flat_weight.shape))
+        summed_product(emit, flat_x, flat_columns, ctx.into[1].reshape(flat_weight.shape))
     if len(ctx.inputs) > 2 and ctx.into[2] is not None:
         emit(np.add.reduce, ctx.upstream, (0, *range(-count, 0)), None, ctx.into[2])
 

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, literal, optional, whole
+from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, leading, literal, optional, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
 from bptui.model.engine.ops.scatter import added
 from bptui.model.engine.writing import kept_where
@@ -65,7 +65,7 @@ def _element(signature: Signature) -> tuple[list[str], str, str, str]:
     attributes, rank = dict(signature.attributes), signature.ranks[0]
     count = len(attributes["kernel_size"])
     places, taps = SPATIAL[count], TAPS[:count]
-    lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
+    lead = leading(rank - count, places, taps)
     read, ranges, inside, counted = [], "", [], []
     padding = attributes.get("padding", (0,) * count)
     sizes = zip(places, taps, attributes["kernel_size"], _stride(attributes), padding,

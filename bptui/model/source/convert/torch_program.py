@@ -13,7 +13,16 @@ from bptui.model.base.printable import one_line
 from bptui.model.engine.schedules import CLASSES
 from bptui.model.source.convert.memory import SPLIT, looking, one_input
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, named, names, text, value
-from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES, OPTIMIZERS, PER_STEP, optimizer, schedule
+from bptui.model.source.convert.torch_rows import (
+    CYCLED,
+    FUNCTIONS,
+    LOSSES,
+    MODULES,
+    OPTIMIZERS,
+    PER_STEP,
+    optimizer,
+    schedule,
+)
 from bptui.model.source.convert.torch_text import piece_of, turned
 from bptui.model.source.layers import KINDS
 
@@ -276,6 +285,8 @@ def _training(tree: ast.AST, known: Mapping[str, Any], found: Foreign) -> None:
             found.optimizer = optimizer(word, {**({"lr": more[0]} if more else {}), **given})
         elif word in CLASSES and not changes:
             changes = schedule(word, more, given)
+            if word == "OneCycleLR" and given.get("cycle_momentum", True):
+                found.notes.append(CYCLED)
     if changes and found.optimizer:
         found.optimizer["schedule"] = changes
         found.notes.append(PER_STEP)

@@ -371,12 +371,13 @@ LOSSES: Mapping[str, str] = {
 OPTIMIZERS: Mapping[str, tuple[str, float]] = {
     "SGD": ("sgd", 1e-3), "Adam": ("adam", 1e-3), "AdamW": ("adamw", 1e-3), "RMSprop": ("rmsprop", 1e-2),
     "Adagrad": ("adagrad", 1e-2), "Adadelta": ("adadelta", 1.0), "NAdam": ("nadam", 2e-3), "RAdam": ("radam", 1e-3),
-    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2), "LBFGS": ("lbfgs", 1.0),
+    "Adamax": ("adamax", 2e-3), "Rprop": ("rprop", 1e-2), "ASGD": ("asgd", 1e-2), "LBFGS": ("lbfgs", 1.0),
 }  # fmt: skip
 """Kind and learning rate where nothing is said (https://docs.pytorch.org/docs/stable/optim.html)."""
 PAIRS: Mapping[str, tuple[str, str]] = {
     "betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max"),
 }  # fmt: skip
+CYCLED = "OneCycleLR turns the momentum (beta1), too, unless cycle_momentum=False is said: here it stays as it is"
 PER_STEP = "the schedule is stepped once after each training step here, in many programs once after each epoch"
 
 

@@ -402,6 +402,7 @@ def test_what_is_no_chain_of_layers_is_told_by_its_line(converted, old, new, sai
         ("Rprop(p, etas=(0.4, 1.3))", {"kind": "rprop", "learning_rate": 0.01, "eta_minus": 0.4, "eta_plus": 1.3}),
         ("Adadelta(p, rho=0.8)", {"kind": "adadelta", "learning_rate": 1.0, "rho": 0.8}),
         ("NAdam(p, foreach=True)", {"kind": "nadam", "learning_rate": 0.002}),
+        ("ASGD(p, lambd=0.1)", {"kind": "asgd", "learning_rate": 0.01, "lambd": 0.1}),
     ],
 )  # fmt: skip
 def test_an_optimizer_and_its_schedule_are_taken_from_the_program(converted, text, right):
@@ -410,6 +411,16 @@ def test_an_optimizer_and_its_schedule_are_taken_from_the_program(converted, tex
     assert table["optimizer"] == {**right, "schedule": {"kind": "step", "step_size": 30, "gamma": 0.5}}
     assert "stepped once after each training step" in found.text
     assert from_mapping(table, "n.toml").optimizer.kind == right["kind"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [("", True), (", cycle_momentum=True", True), (", cycle_momentum=False", False)]
+)
+def test_what_one_cycle_does_to_the_momentum_is_said_where_it_is_left_out(converted, more, told):
+    text = f"opt = torch.optim.Adam(p)\ns = torch.optim.lr_scheduler.OneCycleLR(opt, 0.1, total_steps=9{more})\n"
+    table, found = converted(LENET.partition("optimizer =")[0] + text, "net.py")
+    assert table["optimizer"]["schedule"] == {"kind": "one_cycle", "max_lr": 0.1, "total_steps": 9}
+    assert ("turns the momentum" in found.text) is told
 
 
 def test_one_of_several_models_is_named(converted):

@@ -101,7 +101,7 @@ def test_the_picture_of_a_forward_moment(xor):
     assert (styles["z"], styles["W"], styles["b"]) == ("value", "parameter", "parameter")
 
 
-@given(st.floats(-60000, 60000), st.sampled_from(["float16", "bfloat16", "float32"]))
+@given(st.floats(-60000, 60000, allow_subnormal=False), st.sampled_from(["float16", "bfloat16", "float32"]))
 @settings(max_examples=60, deadline=None)
 def test_the_card_of_a_cast_shows_what_it_rounded(x, kind):
     """Its two numbers as printed stand to each other as the numbers do."""
