@@ -15,6 +15,7 @@ from bptui.model.source.captured.known import copies, indexing, joining, shapes,
 from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor, values
 from bptui.model.source.captured.known.matrices import product
 from bptui.model.source.captured.known.registry import complex_known, known
+from bptui.model.source.captured.pairs import OF
 
 
 def _is_complex(x: Any) -> TypeGuard[Ref]:
@@ -153,10 +154,11 @@ def div(u: Call, input: Any, other: Any, *, rounding_mode: Any = None) -> Node:
 
 @complex_known("sum", "mean")
 def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    if dtype is not None:
+    if dtype is not None and OF.get(dtype["dtype"]) != input.dtype:
         u.lacks(f"{u.name} in another kind of number")
     finite(u, input)
-    return u.use(u.name, input, axis=_axes(u, input, dim), keepdims=keepdim)
+    x = pairs(u, input)
+    return u.use(u.name, x, axis=_axes(u, input, dim), keepdims=keepdim) if len(x.shape) > 1 else x
 
 
 @complex_known("matmul", "torch.linalg.matmul", "__matmul__", "mm", "spmm", "bmm", "mv")

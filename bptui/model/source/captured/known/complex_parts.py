@@ -111,6 +111,21 @@ for _entries, _of in ((MOVING + ADDING, by_parts), (MULTIPLYING, by_pairs)):
 complex_known("divide")(div)
 
 
+def _of_sizes(make: Entry) -> Entry:
+    """An entry for a norm: that of the absolute values."""
+
+    @wraps(make)
+    def entry(u: Call, x: Any, *args: Any, **kwargs: Any) -> Any:
+        _finite(u)
+        return make(u, u.use("norm", pairs(u, x), axis=-1), *args, **kwargs)
+
+    return entry
+
+
+for _name in ("torch.linalg.vector_norm", "torch.linalg.norm", "torch.linalg.matrix_norm", "norm"):
+    complex_known(_name)(_of_sizes(KNOWN[_name]))
+
+
 @complex_known("torch.nn.functional.pad")
 def padded(u: Call, input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     if value:

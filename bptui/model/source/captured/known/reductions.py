@@ -135,8 +135,8 @@ def matrix_norm(
         return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
     if 0 in A.shape:  # of no elements it is 0
         return u.use("sum", A, axis=(rows, columns), keepdims=keepdim)
-    if dtype is not None:
-        u.lacks(f"matrix_norm {ord} in another kind of number")
+    if dtype is not None or isinstance(A, Node):
+        u.lacks(f"matrix_norm {ord} in another kind of number, or of complex ones")
     finite(u, A)
     if ord in (2, -2, "nuc"):
         order = [n for n in range(len(A.shape)) if n not in (rows, columns)]

@@ -65,6 +65,8 @@ def _complex(t: Draw) -> None:
             linalg.solve_triangular(a, other, upper=upper, left=left, unitriangular=upper == left)
     torch.det(a), linalg.det(pair(4, 4)), linalg.slogdet(a), torch.logdet(pair(3, 3)), torch.matrix_power(a, -3)
     x, y, v = pair(3, 4), pair(2, 3), pair(4)
+    torch.linalg.vector_norm(x), torch.linalg.vector_norm(x, 3, dim=0), torch.linalg.norm(x), torch.norm(x, 1, 1)
+    x.sum(dtype=torch.complex128), pair().sum(), pair().mean(0)
     x.mH, x.mT, x.T, x.H, x.t(), torch.flip(x, (0,)), torch.roll(x, 2, 1), x.repeat(2, 1), torch.tile(x, (2,))
     torch.diagonal(x), torch.diag_embed(x), torch.tril(x), torch.cumsum(x, 1), torch.diff(x), torch.trace(x)
     torch.split(x, 2, 1), torch.chunk(x, 3), torch.unbind(x), torch.stack((x, x * 2)), torch.hstack((x, t(3, 1)))
