@@ -124,12 +124,13 @@ def _document(session: Session, wanted: Asked, service: Service) -> Document:
 
 def _called(session: Session, wanted: Asked) -> str:
     """What it is, for messages: `layer1.a, backward 4/5 of training step 0`."""
-    step, phase, index = session.cursor
+    _, phase, index = session.cursor
+    step = session.walk.called(session.cursor.step)
     if wanted.what == "number":
-        return f"{wanted.number} of training step {step}"
+        return f"{wanted.number} of {step}"
     if wanted.what == "step":
-        return f"training step {step}"
-    here = f"{phase} {index + 1}/{session.timeline.count(phase)} of training step {step}"
+        return step
+    here = f"{phase} {index + 1}/{session.timeline.count(phase)} of {step}"
     return f"the screen at {here}" if wanted.what == "screen" else f"{session.here.name}, {here},"
 
 

@@ -51,7 +51,7 @@ class Branch:
         self._history: History | None = history if history is not None else network.history()
         self._losses: Array | None = None
         self.timeline = self._history.timeline
-        self.walk = Walk(self.timeline, self._history.last)
+        self.walk = Walk(self.timeline, self._history.last, network.first if history is None else 0)
         self.failed: set[tuple[int, int]] = set()
         self.apart: set[tuple[Phase, int]] = set()
         self.diagnosis: Diagnosis | None = None

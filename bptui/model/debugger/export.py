@@ -111,5 +111,5 @@ def _weights(session: Session, text: str) -> Reply:
         raise UserError("write", f"a number of the weights is {REASON}", "later")
     write_new(text, weights.fill(tensors, Path(text).suffix), "write")
     count = sum(value.size for value in tensors.values())
-    step = session.cursor.step
-    return say(f"{len(tensors)} tensors with {count:,} numbers, as in training step {step}, written to {text}")
+    step = session.walk.called(session.cursor.step)
+    return say(f"{len(tensors)} tensors with {count:,} numbers, as in {step}, written to {text}")

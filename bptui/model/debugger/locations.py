@@ -205,11 +205,12 @@ def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
         return round(_percent(word, where) * (planned - 1))
     if not re.fullmatch(r"\d{1,12}", word):
         raise UserError(where, f"'{_short(word)}' is not a training step", "a number from 0, or a percent")
-    step = int(word)
+    step = int(word) - walk.first if int(word) >= walk.first else int(word)
     last = MAX_STEP if walk.last is None else walk.last
     if step > last:
         why = "nothing is trained" if walk.last is not None else ""
-        raise UserError(where, f"there is no training step {step}", f"0 to {last}{', ' + why if why else ''}")
+        right = f"{walk.first} to {walk.first + last}" if last else f"{walk.first}"
+        raise UserError(where, f"there is no training step {int(word)}", f"{right}{', ' + why if why else ''}")
     return step
 
 

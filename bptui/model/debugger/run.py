@@ -64,7 +64,7 @@ def last(session: Session, text: str) -> Reply:
         watch = Watch.of(reading)
     if reading is None or not reading.varies:
         return say(f"{watch.target} never changes", ok=False)
-    nothing = f"{watch.target} has not changed before, back to the start of training step 0"
+    nothing = f"{watch.target} has not changed before, back to the start of {session.walk.called(0)}"
     reply = search(session, -1, (watch,), lambda _: nothing)
     if reply.ok:
         session.asked_last = text
@@ -176,9 +176,9 @@ def _note(session: Session, stop: Stop, hit: Hit) -> str:
 def _nothing_found(session: Session, direction: int, step: int) -> str:
     """What was looked for, how far, and where to look instead."""
     if direction < 0:
-        return "no earlier finding, back to training step 0"
+        return f"no earlier finding, back to {session.walk.called(0)}"
     back = "" if np.isfinite(session.recorded.loss) else "; X goes back to where this one arose"
-    return f"no further finding up to training step {step}{back}"
+    return f"no further finding up to {session.walk.called(step)}{back}"
 
 
 def _end(session: Session, direction: int) -> tuple[int, int]:

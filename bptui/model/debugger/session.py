@@ -46,16 +46,16 @@ class Session(Selecting):
         if target != stop:
             spans = [Span(self.end(target), "kink")]
         elif reached != self.walk.moment(target):
-            spans = [Span(f"interrupted at training step {reached.step}", "kink")]
+            spans = [Span(f"interrupted at {self.walk.called(reached.step)}", "kink")]
         gap = [Span("  ")] if spans else []
         return Reply(((*self.where(), *gap, *spans),), ok=ok and reached == self.walk.moment(stop), moved=moved)
 
     def end(self, stop: int) -> str:
         """What to say at an end of the line."""
         if stop == 0:
-            return "at the start of training step 0"
+            return f"at the start of {self.walk.called(0)}"
         why = f": {self.history.ends}" if self.history.ends else ""
-        return f"at the end of training step {self._cursor.step}, the last{why}"
+        return f"at the end of {self.walk.called(self._cursor.step)}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:
         """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
@@ -140,7 +140,9 @@ class Session(Selecting):
         target = self.stop + count * self.walk.length
         if target < 0:  # at the same index: that is what stays
             reply = self.move(self.timeline.index(self._cursor))
-            return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
+            return Reply(
+                (line(*reply.lines[0], "  ", (f"in {self.walk.called(0)}, the first", "kink")),), False, reply.moved
+            )
         shown = self.view.composite
         reply = self.move(target)
         self.view.composite = shown

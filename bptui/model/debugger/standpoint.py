@@ -310,7 +310,7 @@ class Standpoint:
         """`training step 0  backward 4/5  layer1.a`."""
         step, phase, index = self._cursor
         return line(
-            Span(f"training step {step}", "dim"),
+            Span(self.walk.called(step), "dim"),
             "  ",
             Span(f"{phase} {index + 1}/{self.timeline.count(phase)}", "gradient" if phase == "backward" else "value"),
             "  ",

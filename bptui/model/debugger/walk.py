@@ -16,10 +16,16 @@ from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 @dataclass(frozen=True)
 class Walk:
-    """Stops of a timeline, of which `last` is the last training step, or None where training may go on for ever."""
+    """Stops of a timeline, of which `last` is the last training step, or None where training may go on for ever.
+    `first`: what the first one is called: of a captured step its number in its program."""
 
     timeline: Timeline
     last: int | None = None
+    first: int = 0
+
+    def called(self, step: int) -> str:
+        """`training step 3`."""
+        return f"training step {self.first + step}"
 
     @property
     def length(self) -> int:

@@ -63,6 +63,11 @@ class Network:
         return tuple(line for line in self.about.split("\n")[1:] if line.strip())
 
     @property
+    def first(self) -> int:
+        """The number of its first training step: of a captured one that which it had in its program."""
+        return 0
+
+    @property
     def modules(self) -> Modules | None:
         """Of a captured step, where its operations were called: what panel 1 lists. None of a network of bptui's."""
         return None

@@ -72,7 +72,7 @@ def heading(session: Session) -> str:
     """`xor, training step 3, with lr = 0.5`: of which training step, and of what edits a branch has."""
     edits = "; ".join(edit.text for edit in session.branch.edits)
     with_them = f", with {clipped(edits, 200)}" if edits else ""
-    return f"{session.network.name}, training step {session.cursor.step}{with_them}"
+    return f"{session.network.name}, {session.walk.called(session.cursor.step)}{with_them}"
 
 
 def here(session: Session, service: Service) -> Section:

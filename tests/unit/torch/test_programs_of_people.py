@@ -11,8 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bptui import cli  # noqa: E402
+from bptui.model.base.errors import UserError  # noqa: E402
 from bptui.model.base.safetensors import widened8  # noqa: E402
+from bptui.model.base.spans import plain  # noqa: E402
+from bptui.model.debugger.commands import registry  # noqa: E402
 from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
+from bptui.model.debugger.session import Session  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
 from bptui.symbolic.check.captured import check_captured  # noqa: E402
@@ -68,6 +72,21 @@ def test_a_step_that_fails_is_told_by_what_was_raised(tmp_path, capsys):
     capsys.readouterr()
     cli.main(["check", str(path)])
     assert "no backward pass was captured: RuntimeError: mat1" in capsys.readouterr().out
+
+
+def test_a_session_counts_as_the_program_did(tmp_path):
+    script = tmp_path / "loop.py"
+    script.write_text(HEAD + "for _ in range(9):\n    optimizer.zero_grad()\n    model(x).square().sum().backward()\n"
+                      "    optimizer.step()\n")  # fmt: skip
+    session = Session(captured(script, 7, tmp_path))
+    assert plain(session.goto("end").lines[0]).startswith("training step 7  update 2/2")
+    assert "at the end of training step 7, the last" in plain(session.step().lines[0])
+    assert session.goto("step 7 start").ok
+    assert session.goto("step 0 end").ok
+    with pytest.raises(UserError, match=r"there is no training step 3 \(7, nothing is trained\)"):
+        session.goto("step 3")
+    registry.run(session, "set lr = 0.5")
+    assert plain(session.goto("start").lines[0]).startswith("training step 0  forward 1/")  # the branch begins anew
 
 
 def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):

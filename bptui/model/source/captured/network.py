@@ -57,6 +57,12 @@ class CapturedNetwork(Network):
         return CapturedStep(self.recording)
 
     @property
+    def first(self) -> int:
+        """The number that the step had in its program; 0 where that is not known."""
+        number = self.recording.record.step.about.get("step")
+        return number if isinstance(number, int) and number > 0 else 0
+
+    @property
     def modules(self) -> Modules:
         """Its operations by module and line."""
         return self.recording.modules

@@ -45,7 +45,7 @@ def test_get():
         ops.get("sigmiod")
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_definition_is_text_without_sizes(use):
     row = use.row
@@ -77,7 +77,7 @@ def contraction(row, arrays, attributes, u, dtype=float):
     return np.sum(out * u)
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_vjp_is_the_derivative(use):
     """Along a random direction: a complex step (1e-30) where the operation is analytic, else a central difference."""
@@ -112,7 +112,7 @@ def test_vjp_is_the_derivative(use):
         assert abs(found - expected) <= tolerance * scale, (row.name, row.input_names[position])
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_each_gradient_alone(use):
     """What is wanted does not change what comes out."""
@@ -128,7 +128,7 @@ def test_each_gradient_alone(use):
                 np.testing.assert_array_equal(gradient, together[n])
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", [use for use in USES if use.shapes[0]], ids=str)
 def test_float32_stays_float32(use):
     row = use.row
