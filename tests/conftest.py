@@ -19,8 +19,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 # The same examples everywhere: a change is judged by what it changes, not by the draw of the day.
+# (It would draw numbers that stand in the source of what is imported, too: of other modules in each worker.)
+providers.is_local_module_file = lambda path: False
 settings.register_profile("bptui", derandomize=True, deadline=None, database=None)
 settings.load_profile("bptui")
 
@@ -51,13 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
-    """Collect without the garbage collector, which leaves alone later what is there for good (tests, modules of PyTorch
-    and SymPy), and looks at the rest as seldom as in the app: it was a tenth of all the time."""
+    """Collect without the garbage collector, which looks once at what is there for good (tests, modules of PyTorch and
+    SymPy), and at the rest as seldom as in the app: it was a tenth of all the time. (`gc.freeze` would leave it out
+    altogether, but the app asks how much is frozen, and then all of that is counted.)"""
     gc.disable()
     try:
         return (yield)
     finally:
-        gc.freeze()
+        gc.collect()
         gc.set_threshold(3_000, 20, 50)
         gc.enable()
 

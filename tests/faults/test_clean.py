@@ -8,7 +8,8 @@ from collections import defaultdict
 import pytest
 
 from bptui.model.engine.ops import OPS
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 from ..unit.symbolic import composites
 from . import clean
@@ -18,7 +19,7 @@ for _use in (*uses(), *composites.uses()):
     USES[_use.op].append(_use)
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("op", USES)
 def test_no_use_is_rejected(op, full):
     """One use with numbers of one kind; in full each use, an operation's with two kinds, a composite's with one.

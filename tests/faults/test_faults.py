@@ -12,7 +12,7 @@ import pytest
 from bptui.model.engine import ops
 from bptui.symbolic.check import check_step
 from tests.paths import DOCS
-from tests.unit.model.engine.ops.samples import WITHOUT
+from tests.unit.model.engine.ops.use import WITHOUT
 
 from . import backward, composites, definitions, page, plans, plant, pytorch, steps
 from .data import ARENAS
@@ -39,7 +39,7 @@ def right(op: str, arena: str):
     return plant.step(ops.OPS[op], ARENAS[arena])
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("fault", backward.FAULTS, ids=told)
 def test_a_wrong_backward_rule(fault):
     rows = [row for row in bad(fault) if row.row != "paths"]  # those are of the parameters before it
@@ -89,7 +89,7 @@ def test_a_wrong_training_step(fault):
         assert {(r.row, r.op) for r in rows} == {("update", fault.kind)}
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("fault", composites.FAULTS, ids=told)
 def test_a_wrong_composite(fault):
     """The row of the whole names it; rows of its parts say nothing where each of them is right."""
@@ -100,7 +100,7 @@ def test_a_wrong_composite(fault):
     assert composites.detached in fault.change.values() or rows == whole
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", sorted({f.use for f in composites.FAULTS}, key=str), ids=str)
 def test_the_control_of_the_composites(use):
     report = check_step(composites.step(composites.Composite(use, "nothing", {})))
@@ -108,7 +108,7 @@ def test_the_control_of_the_composites(use):
     assert {r.row for r in report.rows if r.op == use.op} == {"forward", "symbolic"}
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("pair", sorted({(f.op, f.arena) for f in backward.FAULTS}), ids="-".join)
 def test_the_control_is_clean(pair):
     """What is planted does it: the same numbers through the true row are fine."""

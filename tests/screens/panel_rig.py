@@ -12,8 +12,8 @@ from bptui.model.source.network import Network, from_formula, load
 from bptui.screens.render import length
 from bptui.symbolic.card import card_for
 from bptui.symbolic.facts import Card
-from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
+from tests.derivations import service
 
 
 @cache
@@ -36,21 +36,16 @@ def formula(text: str, values: dict[str, Any]) -> Session:
     return Session(from_formula(text, values))
 
 
-@cache
-def service() -> Service:
-    """One worker for all tests: a derivation is made once."""
-    return Service(60.0, 60.0)
-
-
 def derived(session: Session, checked: bool = False) -> Card:
     """The card of where a session stands, with its derivation, and with its checks if wanted."""
     rows: tuple[CheckRow, ...] = ()
+    asked = object()  # not the session's id, which another has when it is gone
     card_for(session, service())
     if checked:
-        service().checks(session.recording, session.node, id(session))
+        service().checks(session.recording, session.node, asked)
     assert service().wait()
     if checked:
-        found = service().checks(session.recording, session.node, id(session))
+        found = service().checks(session.recording, session.node, asked)
         assert isinstance(found, tuple)
         rows = found
     return card_for(session, service(), checks=rows)
@@ -64,3 +59,8 @@ def texts(rows: Sequence[Line]) -> list[str]:
 def within(rows: Sequence[Line], width: int, height: int) -> bool:
     """No more rows, and none longer, than there is room for."""
     return len(rows) <= height and all(length(row) <= width for row in rows)
+
+
+def squeezed(text: str) -> str:
+    """Without its white space, which a narrower room sets otherwise."""
+    return "".join(text.split())

@@ -21,7 +21,8 @@ from bptui.screens.render import length
 from bptui.symbolic.card import card
 from bptui.symbolic.facts import Card
 from bptui.symbolic.types import CheckRow
-from tests.screens.panel_rig import at, derived, service
+from tests.derivations import service
+from tests.screens.panel_rig import at, derived, squeezed
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
 
@@ -70,11 +71,7 @@ def cards(n: int) -> list[Card]:
     return out
 
 
-def squeezed(text: str) -> str:
-    return "".join(text.split())
-
-
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_nothing_is_lost(use):
     for made in cards(use):

@@ -28,7 +28,8 @@ from bptui.screens.render import RenderOptions
 from bptui.symbolic.card import card_for
 from bptui.symbolic.derivation import latex, markdown, moment
 from bptui.symbolic.derivation.document import Document
-from tests.screens.panel_rig import network, service
+from tests.derivations import service
+from tests.screens.panel_rig import network
 from tests.screens.rig import debug
 
 SIZES = [(80, 24), (120, 36), (60, 20), (40, 12), (200, 50), (100, 30)]

@@ -98,10 +98,12 @@ async def test_nan_is_said_as_such_and_reversed_where_it_came_up() -> None:
         assert "reverse" not in styles["head"]
 
 
+LOOKS = ({}, {"theme": "light"}, {"no_color": True}, {"unicode": False}, {"theme": "ansi-dark"})
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"theme": "light"}, {"no_color": True}, {"unicode": False}, {"theme": "ansi-dark"}]
+    ("width", "height", "options"), [(*size, {}) for size in SIZES] + [(*SIZES[0], look) for look in LOOKS[1:]]
 )
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_nothing_is_cut_and_every_row_fits(width: int, height: int, options: dict[str, object]) -> None:
     async with debug(captured, width, height, **options) as screen:
         for _ in range(4):

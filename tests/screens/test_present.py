@@ -20,7 +20,8 @@ from bptui.screens.panels.present import Slide, draw
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for
-from tests.screens.panel_rig import network, service
+from tests.derivations import service
+from tests.screens.panel_rig import network, squeezed
 from tests.screens.rig import debug
 
 SIZES = [(40, 12), (80, 24), (120, 36)]
@@ -43,10 +44,6 @@ def scene(session: Session, width: int, height: int, unicode: bool = True) -> Sc
 def page(session: Session, width: int = 80, height: int = 24) -> list[str]:
     """The page, without the row of the footer."""
     return [plain(row) for row in presented.lines(scene(session, width, height))]
-
-
-def squeezed(text: str) -> str:
-    return "".join(text.split())
 
 
 async def test_a_question_then_its_answer_then_the_next() -> None:
@@ -213,7 +210,7 @@ def test_a_class_says_one_of_four_while_it_is_asked() -> None:
     assert not registry.run(Session(load("darts")), "page").ok
 
 
-@pytest.mark.corpus(every=4)
+@pytest.mark.corpus(every=4, rows=2)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", ORDER)
 def test_every_example_is_walked_and_every_answer_fits(name: str, size: tuple[int, int], full: bool) -> None:

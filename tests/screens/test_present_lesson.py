@@ -16,16 +16,13 @@ from bptui.screens.scene import Scene
 from bptui.teach import catalogue
 from bptui.teach.course import Course
 from bptui.teach.names import opened
-from tests.screens.panel_rig import service
+from tests.derivations import service
+from tests.screens.panel_rig import squeezed
 from tests.screens.rig import piloted
 from tests.screens.test_lesson import At
 
 LESSONS = [front.number for front in catalogue.lessons()]
 SIZES = [(80, 24), (120, 36), (60, 20), (40, 12)]
-
-
-def squeezed(text: str) -> str:
-    return "".join(text.split())
 
 
 def course_of(number: int) -> Course:

@@ -11,7 +11,8 @@ from bptui.screens.panels import present_paths
 from bptui.screens.panels import why as why_panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
-from tests.screens.panel_rig import at, formula, service, texts, within
+from tests.derivations import service
+from tests.screens.panel_rig import at, formula, texts, within
 from tests.screens.rig import debug
 from tests.unit.model.debugger.test_paths import TWICE, TWICE_VALUES
 

@@ -28,33 +28,30 @@ def last_row(terminal: Terminal) -> str:
     return terminal.text().splitlines()[-1].strip()
 
 
-@pytest.mark.parametrize("end", ["q", signal.SIGHUP, signal.SIGTERM])
-def test_a_session_is_offered_again_however_it_ended(tmp_path: Path, end: str | signal.Signals) -> None:
+def test_a_session_is_offered_again_however_it_ended(tmp_path: Path) -> None:
+    """By its key, by signals, by a line that drops (the other end of the terminal is closed, as where SSH loses it)."""
     with start(tmp_path) as terminal:
         assert "restore" not in terminal.text()
         terminal.press(":break layer2.z\r")
-        terminal.press("f")
-        if isinstance(end, str):
-            terminal.write(end)
-        else:
-            os.kill(terminal.pid, end)
-        assert terminal.wait() == (0 if isinstance(end, str) else 128 + end)
-    with start(tmp_path) as terminal:
-        assert last_row(terminal) == ":restore goes on at training step 0 forward 2/4 layer1.a, 1 breakpoint"
-        terminal.press(":restore\r")
-        terminal.until("moment 2 of 13")
+        terminal.press("s")
         terminal.write("q")
         assert terminal.wait() == 0
-
-
-def test_the_line_that_drops(tmp_path: Path) -> None:
-    """The other end of the terminal is closed, as where SSH loses its line."""
-    terminal = start(tmp_path)
-    terminal.press("ff")
-    os.close(terminal.fd)
-    os.waitpid(terminal.pid, 0)
-    with start(tmp_path) as again:
-        assert ":restore goes on at training step 0 forward" in last_row(again)
+    for moment, end in ((2, signal.SIGHUP), (3, signal.SIGTERM), (4, None)):
+        terminal = start(tmp_path)
+        place = ("layer1.a", "layer2.z", "loss")[moment - 2]
+        assert last_row(terminal) == (f":restore goes on at training step 0 forward {moment}/4 {place}, 1 breakpoint")
+        terminal.press(":restore\r")
+        terminal.until(f"moment {moment} of 13")
+        terminal.press("s")
+        if end is None:
+            os.close(terminal.fd)
+            os.waitpid(terminal.pid, 0)
+            break
+        with terminal:
+            os.kill(terminal.pid, end)
+            assert terminal.wait() == 128 + end
+    with start(tmp_path) as terminal:
+        assert ":restore goes on at training step 0 backward" in last_row(terminal)
 
 
 def test_nothing_is_kept_where_nobody_wants_it(tmp_path: Path) -> None:

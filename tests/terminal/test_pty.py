@@ -35,6 +35,8 @@ MODES = {b"\x1b[?1049h": b"\x1b[?1049l", b"\x1b[?25l": b"\x1b[?25h", b"\x1b[?7l"
 MOUSE = re.compile(rb"\x1b\[\?(?:9|100[0-3]|1005|1006|1015|1016)h")
 COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(?:[34][0-7]|[34]8;[25]|9[0-7]|10[0-7])(?:;|m)")
 
+SIZES = ((1, 1), (10, 3), (200, 60), (24, 6), (40, 12), (75, 21), (120, 36), (3, 50), (80, 24))
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX")
 
 
@@ -72,9 +74,13 @@ def test_a_step_costs_no_more_than_its_cells(size: tuple[int, int]) -> None:
         assert statistics.median(ratios) <= 1.3
 
 
-@pytest.mark.parametrize("keys", ["q", ":q\r", "\x11"])
-def test_leaving_puts_the_terminal_back(keys: str) -> None:
-    with start() as terminal:
+@pytest.mark.parametrize(
+    ("keys", "name"), [("q", "vt100"), (":q\r", "tmux-256color"), ("\x11", "unheard-of"), ("q", "xterm-256color")]
+)
+def test_leaving_puts_any_terminal_back(keys: str, name: str) -> None:
+    with start(TERM=name, COLORTERM="truecolor" if name == "xterm-256color" else "") as terminal:
+        terminal.write("s")
+        terminal.until("forward 2/4")
         terminal.write(keys)
         assert terminal.wait() == 0
         assert restored(terminal)
@@ -146,26 +152,9 @@ def test_a_file_that_is_wrong_is_told_in_one_line_after_the_screen_has_gone(tmp_
         assert "Traceback" not in last
 
 
-@pytest.mark.parametrize("size", [(10, 3), (23, 24)])
-def test_a_terminal_that_is_too_small_is_told_so(size: tuple[int, int]) -> None:
-    with Terminal([*RUN, "run", "xor"], *size) as terminal:
-        assert terminal.wait() == 2
-        assert b"Traceback" not in terminal.sent
-        assert b"--plain" in bytes(terminal.sent).replace(b"\r\n", b"")
-
-
-def test_coming_back_from_the_shell_draws_everything_again() -> None:
-    """kill -TSTP and fg: what was on the screen is not known any more."""
-    with start() as terminal:
-        os.kill(terminal.pid, signal.SIGTSTP)
-        terminal.quiet(0.5)
-        terminal.screen.reset()
-        os.kill(terminal.pid, signal.SIGCONT)
-        terminal.until("moment 1 of 13")
-        terminal.until("s/S step")
-
-
-def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() -> None:
+def test_leaving_for_the_shell_and_coming_back() -> None:
+    """ctrl+z gives the terminal to the shell, fg takes it again; after kill -TSTP, what was on the screen is not known
+    any more."""
     with start() as terminal:
         terminal.write("\x1a")
         while not restored(terminal):
@@ -176,13 +165,20 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() -> None:
         terminal.until("s/S step")
         terminal.write("s")
         terminal.until("forward 2/4")
+        os.kill(terminal.pid, signal.SIGTSTP)
+        assert terminal.stopped()
+        terminal.screen.reset()
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.until("moment 2 of 13")
+        terminal.until("s/S step")
         terminal.write("q")
         assert terminal.wait() == 0
         assert restored(terminal)
 
 
-def test_what_nobody_pressed_does_nothing() -> None:
-    """Answers of the terminal that come late, bytes that are no text, a paste without a line to go to."""
+def test_whatever_a_terminal_sends() -> None:
+    """One session: answers that come late, bytes that are no text, a paste without a line to go to, one into the line,
+    sizes down to one cell and up again with keys between; and what it is asked to copy arrives."""
     with start() as terminal:
         terminal.write("\x1b]11;rgb:1212/1616/1b1b\x1b\\\x1bP>|xterm(370)\x1b\\\x1b[99~\x1b[?1;2c\x1b[I\x1b[O")
         terminal.write(b"\xff\xfe\xe2\x82")
@@ -190,42 +186,21 @@ def test_what_nobody_pressed_does_nothing() -> None:
         terminal.write("s")
         terminal.until("forward 2/4")
         assert "s/S step" in terminal.text()
-        terminal.write("q")
-        assert terminal.wait() == 0
-        assert restored(terminal)
-
-
-def test_ten_thousand_characters_pasted_into_the_line() -> None:
-    with start() as terminal:
         terminal.write(":")
         terminal.until(":")
-        text = "step " + "x" * 10_000 + "\n"
-        terminal.write("\x1b[200~" + text + "\x1b[201~")
+        terminal.write("\x1b[200~step " + "x" * 10_000 + "\n\x1b[201~")
         terminal.until("xxxxx")
         terminal.write("\r")
-        terminal.until("xor   step 0")
-        terminal.until("forward 1/4")
-        terminal.write("\x1bs")
         terminal.until("forward 2/4")
-        terminal.write("q")
-        assert terminal.wait() == 0
-        assert b"Traceback" not in terminal.sent
-
-
-def test_a_storm_of_sizes() -> None:
-    """Down to one cell and up again, with keys between: what is drawn last fits the last size."""
-    with start() as terminal:
-        for columns, rows in (
-            (1, 1),
-            (10, 3),
-            (200, 60),
-            (24, 6),
-            (40, 12),
-            (75, 21),
-            (120, 36),
-            (3, 50),
-            (80, 24),
-        ) * 3:
+        terminal.write("\x1bs")
+        terminal.until("forward 3/4")
+        terminal.write("y")
+        terminal.until("copied")
+        assert b"\x1b]52;c;" in terminal.sent
+        terminal.resize(120, 36)
+        terminal.until("training step")
+        terminal.until("┬")
+        for columns, rows in (*SIZES, *SIZES, *SIZES):  # what is drawn last fits the last
             terminal.resize(columns, rows)
             terminal.write("s")
             terminal.read(0.01)
@@ -237,14 +212,12 @@ def test_a_storm_of_sizes() -> None:
         assert b"Traceback" not in terminal.sent
 
 
-@pytest.mark.parametrize("name", ["vt100", "tmux-256color", "unheard-of"])
-def test_any_terminal_is_put_back(name: str) -> None:
-    with start(TERM=name, COLORTERM="") as terminal:
-        terminal.write("s")
-        terminal.until("forward 2/4")
-        terminal.write("q")
-        assert terminal.wait() == 0
-        assert restored(terminal)
+@pytest.mark.parametrize("size", [(10, 3), (23, 24)])
+def test_a_terminal_that_is_too_small_is_told_so(size: tuple[int, int]) -> None:
+    with Terminal([*RUN, "run", "xor"], *size) as terminal:
+        assert terminal.wait() == 2
+        assert b"Traceback" not in terminal.sent
+        assert b"--plain" in bytes(terminal.sent).replace(b"\r\n", b"")
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux to wait for a program without its terminal")
@@ -258,21 +231,6 @@ def test_a_terminal_that_is_gone_ends_it() -> None:
         assert terminal.status in (128 + signal.SIGHUP, -signal.SIGHUP)
     finally:
         terminal.kill()
-
-
-def test_resizing_the_terminal_draws_again() -> None:
-    with start() as terminal:
-        terminal.resize(120, 36)
-        terminal.until("training step")
-        terminal.until("┬")
-        terminal.until("moment 1 of 13")
-
-
-def test_osc_52_reaches_the_terminal() -> None:
-    with start() as terminal:
-        terminal.write("y")
-        terminal.until("copied")
-        assert b"\x1b]52;c;" in terminal.sent
 
 
 def test_ctrl_c_in_plain_mode_ends_what_runs_and_no_more() -> None:

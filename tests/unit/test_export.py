@@ -25,8 +25,7 @@ from bptui.symbolic.derivation import latex, markdown, moment
 from bptui.symbolic.derivation.document import Document
 from bptui.symbolic.formula import latex as formulas
 from bptui.symbolic.formula.worked import sum_texts
-from bptui.symbolic.service import Service
-from tests import export_page
+from tests import derivations, export_page
 from tests.paths import DOCS
 from tests.pictures import text_of
 from tests.unit.symbolic.calculator import Calculator
@@ -70,7 +69,7 @@ def test_a_moment_says_what_is_printed_of_it(folder, front, form):
 @pytest.mark.parametrize("name", ORDER)
 def test_every_result_that_is_printed_of_a_moment_is_exported(name):
     """Of the first Moments of each phase, and the last one: in Markdown and in LaTeX, with the same digits."""
-    session, service = Session(load(name)), Service(60.0, 60.0)
+    session, service = Session(load(name)), derivations.service()
     length = session.timeline.length
     for place in sorted({0, 1, length // 2, length // 2 + 1, length - 1}):
         session.move(place)

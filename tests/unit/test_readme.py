@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bptui import cli
 from tests.paths import ROOT
 from tests.screens.rig import debug
 
@@ -20,14 +22,18 @@ LINES.remove("bptui serve")  # it has no end of its own: tests/browser
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_of_the_readme_runs(line: str, tmp_path: Path) -> None:
+def test_a_line_of_the_readme_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copy(ROOT / "bptui" / "networks" / "xor.toml", tmp_path / "network.toml")
     (tmp_path / "train.py").write_text("from torch import nn\nnet = nn.Sequential(nn.Linear(2, 3), nn.ReLU())\n")
-    command = [sys.executable, "-m", "bptui", *shlex.split(line)[1:]]
-    done = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    code = cli.main(shlex.split(line)[1:])
+    said = capsys.readouterr()
     found = line.startswith("bptui diagnose")  # exit 1: there is something to be warned of
-    assert (done.returncode, done.stderr) == (int(found), "")
-    assert done.stdout
+    assert (code, said.err) == (int(found), "")
+    assert said.out
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:

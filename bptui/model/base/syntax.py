@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ PROGRAM = Limits(characters=2**22, brackets=200, parts=200_000, digits=300)
 """Of somebody's program, of which a model is read."""
 MAX_DEPTH = LIMITS.brackets
 """Parts in parts, for readers that walk a tree by recursion."""
+
+
+_ALONE = threading.Lock()
+"""One text at a time: Python 3.11 counts the depth of a tree for all threads together, and raises SystemError where
+another thread makes one, too; warnings are switched off for all of them."""
 
 
 class Unreadable(ValueError):
@@ -69,7 +75,7 @@ def _parsed(text: str, rows: list[str], limits: Limits, read: list[str]) -> ast.
         if found := _long_number(row, limits.digits):
             raise Unreadable(f"a number of more than {limits.digits:,} digits", "", number, found)
     try:
-        with warnings.catch_warnings():
+        with _ALONE, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse("\n".join(read))
     except SyntaxError as problem:

@@ -31,10 +31,13 @@ from bptui.model.engine.calls import Backward
 from bptui.model.engine.derivative_names import Called, Names
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, Making, NoOperation, rule_of
+from bptui.model.engine.ops import OPS
+from bptui.model.engine.ops.base import Op
 from bptui.model.engine.replayed import UNSAVED, Into, Replayed
 
 MAKER = "bptui.symbolic.custom"
-Alone = Callable[[Node], bool]
+Alone = Callable[[Node, bool], bool]
+"""May a node be read by a rule? True: by its own."""
 
 
 class Builder(Protocol):
@@ -154,10 +157,11 @@ class _Pass:
         self.u, self.x, self.called = u, x, called
         self.alone = _not_inside if alone is None else alone
         self.first = self.builder.count
-        self.use = self.builder.inside(called)
+        self.make = self.builder.inside(called)
         self.making = Making(self.use, of.builder.constant, self.known)
         self.names = Names(of.builder, called, u)
         self._again: dict[Any, Node] = {}
+        """What was computed again: ("again", id) → the node, and ("of", its id) → that which it is."""
 
     def run(self, seed: Node | None) -> Node:
         """From u, with the seed, or 1 for each of its elements, back to x."""
@@ -178,7 +182,7 @@ class _Pass:
                         arrived.setdefault(source, []).append(part.summed_to(self.builder.node(source).shape))
                     self.names.rule(since, node, None if isinstance(g.what, Node) else g.what)
         nothing = Lifted(self.making, 0.0, self.x.shape)
-        return self._gradient(arrived.get(self.x.id, [nothing]), self.x).settled()
+        return self._readable(self._gradient(arrived.get(self.x.id, [nothing]), self.x).settled())
 
     def _gradient(self, parts: Sequence[Lifted], node: Node) -> Lifted:
         """∂u/∂node, of all that came to it."""
@@ -225,33 +229,57 @@ class _Pass:
         what = f"d({self.u.name}, {self.x.name}): {which}"
         raise UserError(self.builder.place(self.called.column), what, "write what it does by smooth operations")
 
-    def lifted(self, node: int | Node) -> Lifted:
-        """A node as a rule sees it; a number of the formula as that number."""
+    def lifted(self, node: int | Node, own: bool = False) -> Lifted:
+        """A node as a rule sees it; a number of the formula as that number. own: it is what the rule is of."""
         found = node if isinstance(node, Node) else self.builder.node(node)
         if found.role == "const" and found.value is not None and not found.shape:
             return Lifted(self.making, float(found.value))
-        return Lifted(self.making, self._readable(found))
+        again = own and found.id < self.first and not self.alone(found, True)
+        return Lifted(self.making, self._computed(found) if again else found)
+
+    def use(self, kind: str | Op, *given: Node | float, **settings: Any) -> Node:
+        """One use of an operation. What a gradient passes is what may be read; what is only looked at (in a comparison)
+        is what was there."""
+        op = OPS[kind] if isinstance(kind, str) else kind
+        inputs = [
+            item if not isinstance(item, Node) else self._readable(item) if op.differentiable(n) else self._first(item)
+            for n, item in enumerate(given)
+        ]
+        return self.make(kind, *inputs, **settings)
+
+    def _first(self, node: Node) -> Node:
+        """The node; that which it was computed again of."""
+        return self._again.get(("of", node.id), node)
 
     def _readable(self, node: Node) -> Node:
         """The node, or what it is computed again."""
-        if node.id >= self.first or self.alone(node):
-            return node
+        return node if node.id >= self.first or self.alone(node, False) else self._computed(node)
+
+    def _computed(self, node: Node) -> Node:
+        """The node computed again, of what may be read."""
         waiting = [node.id]
         while waiting:
             i = waiting[-1]
             at = self.builder.node(i)
-            needed = [n for n in at.inputs if ("again", n) not in self._again and not self.alone(self.builder.node(n))]
+            assert at.op is not None
+            needed = [n for p, n in enumerate(at.inputs) if at.op.differentiable(p) and not self._there(n)]
             if needed:
                 waiting += needed
                 continue
             waiting.pop()
-            inputs = [self._again.get(("again", n)) or self.builder.node(n) for n in at.inputs]
             if ("again", i) not in self._again:
-                self._again["again", i] = self.use(at.op, *inputs, **at.attributes)
+                nodes = map(self.builder.node, at.inputs)
+                inputs = [self._readable(n) if at.op.differentiable(p) else n for p, n in enumerate(nodes)]
+                made = self._again["again", i] = self.make(at.op, *inputs, **at.attributes)
+                self._again["of", made.id] = at
         return self._again["again", node.id]
 
+    def _there(self, i: int) -> bool:
+        """May it be read, or is it computed again already?"""
+        return ("again", i) in self._again or self.alone(self.builder.node(i), False)
 
-def _not_inside(node: Node) -> bool:
+
+def _not_inside(node: Node, own: bool) -> bool:
     """Not of a part of a composite, but for its result: a gradient that came to it from elsewhere would be none that
     the rule of the whole knows."""
     return not node.composite or node.composite.endswith(f" as {node.name}")
@@ -278,7 +306,7 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
         raise NoOperation(node.op.name)
     inputs = [passed.lifted(i) for i in node.inputs]
     try:
-        part = rule.contribution(position, g, passed.lifted(node), inputs, node.attributes)
+        part = rule.contribution(position, g, passed.lifted(node, own=True), inputs, node.attributes)
     except TypeError as problem:
         raise NoOperation(node.op.name) from problem
     return g.lifted(part)
@@ -292,7 +320,7 @@ def _by_plan(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
     into: list[Any] = [None] * len(shapes)
     into[position] = target = Into(op.contribution(position, shapes, node.shape))
     inputs: list[Any] = [passed.lifted(i) for i in node.inputs]
-    passing: Any = Backward(g, inputs, passed.lifted(node), node.attributes, into, UNSAVED)  # type: ignore[arg-type]
+    passing: Any = Backward(g, inputs, passed.lifted(node, own=True), node.attributes, into, UNSAVED)  # type: ignore[arg-type]
     try:
         ready = op.vjp(Replayed(g), passing)
     except (TypeError, AttributeError) as problem:  # it reads what only arrays have, or what forward saved

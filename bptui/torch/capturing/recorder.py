@@ -205,6 +205,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         running = self.gradients.running
         if is_silent(func) or (running is not None and not running.grads):  # the 1 that a backward pass begins with
             return func(*args, **kwargs)
+        if running is not None and any(tensor.device.type == "meta" for tensor in tensors((args, kwargs))):
+            return func(*args, **kwargs)  # PyTorch asks itself for a shape: of a 0 that has no memory, say
         if not self.knows(full_name(func)) and func not in self._opening:
             body = opened(func)
             if body is not None:  # (one that comes back through a helper of its own module is not opened again)

@@ -128,7 +128,8 @@ class Calculator:
     def latex(self, text: str) -> None:
         """The equations of every `align*`: a row `&= numbers = result`, or the result in a row of its own."""
         for block in re.findall(r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", text, re.DOTALL):
-            sides = re.split(r"(=|\\approx)", " ".join(row.lstrip("&") for row in re.split(r"\\\\\n", block)))
+            rows = " ".join(row.lstrip("&") for row in re.split(r"\\\\\n", block))
+            sides = re.split(r"(=|\\approx)", unequal(rows))
             for left, sign, right in zip(sides[::2], sides[1::2], sides[2::2], strict=False):
                 formula, result = plain(left), plain(right)
                 number = re.fullmatch(rf"\(?({NUMBER})\)?(?:\*10\*\*\(?(-?\d+)\)?)?", result.replace(" ", ""))
@@ -190,6 +191,15 @@ def plain(latex: str) -> str:
     text = re.sub(r"\|([^|]*)\|", r"abs(\1)", text)
     bare = re.sub(rf"{NUMBER}|[-+*/(), ]|{'|'.join(FUNCTIONS)}", "", text)
     return "" if bare else re.sub(r"\s+", " ", text)
+
+
+def unequal(latex: str) -> str:
+    """Without the `=` in braces, which are of a condition under a sum and have no sides here."""
+    depth, found = 0, []
+    for character in latex:
+        depth += (character == "{") - (character == "}")
+        found.append("≡" if character == "=" and depth else character)
+    return "".join(found)
 
 
 def braces(text: str, at: int) -> tuple[str, int]:

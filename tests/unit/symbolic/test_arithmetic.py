@@ -19,7 +19,8 @@ from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for, text
 from bptui.symbolic.explain import WRITERS, derivation
 from bptui.symbolic.facts import Card
-from tests.screens.panel_rig import derived, formula, network, service
+from tests.derivations import service
+from tests.screens.panel_rig import derived, formula, network
 from tests.screens.test_cards_whole import USES, cards
 from tests.unit.symbolic import present_page
 from tests.unit.symbolic.calculator import Calculator
@@ -144,7 +145,7 @@ def test_what_is_nearly_equal_is_told_apart(text, values):
     held(calculator)
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_every_card_of_an_operation(use):
     calculator = Calculator()
@@ -154,7 +155,7 @@ def test_every_card_of_an_operation(use):
     assert not calculator.about
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_every_explanation_of_an_operation(use):
     calculator = Calculator()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from bptui.teach.worksheet import BLANK, worksheet
 LESSONS = [front.number for front in catalogue.lessons()]
 
 
+@cache
 def sheet(number: int, answers: bool = False, seed: int | None = None) -> str:
     return worksheet(names.opened(catalogue.find(str(number)).path), answers, seed)
 

@@ -147,3 +147,49 @@ def test_what_if_goes_through_it(tmp_path):
         models[1][0].bias[0] = 0.7
     steps[1]()
     assert session.recording.loss == pytest.approx(losses[1], rel=1e-12)
+
+
+F, EYE = nn.functional, torch.eye(4)
+RULES: dict[str, Callable] = {
+    "silu": F.silu, "abs": torch.abs, "clamp": lambda z: z.clamp(-0.5, 0.5), "rsqrt": lambda z: z.exp().rsqrt(),
+    "div": lambda z: z / (z.flip(0).exp() + 1), "glu": F.glu, "softsign": F.softsign, "logaddexp":
+    lambda z: torch.logaddexp(z, z.flip(0)), "logsumexp": lambda z: z.logsumexp(1), "cosine":
+    lambda z: F.cosine_similarity(z, z.flip(0)), "max_pool": lambda z: F.max_pool1d(z, 2),
+    "adaptive": lambda z: F.adaptive_max_pool1d(z, 3), "amax": lambda z: z.amax(1), "min": lambda z: z.min(0).values,
+    "topk": lambda z: z.topk(2).values, "infinity": lambda z: torch.linalg.vector_norm(z, ord=torch.inf, dim=1),
+    "norm": lambda z: z.norm(dim=1), "inv": lambda z: torch.linalg.inv(z @ z.T + EYE), "det": torch.linalg.det,
+    "solve": lambda z: torch.linalg.solve(z @ z.T + EYE, z), "cholesky":
+    lambda z: torch.linalg.cholesky(z @ z.T + EYE), "spectrum": lambda z: torch.fft.fft(z).abs(), "power":
+    lambda z: torch.fft.rfft(z).abs().log(), "interpolate": lambda z: F.interpolate(z[None], scale_factor=2),
+    "local_response": lambda z: F.local_response_norm(z[None], 2), "one_sample":
+    lambda z: F.cross_entropy(z[0], torch.tensor(1)),
+}  # fmt: skip
+"""u of what a layer gives; the loss derives the sum of u², so that each result is read by what comes after it, too."""
+
+
+def of_squares(function):
+    net, x = nn.Linear(4, 4), torch.randn(4, 4, requires_grad=True)
+
+    def step():
+        (g,) = torch.autograd.grad((function(net(x)) ** 2).sum(), x, create_graph=True)
+        (g**2).sum().backward()
+
+    return net, step
+
+
+@pytest.mark.corpus(every=2)
+@pytest.mark.parametrize("name", RULES)
+def test_each_rule_reads_what_autograd_reads(name, tmp_path):
+    """So that what comes to a result on the way back is the same."""
+    network = captured(lambda: of_squares(RULES[name]), tmp_path)
+    assert not network.captured.unknown
+    events = reversed(network.recording.record.step.leading)
+    rows = [row for event in events for row in check_event(network.recording, event)]
+    assert Counter(row.verdict for row in rows if row.verdict not in ("ok", "rounding")) == {}
+
+
+@pytest.mark.parametrize("name", ["prod", "cumprod"])
+def test_what_pytorch_derives_by_its_result_is_not_accused(name, tmp_path):
+    function = {"prod": lambda z: z.prod(1), "cumprod": lambda z: z.cumprod(1)}[name]
+    (why,) = captured(lambda: of_squares(function), tmp_path).captured.unknown.values()
+    assert why == f"a derivative of {name}, which PyTorch derives by its result"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import broadcast, full, literal, optional, real
+from bptui.model.engine.ops.common import bound, broadcast, full, literal, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import with_sign
@@ -166,7 +167,7 @@ OPS = (
         "rsqrt",
         "y = 1/sqrt(x)",
         lambda x: np.reciprocal(np.sqrt(x)),
-        lambda g, y, x: g * y / x * -0.5,
+        lambda g, y, x: g * y * y * y * -0.5,
         "One over the square root.",
         hint="-y/(2*x)",
     ),
@@ -200,7 +201,7 @@ OPS = (
         _clip,
         _clip_vjp,
         "x kept between min and max; max where min is above it.",
-        attributes={"min": Attribute(None, optional(real())), "max": Attribute(None, optional(real()))},
+        attributes={"min": Attribute(None, bound(-inf)), "max": Attribute(None, bound(inf))},
         analytic=False,
         convention="the derivative is 1 at the bounds themselves, 0 beyond them",
     ),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
+import re
+import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -16,7 +20,8 @@ def test_there_is_one_entrance():
     found = [
         path.name
         for path in Path(bptui.__file__).parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if re.search(r"ast\s*\.\s*(parse|literal_eval)", text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Attribute)
         and node.attr in ("parse", "literal_eval")
         and ast.unparse(node.value) == "ast"
@@ -51,3 +56,32 @@ def test_python_says_nothing_of_its_own(capsys):
         warnings.simplefilter("error")
         parse("y = 1(2) is 3; z = '\\d'")
     assert capsys.readouterr() == ("", "")
+
+
+def test_two_threads_read_at_once():
+    """What a thread does while Python makes a tree (here the collector calls a function) is no error of the other's."""
+    wrong: list[BaseException] = []
+
+    def read(text: str) -> None:
+        try:
+            for _ in range(300):
+                parse(text)
+        except SystemError as problem:
+            wrong.append(problem)
+
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    called = lambda *_: sum(range(50))  # noqa: E731
+    gc.callbacks.append(called)
+    gc.set_threshold(50, 5, 5)
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=read, args=(text,)) for text in ("y = (((x*2))) + 1", "sum(x[i] for i in n)")
+        ]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+    finally:
+        gc.callbacks.remove(called)
+        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
+    assert not wrong

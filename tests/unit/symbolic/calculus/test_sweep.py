@@ -59,7 +59,7 @@ def test_pytorch_agrees(case):
         )
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_engine_agrees(use):
     """Also for stretched axes, size 1, empty tensors, negative axes: shapes that PyTorch's numbers do not cover."""
@@ -81,7 +81,7 @@ def test_engine_agrees(use):
             near(np.tensordot(upstream, local, upstream.ndim), gradients[at], f"{row.input_names[at]}: {derived.raw}")
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("name", ops.OPS)
 def test_hints_are_proved(name):
     """A row's suggestion is shown: by algebra, not by digits alone."""

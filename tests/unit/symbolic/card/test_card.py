@@ -21,17 +21,9 @@ from bptui.model.engine.timeline import Moment
 from bptui.model.source import formula, network
 from bptui.symbolic.card import Form, card, card_for, subject
 from bptui.symbolic.card.text import text as card_text
-from bptui.symbolic.service import Service
 from bptui.symbolic.types import Failure
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import graph_of, record, step_of
-
-
-@pytest.fixture(scope="module")
-def service():
-    made = Service(60.0, 60.0)
-    yield made
-    made.close()
 
 
 def at(recording, phase, name):
@@ -104,7 +96,7 @@ def test_the_picture_of_a_forward_moment(xor):
 @given(st.floats(-60000, 60000, allow_subnormal=False), st.sampled_from(["float16", "bfloat16", "float32"]))
 @settings(max_examples=60, deadline=None)
 def test_the_card_of_a_cast_shows_what_it_rounded(x, kind):
-    """Its two numbers as printed stand to each other as the numbers do."""
+    """Its two numbers as printed stand to each other as the numbers do. (5e-324 is its last place, and shown as 0.)"""
     recording = network.from_formula(f"t = cast(x, '{kind}'); L = t*1.0", {"x": x}).program().record()
     made = card(at(recording, "forward", "t"), recording.graph.by_name["t"])
     element = next(fact for fact in made.facts if fact.kind == "element")
@@ -124,7 +116,7 @@ def test_next_says_what_relu_will_do(xor):
 
 
 # ------------------------------------------------------------------------------------------------ all operations
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", [u for u in uses() if not any(0 in s for s in u.shapes)], ids=str)
 def test_every_operation_has_cards_whose_numbers_add_up(use, service):
     row = use.row
@@ -289,9 +281,9 @@ def test_a_long_sum_costs_what_a_short_one_costs():
         state = at(recording, "forward", "made")
         best = float("inf")
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.thread_time()
             made = card(state, node, (1, 2))
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         taken.append(best)
     assert made.table.elided == 784 - 8
     assert [term.index for term in made.table.tail] == ["782", "783"]

@@ -16,14 +16,6 @@ from bptui.symbolic.card.names import letters
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.read import from_text
-from bptui.symbolic.service import Service
-
-
-@pytest.fixture(scope="module")
-def service():
-    made = Service(60.0, 60.0)
-    yield made
-    made.close()
 
 
 def backward(service, text, values, node, source, element):

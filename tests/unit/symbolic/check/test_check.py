@@ -79,7 +79,7 @@ def test_true_updates_are_fine(kind, dtype):
 
 
 # --------------------------------------------------------------------------------------------------- no false alarm
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_no_false_alarm(use):
     row = use.row

@@ -16,7 +16,7 @@ from tests.unit.symbolic.composites import uses, whole_of
 from tests.unit.symbolic.own import forward_all, vjp_all
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_the_definition_and_its_rule_are_what_the_parts_do(use):
     recording, composite = whole_of(use)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import numpy as np
 import pytest
@@ -17,16 +16,11 @@ from bptui.symbolic.derivation import latex, markdown
 from bptui.symbolic.derivation.chain import MOST, Chain, asked
 from bptui.symbolic.derivation.document import Document
 from bptui.symbolic.derivation.reads import Number
-from bptui.symbolic.service import Service
+from tests.derivations import service
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.calculator import Calculator
 from tests.unit.symbolic.derivation.test_written import sound
 from tests.unit.symbolic.steps import step_of
-
-
-@cache
-def service():
-    return Service(60.0, 60.0)
 
 
 def session_of(text, values, train=()):
@@ -155,7 +149,7 @@ def widest():
     return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", widest(), ids=str)
 def test_every_operation_is_followed_through_its_value_and_its_gradient(use):
     recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)

@@ -116,7 +116,7 @@ def compiles(text):
     assert not re.search(r"[_^][^{\\]", text.replace(r"\_", "")), text
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", [u for u in uses() if 0 not in u.shapes[0]], ids=str)
 def test_every_definition_prints_in_every_form(use):
     row = use.row

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Lacks
+from bptui.model.source.captured.call import Call, Lacks, short
 from bptui.model.source.captured.known.registry import DERIVATIVE, complex_known, known
 
 
@@ -22,17 +23,47 @@ def grad(u: Call, outputs: Any, inputs: Any, grad_outputs: Any = None) -> list[N
         (u.node(each), None if seed is None else u.node(seed))
         for each, seed in zip(given, [*seeds, *[None] * (len(given) - len(seeds))], strict=True)
     ]
-    read = {u.shop.nodes[value].id for value in u.event.notes.get("reads", ()) if value in u.shop.nodes}
-    found = [_by(u, starts, u.node(each), read) for each in by]
+    reads = _Reads.of(u)
+    found = [_by(u, starts, u.node(each), reads) for each in by]
     return [node for node in found if node is not None]
 
 
-def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, read: set[int]) -> Node | None:
+BY_RESULT = frozenset({
+    "exp", "exp2", "expm1", "sqrt", "rsqrt", "reciprocal", "sigmoid", "tanh", "tan", "relu", "softmax", "log_softmax",
+    "softmin", "logsumexp", "amax", "amin", "norm", "vector_norm", "matrix_norm", "pairwise_distance", "std", "det",
+    "inv", "inverse", "solve", "solve_triangular", "cholesky", "pow", "__pow__", "__rpow__", "dist", "hypot",
+})  # fmt: skip
+"""Functions whose derivative PyTorch writes in terms of their result (tools/autograd/derivatives.yaml)."""
+OTHERWISE = frozenset({"prod", "cumprod", "logcumsumexp", "polar"})
+"""Those of which it does, and bptui does not: what comes to the result on the way back is then another number."""
+
+
+class _Reads(NamedTuple):
+    """What autograd read: ids of the nodes that hold it; and by the result of a function, its name."""
+
+    nodes: frozenset[int]
+    functions: Mapping[int, str]
+
+    @staticmethod
+    def of(u: Call) -> _Reads:
+        shop = u.shop
+        held = {value: node.id for value, node in shop.nodes.items()}
+        read = frozenset(held[value] for value in u.event.notes.get("reads", ()) if value in held)
+        functions: dict[int, str] = {}
+        for event in shop.record.step.events:
+            for node in (held[out] for out in event.outs if out in held):
+                functions.setdefault(node, short(event.name))  # what comes after it is a view of the same numbers
+        return _Reads(read, functions)
+
+    def readable(self, node: Node, own: bool) -> bool:
+        """Where another function's rule reads a value, its own may have read its argument."""
+        if node.op is None or not node.wants_grad:
+            return True
+        return node.id in self.nodes and not (own and self.functions.get(node.id) not in BY_RESULT)
+
+
+def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, reads: _Reads) -> Node | None:
     """By one input; None where no output depends on it."""
-
-    def readable(node: Node) -> bool:
-        return node.op is None or not node.wants_grad or node.id in read
-
     builder = u.shop.builder
     total: Node | None = None
     for out, seed in starts:
@@ -40,9 +71,12 @@ def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, read: set[int]
             continue
         name, first = u.shop.fresh(u.name, u.event.module), builder.count
         try:
-            part = builder.derivatives.of(out, x, name=name, scope=u.event.module, seed=seed, alone=readable)
+            part = builder.derivatives.of(out, x, name=name, scope=u.event.module, seed=seed, alone=reads.readable)
         except UserError as problem:
             raise Lacks(problem.what) from None
+        for i in builder.derivatives.results[part.id].between:
+            if reads.functions.get(i) in OTHERWISE:
+                raise Lacks(f"a derivative of {reads.functions[i]}, which PyTorch derives by its result")
         made = map(builder.node, range(first, builder.count))
         if u.results[0].dtype == "float64" and any(map(_slope_of_digamma, made)):
             raise Lacks("digamma in float64: PyTorch's slope has 9 digits")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bptui.model.debugger.findings.finding import Diagnosis, Finding
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.units import DEAD, dead_units
 from bptui.model.source.network import Network, from_mapping
+from tests.diagnosis.judge import all_of
 from tests.diagnosis.own import healthy
 
 DRAW = np.random.default_rng(3)
@@ -49,13 +50,6 @@ def network(
 
 
 HEALTHY = [dense(16, "relu"), dense(12, "relu"), dense(3)]
-
-
-def all_of(findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Findings with those that are folded into them."""
-    for finding in findings:
-        yield finding
-        yield from all_of(finding.therefore)
 
 
 def of(diagnosis: Diagnosis, rule: str) -> Finding:

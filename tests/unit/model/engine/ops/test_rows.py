@@ -10,7 +10,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.ops.base import Op
 from tests.unit.model.engine.ops.executor import arrays_of, attributes_of, forward, run
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 USES = list(uses())
 
@@ -45,7 +46,7 @@ def test_get():
         ops.get("sigmiod")
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_definition_is_text_without_sizes(use):
     row = use.row
@@ -77,7 +78,7 @@ def contraction(row, arrays, attributes, u, dtype=float):
     return np.sum(out * u)
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_vjp_is_the_derivative(use):
     """Along a random direction: a complex step (1e-30) where the operation is analytic, else a central difference."""
@@ -112,7 +113,7 @@ def test_vjp_is_the_derivative(use):
         assert abs(found - expected) <= tolerance * scale, (row.name, row.input_names[position])
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_each_gradient_alone(use):
     """What is wanted does not change what comes out."""
@@ -128,7 +129,7 @@ def test_each_gradient_alone(use):
                 np.testing.assert_array_equal(gradient, together[n])
 
 
-@pytest.mark.corpus(rows=3)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("use", [use for use in USES if use.shapes[0]], ids=str)
 def test_float32_stays_float32(use):
     row = use.row

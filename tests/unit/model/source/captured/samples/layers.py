@@ -51,7 +51,11 @@ def layers(t: Draw) -> None:
             average(x[0], 3, stride=2, padding=1, count_include_pad=False),
         )
         getattr(F, f"adaptive_avg_pool{n}d")(x, 3), getattr(F, f"adaptive_avg_pool{n}d")(x[0], (2,) * n)
-        getattr(F, f"adaptive_max_pool{n}d_with_indices")(x, 2), getattr(F, f"max_pool{n}d_with_indices")(x, 2)
+        (
+            getattr(F, f"adaptive_max_pool{n}d_with_indices")(x, 2),
+            getattr(F, f"adaptive_max_pool{n}d")(x, 2),
+            getattr(F, f"max_pool{n}d_with_indices")(x, 2),
+        )
         if n > 1:
             F.adaptive_avg_pool2d(t(2, 3, 5, 4), (None, 2))
         (
