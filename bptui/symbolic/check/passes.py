@@ -16,7 +16,7 @@ from bptui.model.engine.recording import Recording
 
 class Passes:
     """The step's own program, made anew from what was recorded: the same batch, masks, running states; another
-    update."""
+    update. largest: of its values, whose rounding the loss has."""
 
     def __init__(self, recording: Recording, moved: Sequence[Node]) -> None:
         graph = recording.graph
@@ -29,6 +29,8 @@ class Passes:
         self.program = Program(replace(graph, nodes=leaves), Optimizer("sgd", 0.0), dtype=recording.dtype(moved[0]))
         self.moved = moved
         self._start = self.program.save()
+        values = [np.abs(recording.required(node)) for node in graph.ops if node.shape == () or 0 not in node.shape]
+        self.largest = max((float(np.max(value)) for value in values), default=1.0)
 
     def at(self, p: Array) -> tuple[float, Array]:
         """The loss from some parameters, and its gradient."""

@@ -157,23 +157,24 @@ class Check:
                    float(expected[worst]), note)  # fmt: skip
 
     # -------------------------------------------------------------------------------------------- the evaluations
-    def _starting(self) -> list[Array]:
-        """The parameters that each iteration starts from: before the step, and as far as those before it went."""
+    def _starting(self) -> list[tuple[Array, Array]]:
+        """The parameters that each iteration starts from: before the step, and as far as those before it went; and how
+        large what was added up to them is."""
         x = np.concatenate([np.ravel(_wide(self.recording.required(node))) for node in self.moved])
-        found = [x]
+        found = [(x, np.abs(x))]
         for made in self.made:
-            x = x + made.t * made.d
-            found.append(x)
+            x, size = found[-1]
+            found.append((x + made.t * made.d, size + np.abs(made.t * made.d)))
         return found
 
     def _points(self) -> list[Off]:
         starting, rows = self._starting(), []
         for number, seen in enumerate(self.seen):
-            if not seen.iteration:
-                want = starting[0]
-            else:
-                want = starting[seen.iteration - 1] + seen.t * self.made[seen.iteration - 1].d
-            allowed = 64 * self.eps * (np.abs(want) + np.abs(starting[0]))
+            want, size = starting[max(seen.iteration - 1, 0)]
+            if seen.iteration:
+                step = seen.t * self.made[seen.iteration - 1].d
+                want, size = want + step, size + np.abs(step)
+            allowed = 16 * self.eps * size
             rows.append(self._vectors(seen.p, want, allowed, number, "x + t·d"))
         return rows
 
@@ -204,7 +205,7 @@ class Check:
         wide = 1e-5 / float(np.abs(d).max())
         far, ahead, here, behind, back = (passes.at(seen.p + k * wide * d / 2)[0] for k in (2, 1, 0, -1, -2))
         one, two = (far - back) / (2 * wide), (ahead - behind) / wide
-        size = max(abs(far), abs(here), abs(back), float(np.abs(seen.g * seen.p).sum()))
+        size = max(abs(far), abs(here), abs(back), float(np.abs(seen.g * seen.p).sum()), passes.largest)
         allowed = 1e-6 * abs(two) + 8 * abs(one - two) + 64 * self.eps * size / wide
         if abs(kink := (ahead - 2 * here + behind) / wide) > 1e-3 * abs(two):
             allowed += abs(kink)
@@ -298,7 +299,8 @@ class Check:
             tried = [0.0, *(each.t for each in looks)]
             other = min(abs(made.t - t) for t in tried if t != made.t)
             width = other * float(np.abs(made.d).max())
-            yield self._below(width, o.tolerance_change, k, "the interval, in the largest element", 0.0)
+            size = max(map(abs, tried)) * float(np.abs(made.d).max())
+            yield self._below(width, o.tolerance_change, k, "the interval, in the largest element", size)
 
     def _trials(self, k: int) -> Iterator[Off]:
         """The lengths that a line search tried, and where it ended; of float64, whose roundings decide nothing here."""
