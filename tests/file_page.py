@@ -315,8 +315,8 @@ def page() -> str:
         f"- a name: {formula.MAX_NAME} characters",
         f"- one tensor: {arrays.MAX_ELEMENTS:,} numbers; all values of a step: {build.MAX_TOTAL:,}",
         "",
-        'Given numbers are finite, but for `"-inf"` in a mask that is added to scores; NaN and inf that arise in '
-        "training are values like any other.",
+        'Given numbers that are not trained may be `"inf"` and `"-inf"` in formulas and masks; all others are finite. '
+        "NaN and inf that arise in training are values like any other.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -17,7 +17,8 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.formula.printing import sides, to_spans
 from tests.unit.model.engine.ops.executor import attributes_of
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 from .unit.symbolic import composites
 

@@ -121,6 +121,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
         "put": calls.put,
         **{name: calls.along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
+        "singular_norm": lambda torch, x, s: torch.linalg.matrix_norm(
+            x[0], s["ord"] if s["ord"] == "nuc" else int(s["ord"]), keepdim=s["keepdims"]
+        ),
         "embedding": calls.rows,
         "padded_embedding": calls.rows,
         "running_mean": lambda torch, x, s: calls.running(torch, x, s, 0),

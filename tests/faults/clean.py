@@ -27,7 +27,8 @@ from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check import check_step
 from bptui.symbolic.types import CheckRow
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 from ..unit.symbolic import composites
 from ..unit.symbolic.steps import graph_of

@@ -156,6 +156,8 @@ ARENAS: dict[str, Arena] = {
     "mean bags": ((_mixed(6, 5), np.array([[4, 1, 4], [0, 1, 0]])), {}),
     "largest bags": ((_mixed(6, 5), np.array([[4, 1, 4], [0, 1, 0]])), {"mode": "max"}),
     "adapted tiles": ((np.round(_mixed(2, 5, 6)),), {"output_size": (3, 2)}),
+    "largest singular": ((_mixed(3, 4),), {}),
+    "nuclear": ((_mixed(3, 4),), {"ord": "nuc"}),
     "shared table": ((_mixed(6, 5), np.array([4, 1, 4])), {"scale_grad_by_freq": True}),
     "held bags": ((_mixed(6, 5), np.array([[4, 1, 4], [0, 1, 0]])), {"max_norm": 0.5, "scale_grad_by_freq": True}),
     "padded table": ((_mixed(6, 5), np.array([4, 1, 4])), {"padding_idx": 1}),

@@ -8,7 +8,8 @@ from collections import defaultdict
 import pytest
 
 from bptui.model.engine.ops import OPS
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 from ..unit.symbolic import composites
 from . import clean

@@ -12,7 +12,7 @@ import pytest
 from bptui.model.engine import ops
 from bptui.symbolic.check import check_step
 from tests.paths import DOCS
-from tests.unit.model.engine.ops.samples import WITHOUT
+from tests.unit.model.engine.ops.use import WITHOUT
 
 from . import backward, composites, definitions, page, plans, plant, pytorch, steps
 from .data import ARENAS

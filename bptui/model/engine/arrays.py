@@ -32,15 +32,15 @@ def room(shape: Shape, where: str, most: int = MAX_ELEMENTS) -> int:
     return count
 
 
-MINUS_INFINITY = "-inf"
-"""How a mask that is added to scores says in a file, or on the command line, what is not looked at."""
+INFINITIES = {"inf": np.inf, "+inf": np.inf, "-inf": -np.inf}
+"""How a file or the command line says what has no bound: a score that is not looked at, a distance to nothing."""
 
 
 def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = False, masks: bool = False) -> Array:
     """`value` (a number, nested lists of numbers, an array) as a new array of `dtype`, or of int64 where `whole`.
 
-    masks: -inf may stand among them, as text, too. A UserError where it is ragged, is not numbers, is not finite, is
-    too large, or is not whole although it has to be.
+    masks: inf and -inf may stand among them, as text, too. A UserError where it is ragged, is not numbers, is not
+    finite, is too large, or is not whole although it has to be.
     """
     if masks and not whole and isinstance(value, str | Sequence):
         value = _with_infinity(value)
@@ -59,7 +59,7 @@ def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = Fals
     if given.dtype.kind not in "biuf":
         raise UserError(where, f"expected numbers, found {_found(value)}")
     room(given.shape, where)
-    covered = (given == -np.inf) & (masks and not whole)
+    covered = np.isinf(given) & (masks and not whole) if given.dtype.kind == "f" else False
     if given.dtype.kind == "f" and not (np.isfinite(given) | covered).all():
         at = tuple(int(i) for i in np.argwhere(~(np.isfinite(given) | covered))[0])
         found = "NaN" if np.isnan(given[at]) else "an infinity"
@@ -79,9 +79,9 @@ def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = Fals
 
 
 def _with_infinity(value: Any, depth: int = 0) -> Any:
-    """The lists with the number in the place of the text "-inf"; the same object where there is none."""
+    """The lists with numbers in the place of the texts of `INFINITIES`; the same object where there is none."""
     if isinstance(value, str):
-        return -np.inf if value.strip().lower() == MINUS_INFINITY else value
+        return INFINITIES.get(value.strip().lower(), value)
     if not isinstance(value, list | tuple) or depth > MAX_RANK:
         return value
     made = [_with_infinity(item, depth + 1) if isinstance(item, str | list | tuple) else item for item in value]

@@ -81,8 +81,58 @@ def sign_of_det(a: Array) -> Array:
         return np.asarray(np.linalg.slogdet(a)[0])
 
 
+def _svd(a: Array) -> tuple[Array, Array, Array]:
+    """(u, s, vᵀ) of each matrix, the largest first; NaN where a matrix is not finite."""
+    fine = np.asarray(np.isfinite(a).all((-1, -2)))
+    u, s, vt = np.linalg.svd(np.where(fine[..., None, None], a, 0.0), full_matrices=False)
+    s = np.where(fine[..., None], s, np.nan)
+    return u * np.where(fine, 1.0, np.nan)[..., None, None], s, vt
+
+
+def _every(s: Array) -> Array:
+    """How much of each singular value counts: all of it."""
+    return np.ones_like(s)
+
+
+def _first(s: Array) -> Array:
+    """The largest, of which equal ones have a part each."""
+    return _equal(s, s[..., :1])
+
+
+def _last(s: Array) -> Array:
+    """The smallest."""
+    return _equal(s, s[..., -1:])
+
+
+def _equal(s: Array, best: Array) -> Array:
+    hit = (s == best) | np.isnan(s)
+    return np.asarray(hit / hit.sum(-1, keepdims=True))
+
+
+def singular(share: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """The sum of singular values, each by its share."""
+
+    def found(a: Array) -> Array:
+        s = _svd(a)[1]
+        return np.asarray((s * share(s)).sum(-1))
+
+    return found
+
+
+def pairs(share: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Σ u·vᵀ of their vectors, by the same shares."""
+
+    def found(a: Array) -> Array:
+        u, s, vt = _svd(a)
+        return np.asarray((u * share(s)[..., None, :]) @ vt)
+
+    return found
+
+
 OF: Mapping[str, Callable[[Array], Array]] = {
     "inverse": inverse, "cholesky": cholesky, "cofactor": cofactor, "det": det, "logabsdet": logabsdet,
-    "signdet": sign_of_det,
+    "signdet": sign_of_det, "nuclear": singular(_every), "first_singular": singular(_first),
+    "last_singular": singular(_last), "orthogonal": pairs(_every), "first_pair": pairs(_first),
+    "last_pair": pairs(_last),
 }  # fmt: skip
 """What a definition may say of a matrix."""

@@ -290,12 +290,10 @@ def _none(number: Any) -> bool:
 
 def times(product: Any, one: Any) -> Any:
     """What an operand was multiplied by to make an elementwise product; None where it is no product of it."""
-    if not isinstance(product, Standin) or product.kind != "elementwise":
-        return None
-    if product.write.args != (called, (np.multiply,)) or not any(item is one for item in product.inputs):
+    if getattr(product, "kind", "") != "elementwise" or product.write.args != (called, (np.multiply,)):
         return None
     first, second = product.inputs
-    return second if first is one else first
+    return second if first is one else first if second is one else None
 
 
 def _number(item: Any) -> Any:

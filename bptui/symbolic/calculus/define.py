@@ -151,13 +151,15 @@ class _Builder:
         """A helper that an equation defines; its matrix runs over its last two indices, or over those of `for`."""
         kind: Any = t.matrix_kind(value)
         if isinstance(value, t.Call):
-            return Matrix(name, kind, out, ranges, out[-2], out[-1], ranges[-1], self.build(value.arguments[0]))
+            return Matrix(
+                name, kind, out, ranges, out[-2], out[-1], ranges[-2], ranges[-1], self.build(value.arguments[0])
+            )
         assert isinstance(value, t.Reduction)
         for r in value.ranges:
             self.scope[r.index] = (n.index(r.index), self.sizes.letter(r.index))
         row, column = (self.scope[r.index][0] for r in value.ranges)
-        side = self.sizes.letter(value.ranges[1].index)
-        return Matrix(name, kind, out, ranges, row, column, side, self.build(value.body))
+        height, side = (self.sizes.letter(r.index) for r in value.ranges)
+        return Matrix(name, kind, out, ranges, row, column, height, side, self.build(value.body))
 
     def completed(self, matrix: Matrix) -> Matrix:
         """The same with the name of what its derivative reads: the inverse or the cofactors of the same matrix, the

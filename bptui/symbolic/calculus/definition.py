@@ -58,6 +58,7 @@ class ArgMax:
 @dataclass(frozen=True)
 class Matrix:
     """A helper that an equation with a whole matrix defines, `w[i,j] = inverse(a[i,j])`: `calculus/implicit.py`.
+    kind: one of `formula.tree.MATRICES`; the matrix has `height` rows and `side` columns.
 
     Its element at `indices` (ranges `sizes`) is of the matrix whose element (row, column) is `value`; of an inverse and
     of a Cholesky factor those are the last two of `indices`. `beside` names the Matrix that its derivative reads,
@@ -65,11 +66,12 @@ class Matrix:
     """
 
     name: str
-    kind: Literal["inverse", "cholesky", "cofactor", "det", "logabsdet", "signdet"]
+    kind: str
     indices: tuple[Expr, ...]
     sizes: tuple[Expr, ...]
     row: Expr
     column: Expr
+    height: Expr
     side: Expr
     value: Expr
     beside: str = ""

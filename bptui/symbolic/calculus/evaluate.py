@@ -274,8 +274,8 @@ class _Walk:
 
     def matrix(self, matrix: Matrix, shape: Shape) -> Array:
         """What an equation defines, of all matrices at once."""
-        side = int(self.of(matrix.side, {}, 0, False))
-        full = (*shape[: len(matrix.lead)], side, side)
+        height, side = (int(self.of(size, {}, 0, False)) for size in (matrix.height, matrix.side))
+        full = (*shape[: len(matrix.lead)], height, side)
         env = grid((*matrix.lead, matrix.row, matrix.column), full)
         values = _Walk(self.binding, len(full)).of(matrix.value, env, 0, False)
         return matrices.OF[matrix.kind](np.broadcast_to(np.asarray(values, np.float64), full))

@@ -187,13 +187,16 @@ class Digits:
         """An element of what an equation defines; all elements of the matrix are kept."""
         lead = index[: len(matrix.lead)]
         env = dict(zip(matrix.lead, lead, strict=True))
-        side = range(int(self._of(matrix.side, env)))
-        rows = [[self._of(matrix.value, {**env, matrix.row: i, matrix.column: j}) for j in side] for i in side]
+        height, side = (range(int(self._of(size, env))) for size in (matrix.height, matrix.side))
+        rows = [[self._of(matrix.value, {**env, matrix.row: i, matrix.column: j}) for j in side] for i in height]
         if matrix.kind in _OF_DET:
             self.kept[matrix.name, index] = _OF_DET[matrix.kind](_det(rows))
+        elif matrix.kind in _OF_SINGULAR:
+            s = list(_singular(rows)[1])
+            self.kept[matrix.name, index] = mpmath.fdot(s, _OF_SINGULAR[matrix.kind](s))
         else:
             made = _whole(matrix.kind, rows)
-            self.kept |= {(matrix.name, (*lead, i, j)): made[i][j] for i in side for j in side}
+            self.kept |= {(matrix.name, (*lead, i, j)): made[i][j] for i in height for j in side}
         return self.kept[matrix.name, index]
 
     def _argmax(self, argmax: ArgMax, index: tuple[int, ...]) -> int:
@@ -212,7 +215,15 @@ class Digits:
 
 
 def _whole(kind: str, rows: list[list[Any]]) -> list[list[Any]]:
-    """The inverse, the Cholesky factor (NaN where there is none) or the cofactors."""
+    """The inverse, the Cholesky factor (NaN where there is none), the cofactors, or Σ u·vᵀ of singular vectors."""
+    if kind in _OF_PAIRS:
+        u, s, v = _singular(rows)
+        shares = enumerate(_OF_PAIRS[kind](list(s)))
+        parts = [(p, share) for p, share in shares if share]
+        return [
+            [mpmath.fsum(share * u[i, p] * v[p, j] for p, share in parts) for j in range(len(rows[0]))]
+            for i in range(len(rows))
+        ]
     if kind == "cofactor":
         return [[(-1) ** (i + j) * _det(_minor(rows, i, j)) for j in range(len(rows))] for i in range(len(rows))]
     try:
@@ -230,6 +241,39 @@ def _det(rows: list[list[Any]]) -> Any:
     return mpmath.det(mpmath.matrix(rows)) if rows else mpmath.mpf(1)
 
 
+def _singular(rows: list[list[Any]]) -> Any:
+    """(u, s, vᵀ), the largest first; NaN where there are none."""
+    count = min(len(rows), len(rows[0]))
+    try:
+        return mpmath.svd_r(mpmath.matrix(rows))
+    except (ValueError, RuntimeError):
+        return mpmath.matrix(len(rows), count) * mpmath.nan, [mpmath.nan] * count, mpmath.matrix(count, len(rows[0]))
+
+
+def _every(s: list[Any]) -> list[Any]:
+    """How much of each singular value counts: all of it."""
+    return [mpmath.mpf(1)] * len(s)
+
+
+def _first(s: list[Any]) -> list[Any]:
+    """The largest, of which equal ones (to half of the digits) have a part each."""
+    return _equal(s, s[0])
+
+
+def _last(s: list[Any]) -> list[Any]:
+    """The smallest."""
+    return _equal(s, s[-1])
+
+
+def _equal(s: list[Any], best: Any) -> list[Any]:
+    hit = [not abs(one - best) > s[0] * mpmath.sqrt(mpmath.eps) for one in s]
+    return [mpmath.mpf(one) / sum(hit) for one in hit]
+
+
+_OF_SINGULAR: Mapping[str, Any] = {"nuclear": _every, "first_singular": _first, "last_singular": _last}
+"""By which shares singular values are added up."""
+_OF_PAIRS: Mapping[str, Any] = {"orthogonal": _every, "first_pair": _first, "last_pair": _last}
+"""The same of their vectors."""
 _OF_DET: Mapping[str, Any] = {
     "det": lambda d: d, "logabsdet": lambda d: mpmath.log(abs(d)) if d else -mpmath.inf, "signdet": mpmath.sign
 }  # fmt: skip

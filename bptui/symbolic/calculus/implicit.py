@@ -4,6 +4,9 @@
     l = cholesky(a)       Σ_k l[i,k]·l[j,k] = a[i,j], l[i,j] = 0 above the diagonal, above 0 on it
     d = det(a)            Leibniz' sum over all permutations;  logabsdet(a): log|d|, signdet(a): its sign
     c = cofactor(a)       c[i,j] = (-1)^(i+j) times the determinant without row i and column j
+    s = nuclear(a)        the sum of the singular values: a·v = s·u and aᵀ·u = s·v for some u and v of length 1
+    s = first_singular(a), last_singular(a): the largest, the smallest
+    q = orthogonal(a), first_pair(a), last_pair(a): Σ u[i]·v[j] over all of them, of the first, of the last
 
 From d(a·w) = 0 follows dw = -w·da·w, and so on: `RULES` has what follows. That each of them solves its differentiated
 equation is proved by SymPy, for matrices of up to 3 rows, before a derivation uses it (`proved`). That larger ones are
@@ -59,6 +62,20 @@ def _cholesky(n: int) -> bool:
     return _zero(factor * half - change)
 
 
+def _singular(n: int) -> bool:
+    """ds = uᵀ·da·v: the derivative of uᵀ·a·v, less that, is what a·v - s·u and aᵀ·u - s·v and the derivative of both
+    lengths are multiplied by, all of which are 0. So for n rows and any columns; here for n and n + 1."""
+    columns = n + 1
+    a, da = (sp.Matrix(n, columns, lambda i, j, x=x: sp.Symbol(f"{x}{i}_{j}", real=True)) for x in "ae")
+    u, du = (sp.Matrix(n, 1, lambda i, _, x=x: sp.Symbol(f"{x}{i}", real=True)) for x in ("u", "du"))
+    v, dv = (sp.Matrix(columns, 1, lambda i, _, x=x: sp.Symbol(f"{x}{i}", real=True)) for x in ("v", "dv"))
+    s = sp.Symbol("s", real=True)
+    whole = du.T * a * v + u.T * da * v + u.T * a * dv
+    equations = (a * v - s * u).T * du + (a.T * u - s * v).T * dv
+    lengths = s * (u.T * du + v.T * dv)  # half the derivatives of uᵀu and vᵀv
+    return _zero(whole - u.T * da * v - equations - lengths)
+
+
 def _lower(x: sp.Matrix) -> sp.Matrix:
     return sp.Matrix(*x.shape, lambda i, j: x[i, j] if j <= i else 0)
 
@@ -72,7 +89,8 @@ def _zero(matrix: sp.Matrix) -> bool:
 
 
 _PROOFS: Mapping[str, Callable[[int], bool]] = {
-    "inverse": _inverse, "det": _det, "logabsdet": _logabsdet, "cholesky": _cholesky
+    "inverse": _inverse, "det": _det, "logabsdet": _logabsdet, "cholesky": _cholesky,
+    **dict.fromkeys(("nuclear", "first_singular", "last_singular"), _singular),
 }  # fmt: skip
 
 
@@ -114,9 +132,13 @@ def triangle(i: Expr, j: Expr) -> Expr:
 
 
 RULES: Mapping[str, Callable[[Element, Matrix, Sequence[Expr], Expr, Expr], list[Part]]] = {
-    "inverse": _by_inverse, "det": _by_det, "logabsdet": _by_logabsdet, "cholesky": _by_cholesky
+    "inverse": _by_inverse, "det": _by_det, "logabsdet": _by_logabsdet, "cholesky": _by_cholesky,
+    **dict.fromkeys(("nuclear", "first_singular", "last_singular"), _by_det),
 }  # fmt: skip
 """What d(value) at (k, l) is multiplied by, summed over k and l, in the derivative of an element."""
 
-BESIDE: Mapping[str, str] = {"cholesky": "inverse", "det": "cofactor", "logabsdet": "inverse"}
+BESIDE: Mapping[str, str] = {
+    "cholesky": "inverse", "det": "cofactor", "logabsdet": "inverse",
+    "nuclear": "orthogonal", "first_singular": "first_pair", "last_singular": "last_pair",
+}  # fmt: skip
 """What else of the matrix (of the factor) a derivative reads."""

@@ -79,7 +79,8 @@ def _matrix(matrix: Matrix, tree: Callable[[Any], t.Tree]) -> Part:
     if matrix.row in matrix.indices:
         said: t.Tree = t.Call(matrix.kind, (value,))
     else:
-        ranges = tuple(t.Range(str(i), None, tree(matrix.side), True) for i in (matrix.row, matrix.column))
+        sizes = ((matrix.row, matrix.height), (matrix.column, matrix.side))
+        ranges = tuple(t.Range(str(i), None, tree(size), True) for i, size in sizes)
         said = t.Reduction(matrix.kind, value, ranges)
     return Part(matrix.name, indices, tuple(tree(size) for size in matrix.sizes), said)
 

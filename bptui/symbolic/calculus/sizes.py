@@ -83,7 +83,8 @@ class Sizes:
     def _square(self, statement: t.Statement) -> None:
         """A matrix that has an inverse or a determinant has as many rows as columns."""
         value, target = statement.value, statement.target
-        if t.matrix_kind(value):
+        kind = t.matrix_kind(value)
+        if kind and kind not in t.SINGULAR:
             if isinstance(value, t.Reduction):
                 self._join(*(r.index for r in value.ranges))
             elif isinstance(target, t.Element):

@@ -127,7 +127,7 @@ class Differentiator:
         of = self.terms(rename(matrix.value, {**place, matrix.row: k, matrix.column: l}))
         if not implicit.proved(matrix.kind):
             raise UserError(self.definition.signature.op, f"the rule of {matrix.kind} is not proved")
-        over = tuple((index, sp.Integer(0), matrix.side - 1) for index in (k, l))
+        over = tuple((i, sp.Integer(0), size - 1) for i, size in ((k, matrix.height), (l, matrix.side)))
 
         def part(name: str, row: Expr, column: Expr) -> Expr:
             return element(name, [*lead, row, column])

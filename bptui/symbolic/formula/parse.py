@@ -33,9 +33,12 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "detach": (1, 1),
     "float32": (1, 1), "float16": (1, 1), "bfloat16": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
     "inverse": (1, 1), "cholesky": (1, 1), "cofactor": (1, 1),
+    "orthogonal": (1, 1), "first_pair": (1, 1), "last_pair": (1, 1),
 }  # fmt: skip
 """Name → least and most arguments."""
-REDUCTIONS = ("sum", "prod", "max", "min", "det", "logabsdet", "signdet")
+REDUCTIONS = (
+    "sum", "prod", "max", "min", "det", "logabsdet", "signdet", "nuclear", "first_singular", "last_singular"
+)  # fmt: skip
 """What `f(term for k in K)` may be."""
 WRITTEN = "write sum(x[i] for i in I)"
 INDEX = re.compile(r"[a-z][0-9]*\Z")

@@ -126,7 +126,9 @@ class Reduction:
     sigma: bool = False
 
 
-MATRICES = ("inverse", "cholesky", "cofactor", "det", "logabsdet", "signdet")
+SINGULAR = ("nuclear", "first_singular", "last_singular", "orthogonal", "first_pair", "last_pair")
+"""Of singular values and their vectors; the matrix may have more rows than columns, or fewer."""
+MATRICES = ("inverse", "cholesky", "cofactor", "det", "logabsdet", "signdet", *SINGULAR)
 """What is of a whole matrix, and stands alone on the right of a helper: `w[i,j] = inverse(a[i,j])`, of the matrix over
 the helper's last two indices; `d = det(a[i,j] for i in I for j in J)`."""
 

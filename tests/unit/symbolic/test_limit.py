@@ -93,10 +93,10 @@ def test_a_definition_that_takes_sympy_too_long_is_one_line(monkeypatch):
     ids=lambda text: text[:24],
 )
 def test_enormous_texts_are_refused_at_once(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(UserError):
         parse("L = sum(own(x))", {"x": [1.0, 2.0]}, operations={"own": make("own", text)})
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
 
 
 @pytest.mark.parametrize(

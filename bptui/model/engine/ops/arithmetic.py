@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import broadcast, full, literal, optional, real
+from bptui.model.engine.ops.common import bound, broadcast, full, literal, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import with_sign
@@ -200,7 +201,7 @@ OPS = (
         _clip,
         _clip_vjp,
         "x kept between min and max; max where min is above it.",
-        attributes={"min": Attribute(None, optional(real())), "max": Attribute(None, optional(real()))},
+        attributes={"min": Attribute(None, bound(-inf)), "max": Attribute(None, bound(inf))},
         analytic=False,
         convention="the derivative is 1 at the bounds themselves, 0 beyond them",
     ),

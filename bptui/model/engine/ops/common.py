@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from math import inf, isfinite
+from math import isfinite, isinf
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,20 @@ def positive(value: Any) -> float:
 
 
 def masking(value: Any) -> float:
-    """A finite number, or -inf (also as text): what stands for a score that is not looked at."""
-    return -inf if value in (-inf, "-inf") else real()(value)
+    """A number that may be infinite (also as text): -inf stands for a score that is not looked at."""
+    if isinstance(value, str) and value in ("inf", "-inf"):
+        return float(value)
+    return float(value) if isinstance(value, float) and isinf(value) else real()(value)
+
+
+def bound(nothing: float) -> Callable[[Any], float | None]:
+    """A check for a finite number, or None; the infinity that bounds nothing is None, too."""
+
+    def check(value: Any) -> float | None:
+        unbounded = value is None or (isinstance(value, float | str) and value in (nothing, str(nothing)))
+        return None if unbounded else real()(value)
+
+    return check
 
 
 def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
 from bptui.model.engine.ops.common import at, choice, flag, letters, literal, real
+from bptui.model.engine.ops.matrices import SINGULAR_VALUES, singular_definition
 
 Use = Callable[..., Any]
 
@@ -26,6 +27,8 @@ def _matrix_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any
     _matrices("x", x.shape)
     if order == "fro":
         return use("norm", x, name="y", axis=(-2, -1), keepdims=keepdims)
+    if order in SINGULAR_VALUES:
+        return use("singular_norm", x, name="y", ord=order, keepdims=keepdims)
     summed, other = (-2, -1) if order in ("1", "-1") else (-1, -2)
     sums = use("sum", use("abs", x, name="sizes"), name="sums", axis=summed, keepdims=True)
     y = use("min" if order.startswith("-") else "max", sums, name="largest", axis=other, keepdims=True)
@@ -36,6 +39,8 @@ def _matrix_norm_definition(signature: Signature) -> str:
     lead, order = letters(signature.ranks[0] - 2, avoid="ij"), signature["ord"]
     x = at("x", [*lead, "i", "j"])
     y = at("y", [*lead, *((0, 0) if signature["keepdims"] else ())])
+    if order in SINGULAR_VALUES:
+        return singular_definition(signature)
     if order == "fro":
         return f"{y} = sqrt(sum({x}**2 for i in I for j in J))"
     inner, outer = ("i", "j") if order in ("1", "-1") else ("j", "i")
@@ -45,10 +50,12 @@ def _matrix_norm_definition(signature: Signature) -> str:
 
 def _order(value: Any) -> str:
     """A norm of a matrix by its name: as NumPy and PyTorch have it, 1 and inf as numbers or as text."""
-    word = value if isinstance(value, str) else {1: "1", -1: "-1", inf: "inf", -inf: "-inf"}.get(value, repr(value))
-    if word in ("2", "-2", "nuc"):
-        raise ValueError(f"must be 'fro', 1, -1, 'inf' or '-inf': {word} is of singular values, which are not here")
-    return choice("fro", "1", "-1", "inf", "-inf")(word)
+    word = (
+        value
+        if isinstance(value, str)
+        else {1: "1", -1: "-1", 2: "2", -2: "-2", inf: "inf", -inf: "-inf"}.get(value, repr(value))
+    )
+    return choice("fro", "1", "-1", "inf", "-inf", *SINGULAR_VALUES)(word)
 
 
 # ---------------------------------------------------------------------------------------------------------------- cdist
@@ -162,9 +169,11 @@ COMPOSITES = (
         _matrix_norm,
         _matrix_norm_definition,
         "The norm of matrices (the last two axes): fro, the root of the sum of squares; 1, the largest sum of a "
-        "column's |x|; inf, that of a row's; -1 and -inf, the smallest.",
+        "column's |x|; inf, that of a row's; -1 and -inf, the smallest; 2 and -2, the largest "
+        "and smallest singular value; nuc, their sum.",
         {"ord": Attribute("fro", _order), "keepdims": Attribute(False, flag)},
-        convention="the gradient is 0 where all of a matrix is 0 (fro), and that of the first among equal sums",
+        convention="the gradient is 0 where all of a matrix is 0 (fro), that of the first among equal sums, and shared "
+        "by equal singular values",
     ),
     Composite(
         "cdist",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import choice, literal, optional, positive, real, same
+from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
@@ -225,7 +226,7 @@ OPS = (
         _softplus,
         _softplus_vjp,
         "A smooth relu, the closer to it the larger beta is; where beta·x is above a threshold, x itself.",
-        attributes={"beta": Attribute(1.0, positive), "threshold": Attribute(None, optional(real()))},
+        attributes={"beta": Attribute(1.0, positive), "threshold": Attribute(None, bound(inf))},
         hint=_softplus_hint,
         convention="no straight line far out unless there is a threshold: PyTorch's, above 20, is off by 2e-9",
     ),

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, literal, many_axes, real
+from bptui.model.engine.ops.common import at, literal, many_axes, masking
 from bptui.model.engine.ops.reduce import (
     BOTH,
     Letters,
@@ -46,14 +46,7 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ other orders
-def order(value: Any) -> float:
-    """A check for the order of a length: a number, inf or -inf (also as text)."""
-    if isinstance(value, str) and value in ("inf", "-inf"):
-        return float(value)
-    return float(value) if isinstance(value, float) and isinf(value) else real()(value)
-
-
-ORDER = Attribute(2.0, order)
+ORDER = Attribute(2.0, masking)
 
 
 def length(x: str, p: float, total: Callable[..., str], helper: str) -> str:
@@ -174,7 +167,7 @@ OPS = (
         *_P_NORM.pair,
         "The length of order p: the p-th root of the sum of |x|^p; of 0 how many are not 0; of inf the largest |x|, of "
         "-inf the least.",
-        {**BOTH, "p": Attribute(1.0, order)},
+        {**BOTH, "p": Attribute(1.0, masking)},
         analytic=False,
         convention="the gradient at 0 is 0; equally large ones share that of the largest",
     ),

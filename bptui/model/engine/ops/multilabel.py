@@ -19,6 +19,8 @@ def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     require_equal(("scores", "labels"), shapes)
     if len(shapes[0]) not in (1, 2):
         raise ValueError(f"scores has shape {shapes[0]}: it must have one axis (classes) or two (samples, classes)")
+    if not shapes[0][-1]:
+        raise ValueError(f"scores has shape {shapes[0]}: there must be a class")
     return shapes[0][:-1] if attributes["reduction"] == "none" else ()
 
 

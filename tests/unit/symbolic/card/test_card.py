@@ -281,9 +281,9 @@ def test_a_long_sum_costs_what_a_short_one_costs():
         state = at(recording, "forward", "made")
         best = float("inf")
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.thread_time()
             made = card(state, node, (1, 2))
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         taken.append(best)
     assert made.table.elided == 784 - 8
     assert [term.index for term in made.table.tail] == ["782", "783"]

@@ -14,7 +14,8 @@ from bptui.symbolic.card.specialize import definition_at, rule_at
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import to_spans
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 from tests.unit.symbolic.steps import step_of
 
 SHAPED = ("reshape", "slice", "concat", "stack", "pad", "broadcast_to", "take", "transpose", "causal_mask")

@@ -101,10 +101,10 @@ def test_limits_come_before_parsing():
         "y = " + "**".join(["2"] * 300),
         "y = " + "9" * 1900,
     ):
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(UserError):
             parse(text)
-        assert time.perf_counter() - start < 0.5
+        assert time.thread_time() - start < 0.5
 
 
 HOSTILE = """

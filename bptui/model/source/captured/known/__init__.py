@@ -10,7 +10,9 @@ from bptui.model.source.captured.call import short
 from bptui.model.source.captured.known import (
     arithmetic,
     attention,
+    complex_equations,
     complex_numbers,
+    complex_parts,
     copies,
     derivatives,
     elementwise,
@@ -46,6 +48,7 @@ __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_dra
 
 FAMILIES = (
     elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, tables,
-    images, attention, recurrent, losses, copies, writing, given, complex_numbers, derivatives,
+    images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations, complex_parts,
+    derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from bptui.model.base.types import Shape
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known import copies, indexing, joining, shapes, writing
-from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor
+from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor, values
 from bptui.model.source.captured.known.matrices import product
 from bptui.model.source.captured.known.registry import complex_known, known
 
@@ -26,11 +28,16 @@ def _lead(x: Any) -> Shape:
 
 def _pairs(u: Call, x: Any) -> Tensor:
     """A real tensor or number as complex ones."""
-    if _is_complex(x):
+    if _is_complex(x) or isinstance(x, Node):
         return x
     if not tensor(x) and not isinstance(x, int | float):
         u.lacks(f"{u.name} with a {type(x).__name__}")
     return u.use("complex", x)
+
+
+def pairs(u: Call, x: Any) -> Node:
+    """The same as a node."""
+    return u.node(_pairs(u, x))
 
 
 def _axes(u: Call, x: Any, dim: Any) -> tuple[int, ...]:
@@ -137,6 +144,8 @@ def div(u: Call, input: Any, other: Any, *, rounding_mode: Any = None) -> Node:
         u.lacks("a complex quotient that is rounded")
     finite(u, input, other, nan=not _is_complex(other))
     if not _is_complex(other):
+        if tensor(other) and np.any(values(u, other) == 0):
+            u.lacks("a complex quotient by a real 0")
         return u.use("div", input, _beside(u, other))
     below = u.use("sum", u.use("square", other), axis=-1, keepdims=True)
     return u.use("div", u.use("cmul", _pairs(u, input), u.use("conj", other)), below)
@@ -152,6 +161,10 @@ def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype:
 
 @complex_known("matmul", "torch.linalg.matmul", "__matmul__", "mm", "spmm", "bmm", "mv")
 def matmul(u: Call, input: Any, other: Any) -> Node:
+    return matmul_of(u, input, other)
+
+
+def matmul_of(u: Call, input: Any, other: Any) -> Node:
     """Four products of real matrices."""
     (a, b), (c, d) = ([u.use(name, _pairs(u, x)) for name in ("real", "imag")] for x in (input, other))
     re = u.use("sub", product(u, a, c), product(u, b, d))

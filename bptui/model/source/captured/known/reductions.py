@@ -27,7 +27,7 @@ from bptui.model.source.captured.known.common import (
 )
 from bptui.model.source.captured.known.indexing import along
 from bptui.model.source.captured.known.registry import Entry, known
-from bptui.model.source.captured.known.shapes import flipped
+from bptui.model.source.captured.known.shapes import flipped, turned
 
 F = "torch.nn.functional."
 AT_ONCE = 2**24
@@ -113,6 +113,8 @@ def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> N
 @known("norm")
 def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Node:
     order = 2.0 if p in ("fro", None) else p
+    if order == "nuc":
+        return matrix_norm(u, input, "nuc", [0, 1] if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(order, str):
         u.lacks(f"norm {p}")
     return vector_norm_of(u, converted(u, input, dtype), float(order), axes(input, dim), keepdim)
@@ -127,15 +129,20 @@ def vector_norm(u: Call, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = 
 def matrix_norm(
     u: Call, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Node:
-    """By Frobenius; or by sums of |x| over one axis, of which the largest or smallest counts. No singular values."""
+    """By Frobenius; by sums of |x| over one axis, of which the largest or smallest counts; by singular values."""
     rows, columns = (axis(A, d) for d in dim)
     if ord == "fro":
         return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
     if 0 in A.shape:  # of no elements it is 0
         return u.use("sum", A, axis=(rows, columns), keepdims=keepdim)
-    if ord not in (1, -1, inf, -inf) or dtype is not None:
-        u.lacks(f"matrix_norm {ord}")
+    if dtype is not None:
+        u.lacks(f"matrix_norm {ord} in another kind of number")
     finite(u, A)
+    if ord in (2, -2, "nuc"):
+        order = [n for n in range(len(A.shape)) if n not in (rows, columns)]
+        name = ord if isinstance(ord, str) else str(int(ord))
+        y = u.use("singular_norm", turned(u, A, (*order, rows, columns)), ord=name)
+        return reshaped(u, y, u.results[0].shape)
     summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = u.use("sum", u.use("abs", A), axis=summed, keepdims=True)
     kind, read = "max" if ord > 0 else "min", lambda: np.sum(np.abs(values(u, A)), summed, keepdims=True)

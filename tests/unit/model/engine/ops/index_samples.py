@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.unit.model.engine.ops.samples import Use
+from tests.unit.model.engine.ops.use import Use
 
 REDUCTIONS = ("sum", "mean", "prod", "amax", "amin")
 

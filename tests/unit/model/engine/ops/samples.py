@@ -3,81 +3,12 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass, field
-
-import numpy as np
-
 from bptui.model.engine import ops
+from tests.unit.model.engine.ops import index_samples, loss_samples, window_samples
+from tests.unit.model.engine.ops.use import POSITIVE, Use
 
-
-@dataclass(frozen=True)
-class Use:
-    """One use of an operation: shapes of its inputs, attributes. `positive` keeps inputs above 0.2."""
-
-    op: str
-    shapes: tuple
-    attributes: dict = field(default_factory=dict)
-    positive: bool = False
-
-    def __str__(self):
-        told = ",".join(f"{k}={v}" for k, v in self.attributes.items())
-        return f"{self.op}{self.shapes}{told}".replace(" ", "")
-
-    @property
-    def row(self):
-        row = ops.OPS[self.op]
-        attributes = {
-            n: a.check(self.attributes[n]) if n in self.attributes else a.default for n, a in row.attributes.items()
-        }
-        other = row.dispatch and row.dispatch(self.shapes, attributes)
-        return ops.OPS[other] if other else row
-
-    def inputs(self):
-        """The same numbers for the same use, always."""
-        rng = np.random.default_rng(zlib.crc32(str(self).encode()))
-        row = self.row
-        found = []
-        for name, shape in zip(row.input_names, self.shapes, strict=False):
-            if name in row.indices:
-                attributes = {n: self.attributes.get(n, a.default) for n, a in row.attributes.items()}
-                low, high, *ignored = row.bounds(self.shapes, attributes)[name]
-                labels = rng.integers(low, max(high, 1), shape)
-                if ignored and labels.size:
-                    labels.reshape(-1)[:: labels.shape[-1] - 1] = ignored[0]
-                    labels.reshape(-1)[1] = 0
-                found.append(labels)
-            elif name in ("weight", "pos_weight") and name in row.fixed:
-                found.append(rng.uniform(0.2, 1.8, shape))
-            elif row.name == "one_hot":
-                found.append(rng.integers(-1, self.attributes["classes"] + 1, shape).astype(float))
-            elif row.name in ("hinge_embedding", "margin_ranking") and name == "target":
-                found.append(rng.choice([-1.0, 1.0], shape))
-            elif name in row.fixed and (row.name not in WITHOUT or row.name.startswith("logical")):
-                found.append(rng.integers(0, 2, shape).astype(float))
-            elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
-                found.append(rng.uniform(0.1, 0.9, shape))
-            elif name == "a" and self.op in SQUARE:  # far from singular, of the sign that the operation takes
-                signs = rng.choice([-1, 1], shape[-1]) if self.op in ("inv", "det", "slogdet", "solve") else 1.0
-                found.append(rng.uniform(-0.6, 0.6, shape) + 2 * signs * np.eye(shape[-1]))
-            else:
-                values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1)
-                found.append(values if self.positive else values * rng.choice([-1, 1], shape))
-        return found
-
-
-WITHOUT = {name for name, row in ops.OPS.items() if not any(map(row.differentiable, range(len(row.inputs))))}
-"""Operations that no gradient passes."""
 MAPS = [name for name, row in ops.OPS.items() if row.input_names == ("x",) and row.elementwise]
 PAIRS = [name for name, row in ops.OPS.items() if row.input_names == ("a", "b") and row.elementwise]
-POINTWISE = [
-    "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
-    "soft_margin", "log_cosh", "mape", "hinge_embedding", "poisson_nll", "tweedie", "sigmoid_focal",
-]  # fmt: skip
-SQUARE = {"inv", "solve", "solve_triangular", "det", "logdet", "slogdet", "cholesky"}
-WITHIN_1 = {"asin", "acos"}
-POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}
-CLASSES = ["cross_entropy", "nll", "multi_margin", "focal"]
 REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsumexp"]
 
 
@@ -155,6 +86,9 @@ def uses():
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
 
+    for order in ("2", "-2", "nuc"):
+        yield Use("singular_norm", ((3, 4),), {"ord": order})
+    yield Use("singular_norm", ((2, 3, 2),), {"ord": "nuc", "keepdims": True})
     for name in ("inv", "det", "logdet", "slogdet", "cholesky"):
         for shape in ((3, 3), (2, 3, 3), (1, 1), (0, 2, 2), (0, 0)):
             yield Use(name, (shape,))
@@ -373,134 +307,8 @@ def uses():
     yield Use("embedding_bag", ((3, 5), (6,), (), (3,)), {"scale_grad_by_freq": True, "padding_idx": 0})
     yield Use("embedding_bag", ((3, 5), (2, 4)), {"mode": "max", "max_norm": 1.5, "norm_type": 3})
 
-    for name in POINTWISE:
-        for reduction in ("mean", "sum", "none"):
-            yield Use(name, ((3, 4), (3, 4)), {"reduction": reduction}, name in POSITIVE)
-        yield Use(name, ((), ()), {}, name in POSITIVE)
-        yield Use(name, ((5,), (5,)), {}, name in POSITIVE)
-    yield Use("huber", ((3, 4), (3, 4)), {"delta": 0.7})
-    yield Use("smooth_l1", ((3, 4), (3, 4)), {"beta": 0.7})
-    yield Use("hinge_embedding", ((3, 4), (3, 4)), {"margin": 0.6})
-    for given in ({"full": True}, {"log_input": False}, {"log_input": False, "full": True, "reduction": "none"}):
-        yield Use("poisson_nll", ((3, 4), (3, 4)), given, positive=True)
-    for given in ({"alpha": None}, {"gamma": 0.5, "reduction": "none"}, {"alpha": 0.7, "gamma": 0.0}):
-        yield Use("sigmoid_focal", ((3, 4), (3, 4)), given)
-    for given in ({}, {"margin": 0.6, "reduction": "none"}, {"margin": 0.3, "reduction": "sum"}):
-        yield Use("margin_ranking", ((3, 4), (3, 4), (3, 4)), given)
-    yield Use("margin_ranking", ((5,), (5,), (5,)))
-    yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": "batchmean"}, positive=True)
-    for reduction in ("mean", "none", "batchmean"):
-        yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": reduction, "log_target": True})
-    for reduction in ("mean", "none"):
-        yield Use("bce", ((2, 3, 4), (2, 3, 4), (3, 4)), {"reduction": reduction})
-        yield Use("bce_with_logits", ((3, 4), (3, 4), (4,)), {"reduction": reduction})
-        yield Use("bce_with_logits", ((3, 4), (3, 4), (), (3, 4)), {"reduction": reduction})
-    for name in CLASSES:
-        for shape, labels, given in (
-            ((3, 4), (3,), {}),
-            ((3, 4), (3,), {"reduction": "sum"}),
-            ((3, 4), (3,), {"reduction": "none"}),
-            ((2, 4, 3), (2, 3), {}),
-            ((2, 4, 3), (2, 3), {"reduction": "none"}),
-            ((2, 3, 4), (2, 3), {"axis": -1}),
-            ((4,), (), {}),
-            ((3, 1), (3,), {}),
-        ):
-            yield Use(name, (shape, labels), given)
-    yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
-    for given in ({"p": 2}, {"p": 2, "reduction": "none", "margin": 0.6}, {"reduction": "sum"}):
-        yield Use("multi_margin", ((3, 4), (3,), (4,)), given)
-    for labels, classes, blank in (((3, 2), 4, 0), ((2, 3), 2, 1), ((2,), 3, 0)):
-        yield Use("ctc_step", ((*labels[:-1], 2 * labels[-1] + 1), (*labels[:-1], classes), labels), {"blank": blank})
-    for lead in ((3,), ()):
-        yield Use("ctc_end", ((*lead, 5), lead))
-    yield Use("ctc_end", ((3, 5), (3,)), {"by_length": True})
-    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
-        yield Use("multilabel_margin", ((3, 4), (3, 4)), given)
-    yield Use("multilabel_margin", ((4,), (4,)))
-    for given in ({"gamma": 0.0}, {"gamma": 0.5, "reduction": "none"}):
-        yield Use("focal", ((3, 4), (3,)), given)
-    for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
-        yield Use("focal", ((5, 4), (5,)), {**given, "ignore_index": -1})
-        yield Use("focal", ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
-    for name in ("cross_entropy", "nll"):
-        for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
-            left_out = {**given, "ignore_index": -1}
-            yield Use(name, ((3, 4), (3,), (4,)), given)
-            yield Use(name, ((5, 4), (5,)), left_out)
-            yield Use(name, ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
-            yield Use(name, ((2, 4, 3), (2, 3), (4,)), left_out)
-        yield Use(name, ((4,), (), (4,)))
-    for given in ({}, {"reduction": "none"}, {"ignore_index": -1}):
-        yield Use("cross_entropy", ((3, 4), (3,), (4,)), {"label_smoothing": 0.1, **given})
-    yield Use("soft_cross_entropy", ((3, 4), (3, 4)))
-    for given in ({"label_smoothing": 0.1}, {"label_smoothing": 0.1, "reduction": "none"}):
-        yield Use("cross_entropy", ((3, 4), (3,)), given)
-        yield Use("cross_entropy", ((2, 4, 3), (2, 3)), given)
-        yield Use("soft_cross_entropy", ((3, 4), (3, 4)), given)
-    for shape, given in (((2, 4, 3), {"reduction": "none"}), ((2, 3, 4), {"axis": -1}), ((4,), {})):
-        yield Use("soft_cross_entropy", (shape, shape), given)
-    yield Use("cross_entropy", ((3, 4), (3, 4)))
-    yield Use("soft_cross_entropy", ((3, 4), (3, 4), (4,)), {"label_smoothing": 0.1})
-    yield Use("soft_cross_entropy", ((2, 4, 3), (2, 4, 3), (4,)), {"reduction": "none"})
-
-    for stride, dilation in ((1, 1), (2, 1), (1, 2), (2, 2), (3, 2)):
-        given = {"stride": stride, "dilation": dilation}
-        yield Use("correlate1d", ((2, 3, 9), (4, 3, 2), (4,)), given)
-        yield Use("correlate2d", ((2, 3, 7, 6), (4, 3, 3, 2), (4,)), given)
-    yield Use("correlate2d", ((2, 3, 5, 6), (4, 3, 3, 2)), {"stride": (2, 1)})
-    yield Use("correlate2d", ((2, 2, 3, 5, 6), (2, 4, 3, 3, 2), (2, 4)))
-    yield Use("correlate1d", ((2, 2, 3, 6), (2, 4, 3, 2)))
-    for given in (
-        {},
-        {"stride": 2, "padding": 1},
-        {"stride": 2, "padding": 1, "output_padding": 1},
-        {"stride": (3, 1), "dilation": 2},
-        {"dilation": (1, 2), "padding": (0, 2)},
-    ):
-        yield Use("correlate_transpose2d", ((2, 3, 4, 3), (3, 2, 3, 2), (2,)), given)
-    yield Use("correlate_transpose2d", ((2, 2, 3, 4, 3), (2, 3, 1, 3, 2)), {"stride": 2})
-    for given in ({"stride": 2, "padding": 1}, {"dilation": 2}):
-        yield Use("correlate_transpose1d", ((2, 3, 4), (3, 2, 3), (2,)), given)
-    yield Use("correlate_transpose3d", ((2, 2, 2, 3, 2), (2, 3, 2, 1, 2)), {"stride": (1, 2, 1)})
-    yield Use("correlate3d", ((2, 3, 4, 5, 3), (2, 3, 2, 3, 1), (2,)), {"stride": (1, 2, 1)})
-    for name in ("max_pool2d", "avg_pool2d"):
-        for shape, given in (
-            ((2, 2, 6, 6), {"kernel_size": 2}),
-            ((2, 2, 6, 5), {"kernel_size": (3, 2), "stride": (1, 2)}),
-            ((2, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
-            ((4, 5), {"kernel_size": (4, 5)}),
-            ((1, 1, 3, 3), {"kernel_size": 1}),
-        ):
-            yield Use(name, (shape,), given)
-    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
-    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "padding": 1, "divisor_override": 5})
-    yield Use("avg_pool2d", ((2, 5, 3),), {"kernel_size": 2, "ceil_mode": True, "divisor_override": -3})
-    for kind in ("max", "avg"):
-        for shape, given in (
-            ((2, 8), {"kernel_size": 2}),
-            ((2, 7), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
-            ((2, 3, 8), {"kernel_size": 2, "ceil_mode": True}),
-            ((2, 3, 7), {"kernel_size": 2, "ceil_mode": True}),
-        ):
-            yield Use(f"{kind}_pool1d", (shape,), given)
-        yield Use(f"{kind}_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "stride": 3, "padding": 1, "ceil_mode": True})
-        yield Use(f"{kind}_pool3d", ((2, 4, 5, 3),), {"kernel_size": (2, 2, 1), "stride": (2, 1, 1)})
-    yield Use("max_pool1d", ((2, 9),), {"kernel_size": 3, "stride": 1, "dilation": 2, "padding": 1})
-    yield Use("max_pool2d", ((2, 7, 6),), {"kernel_size": 2, "stride": 2, "dilation": (3, 1)})
-    yield Use("avg_pool1d", ((2, 7),), {"kernel_size": 4, "stride": 3, "padding": 2, "count_include_pad": False})
-    for given in ({"padding": 1}, {"padding": 1, "count_include_pad": False}, {"count_include_pad": False}):
-        yield Use("avg_pool2d", ((2, 6, 5),), {"kernel_size": 3, "stride": 2, "ceil_mode": True, **given})
-    for wanted in (1, 3, 4, 8):
-        yield Use("adaptive_avg_pool1d", ((2, 8),), {"output_size": wanted})
-    for wanted in (1, (2, 3), (None, 2), (3, 1)):
-        yield Use("adaptive_avg_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
-    yield Use("adaptive_avg_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
-    for wanted in (1, 3, 8):
-        yield Use("adaptive_max_pool1d", ((2, 8),), {"output_size": wanted})
-    for wanted in ((2, 3), (None, 2)):
-        yield Use("adaptive_max_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
-    yield Use("adaptive_max_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
+    yield from loss_samples.uses()
+    yield from window_samples.uses()
     for shape in ((3, 4), (2, 3, 3), (1, 1)):
         yield Use("causal_mask", (shape,))
         yield Use("masked_softmax", (shape,), {"causal": True})
@@ -508,7 +316,4 @@ def uses():
         yield Use("masked_softmax", shapes)
     yield Use("masked_softmax", ((2, 3, 3), (3, 1)), {"causal": True})
     yield Use("masked_softmax", ((3, 4),))
-
-    from tests.unit.model.engine.ops import index_samples  # which has its Use from here
-
     yield from index_samples.uses()

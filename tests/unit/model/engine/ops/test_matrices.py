@@ -53,6 +53,23 @@ def test_each_gives_what_its_equation_says(a: Any) -> None:
             np.testing.assert_allclose(read @ y, a, **near)
 
 
+@settings(max_examples=30, deadline=None)
+@given(squares())
+def test_norms_by_singular_values_are_those_of_the_matrix_turned(a: Any) -> None:
+    first, last, every = (value("singular_norm", a, ord=order) for order in ("2", "-2", "nuc"))
+    np.testing.assert_allclose(first, np.sqrt(np.linalg.eigvalsh(a @ a.swapaxes(-1, -2))[..., -1]), rtol=1e-9)
+    np.testing.assert_allclose(last * value("singular_norm", np.linalg.inv(a), ord="2"), np.ones_like(last), rtol=1e-7)
+    assert np.all(first <= every * (1 + 1e-12))
+    np.testing.assert_allclose(value("singular_norm", a[..., :2, :].swapaxes(-1, -2), ord="nuc"),
+                               value("singular_norm", a[..., :2, :], ord="nuc"), rtol=1e-12)  # fmt: skip
+
+
+def test_a_norm_of_what_is_not_finite_is_nan_and_equal_singular_values_share_the_gradient() -> None:
+    both = np.stack([np.full((3, 3), np.inf), np.eye(3)])
+    np.testing.assert_array_equal(value("singular_norm", both, ord="2"), [np.nan, 1])
+    assert run(ops.OPS["singular_norm"], [np.eye(2)], {"ord": "2"})[1][0].tolist() == [[0.5, 0], [0, 0.5]]
+
+
 def test_of_what_is_singular_there_is_nan_and_of_the_others_the_number() -> None:
     both = np.stack([SINGULAR, np.eye(3)])
     for found in (value("inv", both), value("solve", both, np.ones((3, 2))), value("cholesky", -both + [[[0]], [[2]]])):

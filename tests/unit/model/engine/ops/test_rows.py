@@ -10,7 +10,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.ops.base import Op
 from tests.unit.model.engine.ops.executor import arrays_of, attributes_of, forward, run
-from tests.unit.model.engine.ops.samples import Use, uses
+from tests.unit.model.engine.ops.samples import uses
+from tests.unit.model.engine.ops.use import Use
 
 USES = list(uses())
 

@@ -13,9 +13,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bptui.model.source.captured.call import Lacks  # noqa: E402
 from bptui.model.source.captured.known import DERIVATIVE, HOMES, KNOWN, knows, registry  # noqa: E402
 from bptui.model.source.captured.record import Event  # noqa: E402
-from tests.unit.model.source.captured.one_event import Kept, Recorded, Seen, built, name_of, watching  # noqa: E402
+from tests.unit.model.source.captured.one_event import (  # noqa: E402
+    Kept,
+    Recorded,
+    Seen,
+    built,
+    disagreements,
+    name_of,
+    recorded,
+    watching,
+)
 from tests.unit.model.source.captured.samples import FAMILIES, Draw  # noqa: E402
 
 
@@ -70,8 +80,22 @@ def test_each_entry_is_swept() -> None:
     assert not set(KNOWN) - swept - UNSEEN, sorted(set(KNOWN) - swept - UNSEEN)
 
 
-UNSEEN = frozenset({"cpu", "cuda", "positive", "pack_padded_sequence", "pad_packed_sequence", "weight_norm"})
+UNSEEN = frozenset({
+    "cpu", "cuda", "positive", "pack_padded_sequence", "pad_packed_sequence", "weight_norm",
+    *(f"torch.nn.functional.adaptive_max_pool{n}d" for n in (1, 2, 3)),
+})  # fmt: skip
 """What gives its own argument here, and names that a recorder may write without the underscore."""
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_a_complex_factor_is_one_where_no_gradient_is_asked_for(upper: bool) -> None:
+    """PyTorch's gradient has an anti-Hermitian part besides: with one the call is opaque."""
+    given = torch.view_as_complex(Draw()(2, 3, 3, 2))
+    square = given @ given.mH + torch.eye(3)
+    call = recorded(torch.linalg.cholesky, (square,), {"upper": upper}, wanted=0)
+    assert not disagreements(call, built(call))
+    with pytest.raises(Lacks, match="anti-Hermitian"):
+        built(recorded(torch.linalg.cholesky, (square,), {"upper": upper}))
 
 
 def test_what_a_recorder_adds_itself() -> None:

@@ -251,8 +251,8 @@ def instance_norm(random: Random) -> Case:
 
 def matrix_norm(random: Random) -> Case:
     x = random.uniform(-2, 2, shape_of(random, 2, 4, empty=False))
-    order, kept = pick(random, "fro", 1, "inf", -1, "-inf"), chance(random)
-    named = order if order == "fro" else float(order)
+    order, kept = pick(random, "fro", 1, "inf", -1, "-inf", 2, -2, "nuc"), chance(random)
+    named = order if order in ("fro", "nuc") else float(order)
     return Case("matrix_norm", {"x": x}, lambda torch, x: torch.linalg.matrix_norm(x, named, keepdim=kept),
                 {"ord": order, "keepdims": kept})  # fmt: skip
 

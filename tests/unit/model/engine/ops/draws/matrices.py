@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.unit.model.engine.ops.draws.base import Case, Random, chance, numbers, shape_of, stretched
+from tests.unit.model.engine.ops.draws.base import Case, Random, chance, numbers, pick, shape_of, stretched
 
 
 def _square(random: Random, lead: tuple[int, ...], side: int, signed: bool = True) -> Any:
@@ -58,11 +58,20 @@ def solve_triangular(random: Random) -> Case:
     return Case("solve_triangular", _sides(random), call, given)
 
 
+def singular_norm(random: Random) -> Case:
+    x = random.uniform(-2, 2, shape_of(random, 2, 4, empty=False))
+    order, kept = pick(random, "2", "-2", "nuc"), chance(random)
+    named = order if order == "nuc" else int(order)
+    return Case("singular_norm", {"x": x}, lambda torch, x: torch.linalg.matrix_norm(x, named, keepdim=kept),
+                {"ord": order, "keepdims": kept})  # fmt: skip
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "inv": of_one("inv", lambda torch, a: torch.linalg.inv(a)),
     "det": of_one("det", lambda torch, a: torch.linalg.det(a)),
     "logdet": of_one("logdet", lambda torch, a: torch.logdet(a), False),
     "slogdet": of_one("slogdet", lambda torch, a: torch.linalg.slogdet(a).logabsdet),
+    "singular_norm": singular_norm,
     "cholesky": cholesky,
     "solve": solve,
     "solve_triangular": solve_triangular,

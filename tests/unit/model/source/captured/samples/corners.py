@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -25,11 +27,15 @@ def corners(t: Draw) -> None:
         torch.addmm(t(4), x, t(4, 4), beta=0),
     )
     torch.tensordot(t(1, 1, 1), t(2, 1, 2), dims=([0, 1], [2, 0])), torch.tensordot(x, t(3, 1), dims=([0, 1], [0, 1]))
+    for order in (2, -2, "nuc"):
+        torch.linalg.matrix_norm(t(2, 3, 4), order), torch.linalg.norm(t(3, 2, 4), order, (2, 0), keepdim=True)
+    torch.norm(t(3, 4), "nuc"), torch.linalg.matrix_norm(torch.eye(3).double(), 2)
     torch.linalg.norm(t(0, 3), 1), torch.linalg.matrix_norm(t(2, 0, 3), inf, keepdim=True)
     _distances(t)
     _classes(t)
     _twice(t)
     _tables(t)
+    _complex(t)
 
 
 def _tables(t: Draw) -> None:
@@ -42,6 +48,35 @@ def _tables(t: Draw) -> None:
         F.embedding_bag(torch.tensor([[0, 1], [1, 0]]), t(2, 5), mode=mode, scale_grad_by_freq=True)
     with torch.no_grad():
         torch.embedding_renorm_(t(4, 5), i, 1.0, 2.0)
+
+
+def _complex(t: Draw) -> None:
+    """Matrices of complex numbers, and transforms of real numbers to real ones."""
+
+    def pair(*shape: int) -> Any:
+        return torch.view_as_complex(t(*shape, 2))
+
+    a, b, linalg = pair(2, 3, 3), pair(2, 3, 4), torch.linalg
+    torch.inverse(a), linalg.inv(pair(1, 1)), linalg.inv_ex(a), linalg.solve(a, b)
+    linalg.solve(a, pair(2, 3)), linalg.solve(pair(3, 3), pair(3)), linalg.solve(a, pair(2, 4, 3), left=False)
+    for upper in (False, True):
+        for left in (False, True):
+            other = b if left else pair(2, 4, 3)
+            linalg.solve_triangular(a, other, upper=upper, left=left, unitriangular=upper == left)
+    torch.det(a), linalg.det(pair(4, 4)), linalg.slogdet(a), torch.logdet(pair(3, 3)), torch.matrix_power(a, -3)
+    x, y, v = pair(3, 4), pair(2, 3), pair(4)
+    x.mH, x.mT, x.T, x.H, x.t(), torch.flip(x, (0,)), torch.roll(x, 2, 1), x.repeat(2, 1), torch.tile(x, (2,))
+    torch.diagonal(x), torch.diag_embed(x), torch.tril(x), torch.cumsum(x, 1), torch.diff(x), torch.trace(x)
+    torch.split(x, 2, 1), torch.chunk(x, 3), torch.unbind(x), torch.stack((x, x * 2)), torch.hstack((x, t(3, 1)))
+    (
+        torch.gather(x, 1, t.below(4, 3, 2)),
+        x.index_select(1, t.below(4, 3)),
+        torch.index_add(x, 0, t.below(3, 2), pair(2, 4)),
+    )
+    torch.where(t(3, 4) > 0, x, 0.5), torch.where(t(3, 4) > 0, t(3, 4), x), F.pad(x, (1, 2)), torch.divide(x, 2.0)
+    torch.dot(v, pair(4)), torch.vdot(v, pair(4)), torch.outer(v, pair(3)), torch.inner(x, pair(2, 4)), torch.kron(y, x)
+    F.linear(x, pair(5, 4)), torch.tensordot(x, pair(4, 2), 1), F.conv1d(pair(1, 2, 6), pair(3, 2, 2), padding=1)
+    torch.fft.irfft(t(3, 4)), torch.fft.irfft2(t(3, 4)), torch.fft.irfftn(t(2, 3, 4), norm="ortho")
 
 
 def _distances(t: Draw) -> None:
