@@ -87,6 +87,8 @@ def test_a_session_counts_as_the_program_did(tmp_path):
         session.goto("step 3")
     registry.run(session, "set lr = 0.5")
     assert plain(session.goto("start").lines[0]).startswith("training step 0  forward 1/")  # the branch begins anew
+    registry.run(session, "train 2")
+    assert plain(registry.run(session, "undo").lines[0]).startswith("training step 7  forward 1/")  # there is no other
 
 
 def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):
