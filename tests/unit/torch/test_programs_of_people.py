@@ -110,6 +110,22 @@ def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):
         assert ((ours == right) | (ours.isnan() & right.isnan())).all()
 
 
+def test_a_penalty_that_a_program_adds_by_hand_is_seen_beside_the_loss(tmp_path):
+    script = tmp_path / "penalty.py"
+    script.write_text(HEAD + "fit = nn.functional.mse_loss(model(x), x[:, :4])\n"
+                      "(fit + 9 * sum(p.pow(2).sum() for p in model.parameters())).backward()\n"
+                      "optimizer.step()\n")  # fmt: skip
+    found = next(each for each in diagnose(captured(script, 0, tmp_path)).findings if each.rule == "weight decay")
+    assert found.places[0] == "loss"
+    torch.manual_seed(0)
+    model = torch.nn.Linear(8, 4)
+    x = torch.randn(5, 8)
+    fit = torch.nn.functional.mse_loss(model(x), x[:, :4])
+    (push,) = torch.autograd.grad(fit, [model.weight])
+    pull = 18 * model.weight.detach()
+    assert found.number == pytest.approx(float(pull.norm() / push.norm()), rel=1e-5)
+
+
 def test_what_is_given_as_nan_is_the_cause_and_no_consequence(tmp_path):
     script = tmp_path / "given.py"
     script.write_text(HEAD + "x, y = 100 * x, torch.full((5, 4), float('nan'))\n"
