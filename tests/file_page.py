@@ -214,12 +214,14 @@ that is each sample's own derivative; of u with several columns it is that of th
 of them. x may be given, trained or computed.
 
 The backward pass of u becomes a part of the graph: its operations stand in the list under the name of the derivative,
-the gradient of a named value h as `ux.d_h`. Each is stepped, has its definition and derived rule, and is checked like
-any other; the backward pass of the loss goes through them, and so makes the second derivatives. Those operations come
-from the rules themselves: the NumPy that the engine runs, call by call; a rule that is not made of such calls (a
-convolution's) is derived by SymPy, and stands there as one operation, `correlate2d_by_x`. The second derivative of a
-kink is 0 (relu). What has no such rule is refused by name: the largest of several numbers (`max`, max pooling) and
-what SymPy does not derive in its time. `bptui run spring` is an example.
+called by what they are, which is also what one types: `d_h` is the derivative of u by h (all of its name: `ux.d_h`;
+`dv_dh` where another derivative has a `d_h` already), `W_T` a matrix turned, `h_sub` the sub in the rule of h. Each
+is stepped, has its definition and derived rule, and is checked like any other; the backward pass of the loss goes
+through them, and so makes the second derivatives. Those operations come from the rules themselves: the NumPy that the
+engine runs, call by call; a rule that is not made of such calls (a convolution's) is derived by SymPy, and stands
+there as one operation, `correlate2d_by_x`. The second derivative of a kink is 0 (relu), and of what chooses (max,
+pooling) the chosen element's. What has no such rule is refused by name: what SymPy does not derive in its time, as
+multilabel_margin, and embeddings that are held to a norm. `bptui run spring` is an example.
 """
 
 

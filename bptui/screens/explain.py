@@ -31,8 +31,10 @@ SMALL = (64, 1 << 20)
 
 
 def _due(recording: Recording, node: Node, wrt: int | None) -> tuple[str, ...]:
-    """The kinds of checks that a node will have: of its value, or of what it passes to an input. A sum is checked where
-    its last contribution arrives, the seed at the loss."""
+    """The kinds of checks that a node will have: of its value, of what it passes to an input, of its update. A sum is
+    checked where its last contribution arrives, the seed at the loss."""
+    if node.op is None:
+        return ("update",)
     kinds: tuple[str, ...] = ("forward",)
     summed = node.id == recording.graph.loss
     if wrt is not None:
@@ -80,7 +82,8 @@ class Explainer:
             due: tuple[str, ...] = ("forward" if wrt is None else "symbolic", "parts")
         else:
             rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
-            waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
+            checked = node.op is not None or self._changes(node)
+            waits = checked and self.service.peek_checks(self._key(node)) is None
             due = _due(session.recorded, node, wrt)
         made = card_for(session, self.service, unicode, rows)
         return replace(made, due=due) if waits and not made.seed else made
@@ -98,8 +101,8 @@ class Explainer:
         rows = self.service.peek_checks(self._key(node))
         if rows is None or isinstance(rows, Failure):
             return ()
-        if node.op is None:  # of an update of all parameters together, at its Moments
-            return rows if self.session.cursor.phase == "update" else ()
+        if node.op is None:
+            return rows if self._changes(node) else ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
@@ -140,12 +143,12 @@ class Explainer:
 
     def _request(self, recording: Recording | None, nodes: Sequence[Node], priority: int) -> None:
         for node in nodes:
-            if recording is not None and (node.op is not None or self._together(recording, node)):
+            if recording is not None and (node.op is not None or self._changes(node)):
                 self.service.checks(recording, node, self.session.branch.number, priority)
 
-    def _together(self, recording: Recording, node: Node) -> bool:
-        """Is this Moment's update one of all parameters, which no rule of one element says?"""
-        return node.role == "param" and self.session.cursor.phase == "update" and recording.search is not None
+    def _changes(self, node: Node) -> bool:
+        """Is the card of this Moment that of the node's update, not of its value or gradient?"""
+        return node.role == "param" and self.session.state.updated(node)
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""

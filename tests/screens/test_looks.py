@@ -47,7 +47,7 @@ LOOKS = {
     "lesson-40x12": ("lesson-2-2-1", 40, 12, "sssssss", {}),
     "neurons-80x24": ("lesson-2-2-1", 80, 24, "sssssssvv", {}),
     "graph-80x24": ("cs231n-neuron", 80, 24, "s" * 12 + "v", {}),
-    "graph-60x20": ("lenet", 60, 20, "sssvvv", {}),
+    "graph-60x20": ("lenet", 60, 20, "sssvv", {}),
     "predictions-80x24": ("classifier", 80, 24, [*"ssssssssss8o", "enter"], {}),
     "two-paths-80x24": ("two-paths", 80, 24, "s" * 9, {}),
     "xor-sum-120x36": ("xor", 120, 36, ["3", "down", "right", "right", "right"], {}),

@@ -10,7 +10,9 @@ from bptui.model.debugger import folding
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.screens import frame
-from bptui.screens.panels import source
+from bptui.screens.panels import loss, source
+from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
 from tests.records import blocks
 
 from .panel_rig import texts
@@ -296,3 +298,11 @@ async def test_the_status_line_keeps_its_places_at_every_moment(width: int) -> N
             row = screen.rows[0]
             places.add((row.index("bptui"), row.index("loss"), row.index("✓"), row.index("✗")))
         assert len(places) == 1
+
+
+def test_the_loss_of_a_captured_step_is_the_only_one_and_says_so() -> None:
+    """It cannot be trained on, but in a branch."""
+    session = Session(captured())
+    told = " ".join(texts(loss.lines(Scene(session, 60, 12, RenderOptions()))))
+    assert "one captured training step" in told
+    assert "trains one more" not in told

@@ -7,8 +7,12 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
-from bptui.model.source.network import from_formula
+from bptui.model.source.network import from_formula, load
 from bptui.screens.frame import Ui, paint
+from bptui.screens.panels import whatif
+from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
+from tests.screens.panel_rig import service
 from tests.screens.rig import Screen, debug
 
 NUDGE = "nudge layer2.weight[0,0] 0.1"
@@ -161,3 +165,14 @@ async def test_ascii_draws_it_with_ascii() -> None:
         await screen.run("train 3")
         assert screen.text.isascii()
         assert "!" in screen.text
+
+
+@pytest.mark.parametrize("width", range(24, 60))
+def test_nothing_touches_and_no_number_is_cut_in_a_small_panel(width: int) -> None:
+    session = Session(load("xor"))
+    run(session, "set lr = 1e300")
+    for height in (4, 6, 9):
+        rows = [plain(row) for row in whatif.lines(Scene(session, width, height, RenderOptions(), rules=service()))]
+        assert not any("numberspromised" in row or "ΔpΔL" in row for row in rows), rows
+        assert all("e300" in row for row in rows if "e3" in row), rows
+        assert not any("e+" in row for row in rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Table
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, Kind, computed, same
@@ -46,7 +47,7 @@ def now(name: str, branch: Branch, rate: float) -> str:
     name."""
     schedule = branch.network.optimizer.schedule
     if name == "lr" and schedule is not None and branch.graph.params:
-        return f"lr = {rate:g} in this training step, by {scheduled(schedule)}"
+        return f"lr = {significant(rate)} in this training step, by {scheduled(schedule)}"
     table, _, key = _key(name).partition(".")
     if table == "optimizer" and branch.graph.params:
         optimizer = branch.network.optimizer
@@ -71,7 +72,7 @@ def written(value: Any) -> str:
         return "by default"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)[:60]
+    return significant(value) if isinstance(value, float) else str(value)[:60]
 
 
 def given(branch: Branch) -> tuple[str, ...]:

@@ -252,6 +252,8 @@ class Session(Selecting):
         self.branch, self._state, self.told = branch, None, None
         if branch.parent is None and self.view.answer is not None and self.view.answer.panel == WHAT_IF:
             self.view.close()  # in the original nothing was changed
+        if branch.walk.last is not None:  # a captured step is one, however far what was tried on it was trained
+            moment = moment._replace(step=min(moment.step, branch.walk.last))
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
         named = self.graph.called.get(name)

@@ -83,7 +83,8 @@ class Names:
         source = self.builder.node(node.inputs[0])
         if node.id in self.gradients:
             return self._by(self.gradients[node.id])
-        if number is not None and source.value is not None and source.role == "const" and source.value == number:
+        single = source.role == "const" and source.value is not None and not source.shape
+        if number is not None and single and source.value == number:
             return self._by(of)
         if node.op is not None and node.op.name == "transpose":
             return [f"{_short(source)}_T", f"{_word(source)}_T"]

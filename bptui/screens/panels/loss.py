@@ -45,7 +45,10 @@ def lines(scene: Scene) -> list[Line]:
     session, width, height, look = scene[:4]
     if width < 1 or height < 1:
         return []
-    rows = _drawn(_losses(session).tobytes(), session.cursor.step, width, height, look)
+    losses, ends = _losses(session), session.history.ends
+    if ends and len(losses) == 1:  # no other will ever be there: it is said why
+        return boxed(_alone(float(losses[0]), (Span(ends, "dim"),), width), width, height, look)
+    rows = _drawn(losses.tobytes(), session.cursor.step, width, height, look)
     return boxed(rows, width, height, look)
 
 
@@ -85,6 +88,10 @@ def _first(loss: float, width: int) -> list[Line]:
     many = f"{train.word} 100"
     said = (Span("one training step, no curve yet: ", "dim"), Span(keys_text(train), "text bold"),
             Span(" trains one more, ", "dim"), Span(f":{many}", "text bold"), Span(" a hundred", "dim"))  # fmt: skip
+    return _alone(loss, said, width)
+
+
+def _alone(loss: float, said: Line, width: int) -> list[Line]:
     numbers_of_it = (Span("loss ", "dim"), shown(numbers.significant(loss), loss, "value bold"))
     rows: list[Line] = [numbers_of_it, (), *wrap(said, width - 1)]
     return [(Span(" "), *row) for row in rows]

@@ -22,7 +22,7 @@ from bptui.screens.layout import title_rule
 from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import between, clip, crop, fit, length
+from bptui.screens.render import between, clip, crop, fit, length, trimmed
 
 if TYPE_CHECKING:
     from bptui.model.debugger.edit import Edit
@@ -82,7 +82,9 @@ def lines(scene: Scene) -> list[Line]:
         every = (*made.start, *made.head, *made.rows)
         seen = [clip(row, width) for row in every[top : top + height]]
         if len(every) > top + height:
-            seen[-1] = (*fit(crop(seen[-1], 0, width - 2), width - 1), Span("↓", "dim"))
+            free = [n for n, row in enumerate(seen) if length(trimmed(row)) <= width - 2]
+            for n in free[-1:]:  # in a row that has room: no number is cut for it
+                seen[n] = (*fit(crop(seen[n], 0, width - 2), width - 1), Span("↓", "dim"))
         return seen
     room = height - made.fixed
     shown_rows = [*made.rows[top : top + room], *[()] * max(0, room - len(made.rows))]
@@ -179,8 +181,8 @@ def _band(session: Session, made: Promise, edit: Edit, width: int, padded: bool)
     else:
         summed = (Span(" Σ ", "text"), factors[0].symbol, Span(" × "), factors[1].symbol)
         rows = [
-            between((Span(f" summed over {made.count:,} numbers", "dim"),), (Span("promised ", "dim"),), inner),
-            between(summed, (Span("ΔL = ", "gradient bold"), *promised, Span(" ")), inner),
+            *_ends((Span(f" summed over {made.count:,} numbers", "dim"),), (Span("promised ", "dim"),), inner),
+            *_ends(summed, (Span("ΔL = ", "gradient bold"), *promised, Span(" ")), inner),
         ]
         if wide:
             rows.append(between((), (Span("really ", "value"), *really, Span(" ")), inner))
@@ -191,6 +193,13 @@ def _band(session: Session, made: Promise, edit: Edit, width: int, padded: bool)
             between((ratio,), (*really, Span(" ")), inner),
         ]  # fmt: skip
     return banded(rows, inner, margin, padded)
+
+
+def _ends(left: Line, right: Line, width: int) -> list[Line]:
+    """One at the left and one at the right end of a row, or each in a row of its own where they would touch."""
+    if length(left) < width - length(right):
+        return [between(left, right, width)]
+    return [clip(left, width), between((), right, width)]
 
 
 def _against(made: Promise) -> bool:

@@ -141,6 +141,7 @@ def update(state: State, node: Node, element: Index, form: Form) -> Card:
         rules=(rules[-1], *rules[:-1]),
         facts=tuple(facts),
         formulas=tuple(formulas),
+        checks=form.checks,
         phase="update",
         node=node.name,
     )

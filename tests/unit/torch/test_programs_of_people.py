@@ -87,6 +87,8 @@ def test_a_session_counts_as_the_program_did(tmp_path):
         session.goto("step 3")
     registry.run(session, "set lr = 0.5")
     assert plain(session.goto("start").lines[0]).startswith("training step 0  forward 1/")  # the branch begins anew
+    registry.run(session, "train 2")
+    assert plain(registry.run(session, "undo").lines[0]).startswith("training step 7  forward 1/")  # there is no other
 
 
 def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):
@@ -106,6 +108,22 @@ def test_numbers_of_eight_bits_are_stored_and_read(tmp_path):
     for kind, digits in ((torch.float8_e4m3fn, 3), (torch.float8_e5m2, 2)):
         ours, right = torch.tensor(widened8(bits.numpy(), digits)), bits.view(kind).float()
         assert ((ours == right) | (ours.isnan() & right.isnan())).all()
+
+
+def test_a_penalty_that_a_program_adds_by_hand_is_seen_beside_the_loss(tmp_path):
+    script = tmp_path / "penalty.py"
+    script.write_text(HEAD + "fit = nn.functional.mse_loss(model(x), x[:, :4])\n"
+                      "(fit + 9 * sum(p.pow(2).sum() for p in model.parameters())).backward()\n"
+                      "optimizer.step()\n")  # fmt: skip
+    found = next(each for each in diagnose(captured(script, 0, tmp_path)).findings if each.rule == "weight decay")
+    assert found.places[0] == "loss"
+    torch.manual_seed(0)
+    model = torch.nn.Linear(8, 4)
+    x = torch.randn(5, 8)
+    fit = torch.nn.functional.mse_loss(model(x), x[:, :4])
+    (push,) = torch.autograd.grad(fit, [model.weight])
+    pull = 18 * model.weight.detach()
+    assert found.number == pytest.approx(float(pull.norm() / push.norm()), rel=1e-5)
 
 
 def test_what_is_given_as_nan_is_the_cause_and_no_consequence(tmp_path):

@@ -90,13 +90,16 @@ def _worst(subject: Subject, step: int) -> Pull | None:
     pulls: dict[tuple[object, ...], Pull] = {}
     weights = [node for node in subject.graph.params if len(node.shape) > 1] or list(subject.graph.params)
     for node in weights:
+        rule, sizes = _rule(recording, node), _sizes(subject, node)
+        rate, l1 = (rule.weight_decay or 0.0, rule.l1 or 0.0) if rule is not None else (0.0, 0.0)
+        if not (rate or l1 or sizes):
+            continue
         before, grad = recording.before(node), recording.grad(node)
         if before is None or grad is None:
             continue
         w, g = before.astype(np.float64), grad.astype(np.float64)
-        rule = _rule(recording, node)
-        rate, l1 = (rule.weight_decay or 0.0, rule.l1 or 0.0) if rule is not None else (0.0, 0.0)
-        penalty = _penalty(subject, recording, node)
+        parts = [part for use in sizes if (part := recording.contribution(*use)) is not None]
+        penalty = sum(parts, np.zeros(node.shape))
         apart = rule is not None and rule.decouples
         if rule is not None and apart and rate:
             part = rule.learning_rate * rate
@@ -121,17 +124,17 @@ def _rule(recording: Recording, node: Node) -> Optimizer | None:
         return None
 
 
-def _penalty(subject: Subject, recording: Recording, node: Node) -> Array:
-    """What reaches a weight's gradient from its own size in the loss: l1 and l2 of a network file, a sum of squares or
-    a norm that a program adds."""
-    total = np.zeros(node.shape)
-    for part in recording.contributions(node):
-        consumer = subject.graph.nodes[part.consumer]
-        word = "" if consumer.op is None else consumer.op.name
-        size = word in SIZES or (word == "mul" and set(consumer.inputs) == {node.id})
-        if size and part.array is not None and part.consumer not in subject.predicting:
-            total = total + part.array
-    return total
+def _sizes(subject: Subject, node: Node) -> list[tuple[int, int]]:
+    """Who reads a weight for its own size in the loss, (operation, which of its inputs): l1 and l2 of a network file, a
+    sum of squares or a norm that a program adds."""
+    found = []
+    for consumer, position in subject.graph.consumers[node.id]:
+        op, inputs = subject.graph.nodes[consumer].op, subject.graph.nodes[consumer].inputs
+        word = "" if op is None else op.name
+        size = word in SIZES or (word == "mul" and set(inputs) == {node.id})
+        if size and consumer in subject.reached and consumer not in subject.predicting:
+            found.append((consumer, position))
+    return found
 
 
 def _square(array: Array | None) -> float:

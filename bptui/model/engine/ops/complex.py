@@ -222,7 +222,7 @@ OPS = (
         _product_definition,
         _product_shape,
         *_CMUL.pair,
-        "The product of complex numbers.",
+        "The product of complex numbers; a * b of them goes part by part.",
         broadcasts=True,
         inner=1,
         shape_before_unbroadcast=lambda position, shapes, out: out,

@@ -81,7 +81,8 @@ def index_of(text: str, rank: int, names: Sequence[str] = ()) -> tuple[Item, ...
     items = read_index(text, names)
     given = len([item for item in items if item is not Ellipsis and item is not None])
     if given > rank:
-        raise ValueError(f"index {text} has {given} entries, and x has {rank} axes")
+        entries, axes = "entry" if given == 1 else "entries", "axis" if rank == 1 else "axes"
+        raise ValueError(f"index {text} has {given} {entries}, and x has {rank} {axes}")
     missing = (slice(None),) * (rank - given)
     if Ellipsis in items:
         place = items.index(Ellipsis)

@@ -72,7 +72,7 @@ def torch_functions(torch):
     )
     layers = ("softplus", "silu", "gelu", "relu", "elu", "mish", "selu", "leaky_relu", "linear", "cross_entropy")
     return {
-        **{name: getattr(torch, name) for name in (*named, "maximum", "einsum", "where", "prod")},
+        **{name: getattr(torch, name) for name in (*named, "maximum", "einsum", "where", "prod", "trace")},
         **{name: getattr(functional, name) for name in (*layers, "conv1d", "conv2d", "normalize")},
         "d": lambda u, x: torch.autograd.grad(u.sum(), x, create_graph=True)[0],
         "norm": lambda x, axis=None: torch.linalg.vector_norm(x, dim=axis),
@@ -140,7 +140,7 @@ VALUES = (
     "var(x)*x", "prod(x)", "maximum(x, y)**3", "(x*x + 1)**s", "x**3", "cumsum(x*x, axis=-1)*x", "normalize(x)*x",
     "pad(x*x, pad_width=((1, 0), (0, 2)))**2", "reshape(x*x, shape=(4, 3)) @ x", "einsum('ij,kj->ik', x, y)**3",
     "gelu(x, approximate='tanh')*y", "logsumexp(x, axis=-1)*x[:, 0]",
-    "where(x > y, x*x*x, y*x)", "s - x*x*x*s", "sin(x*y)*x", "(x @ x.T)**2",
+    "trace(x @ x.T)*s", "where(x > y, x*x*x, y*x)", "s - x*x*x*s", "sin(x*y)*x", "(x @ x.T)**2",
 )  # fmt: skip
 
 

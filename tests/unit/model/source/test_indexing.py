@@ -104,6 +104,7 @@ def test_one_part_of_several():
         ("L = sum(x[[True, False, True]])", "the mask has 3"),
         ("L = sum(x[[0.5]])", "expected whole numbers, found 0.5"),
         ("L = sum(x[[0], [0], [0], [0]])", "has 4 entries, and x has 3 axes"),
+        ("L = sum(x[0, 0, 0][1])", "index [1] has 1 entry, and x has 0 axes"),
         ("L = sum(x['a'])", "an index has whole numbers"),
     ],
 )
