@@ -13,16 +13,8 @@ from bptui.model.base.printable import one_line
 from bptui.model.engine.schedules import CLASSES
 from bptui.model.source.convert.memory import SPLIT, looking, one_input
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, named, names, text, value
-from bptui.model.source.convert.torch_rows import (
-    CYCLED,
-    FUNCTIONS,
-    LOSSES,
-    MODULES,
-    OPTIMIZERS,
-    PER_STEP,
-    optimizer,
-    schedule,
-)
+from bptui.model.source.convert.torch_optimizers import CYCLED, OPTIMIZERS, PER_STEP, optimizer, schedule
+from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES
 from bptui.model.source.convert.torch_text import piece_of, turned
 from bptui.model.source.layers import KINDS
 
