@@ -103,6 +103,16 @@ def test_every_number_is_that_of_pytorch(program, tmp_path):
     assert {"value", "gradient"} <= {row.row for row in rows if row.node in nodes}
 
 
+def test_what_a_derivative_is_made_of_has_words_for_names(tmp_path):
+    """`layer2_weight_T` of the weight of a Sequential's module 2, not `2_weight_T`, which reads as a product."""
+    session = Session(captured(equation, tmp_path))
+    graph = session.recording.graph
+    names = [name for node in graph.ops if node.name.startswith("grad") and (name := node.name.rpartition(".")[2])]
+    assert {"layer2_weight_T", "getitem_silu"} <= set(names)
+    assert [name for name in names if not name.partition("#")[0].isidentifier() or not name[0].isalpha()] == []
+    assert run(session, "print layer2_weight_T[1,2]").ok
+
+
 def test_what_has_no_such_rule_stays_one_opaque_operation(tmp_path):
     def bessel():
         net = nn.Linear(3, 4)
