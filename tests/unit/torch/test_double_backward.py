@@ -110,6 +110,8 @@ def test_what_a_derivative_is_made_of_has_words_for_names(tmp_path):
     names = [name for node in graph.ops if node.name.startswith("grad") and (name := node.name.rpartition(".")[2])]
     assert {"layer2_weight_T", "getitem_silu"} <= set(names)
     assert [name for name in names if not name.partition("#")[0].isidentifier() or not name[0].isalpha()] == []
+    assert run(session, "goto layer2_weight_T").ok
+    assert session.here.name == "grad.layer2_weight_T"
     assert run(session, "print layer2_weight_T[1,2]").ok
 
 
