@@ -21,6 +21,11 @@ FREED = "freed"
 
 
 @dataclass(slots=True)
+
+LONGEST = 2**16
+"""Of a `range` that stands for an index: so many of its numbers are written down."""
+
+
 class Live:
     """A tensor of the running program, and the value that it holds. writes: see `Numbers.writes`; node: its autograd
     node; watched: is its gradient recorded?"""
@@ -135,7 +140,7 @@ class Values:
         """An argument as a record has it."""
         if isinstance(item, torch.Tensor):
             return {"v": self.use(item)}
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple) or (isinstance(item, range) and len(item) <= LONGEST):
             return [self.encoded(part) for part in item]
         if isinstance(item, dict):
             return {str(key): self.encoded(part) for key, part in item.items()}
