@@ -20,12 +20,11 @@ FREED = "freed"
 """Stands for an autograd node whose graph is gone."""
 
 
-@dataclass(slots=True)
-
 LONGEST = 2**16
 """Of a `range` that stands for an index: so many of its numbers are written down."""
 
 
+@dataclass(slots=True)
 class Live:
     """A tensor of the running program, and the value that it holds. writes: see `Numbers.writes`; node: its autograd
     node; watched: is its gradient recorded?"""
