@@ -20,6 +20,10 @@ FREED = "freed"
 """Stands for an autograd node whose graph is gone."""
 
 
+LONGEST = 2**16
+"""Of a `range` that stands for an index: so many of its numbers are written down."""
+
+
 @dataclass(slots=True)
 class Live:
     """A tensor of the running program, and the value that it holds. writes: see `Numbers.writes`; node: its autograd
@@ -135,7 +139,7 @@ class Values:
         """An argument as a record has it."""
         if isinstance(item, torch.Tensor):
             return {"v": self.use(item)}
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple) or (isinstance(item, range) and len(item) <= LONGEST):
             return [self.encoded(part) for part in item]
         if isinstance(item, dict):
             return {str(key): self.encoded(part) for key, part in item.items()}

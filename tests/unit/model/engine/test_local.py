@@ -73,7 +73,7 @@ def test_what_only_moves_numbers_is_told_from_what_computes():
     for use in SMALL[::EVERY]:
         operation = local(use)
         moved = operation.moved
-        if use.op in MOVERS and use.op != "slice":
+        if use.op in MOVERS and use.op != "slice" and "max_norm" not in use.attributes:
             assert moved is not None, str(use)
         if moved is not None:
             made, (positions, elements) = operation.probe.forward().reshape(-1), moved

@@ -43,13 +43,18 @@ def digamma(u: Call, input: Any) -> Node:
     return u.use("digamma", input)
 
 
-@known("polygamma", "torch.special.polygamma")
+@known("torch.polygamma", "torch.special.polygamma")
 def polygamma(u: Call, n: int, input: Any) -> Node:
     """As digamma: PyTorch's of n = 1 has 9 digits. At infinity PyTorch has nan, where the limit is 0."""
     finite(u, input, nan=True)
     if n < 2 and u.results[0].dtype == "float64":
         u.lacks("polygamma in float64: PyTorch's slope of digamma has 9 digits")
     return u.use("polygamma", input, n=n)
+
+
+@known("torch.Tensor.polygamma")
+def polygamma_method(u: Call, input: Any, n: int) -> Node:
+    return polygamma(u, n, input)
 
 
 @known("atanh", "arctanh")

@@ -200,7 +200,6 @@ WRONG = [
     ("pairwise_distance", {"a": (3, 4), "b": (3, 5)}, {}),
     ("pairwise_distance", {"a": (), "b": ()}, {}),
     ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (2, 4)}, {}),
-    ("triplet_margin", {"anchor": (3, 4), "positive": (3, 4), "negative": (3, 4)}, {"p": 0}),
     ("cosine_embedding", {"x1": (3, 4), "x2": (3, 4), "target": (4,)}, {}),
     ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (4,)}, {}),
     ("gaussian_nll", {"prediction": (3, 4), "target": (3, 4), "var": (3, 2)}, {}),

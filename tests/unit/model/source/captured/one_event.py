@@ -116,7 +116,7 @@ def recorded(
     def encoded(item: Any) -> Any:
         if isinstance(item, torch.Tensor):
             return {"v": next(v for _, copy, v in leaves.values() if copy is item)}
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple | range):
             return [encoded(part) for part in item]
         if isinstance(item, slice):
             return {"slice": [encoded(part) for part in (item.start, item.stop, item.step)]}

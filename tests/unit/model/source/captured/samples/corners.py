@@ -36,6 +36,8 @@ def corners(t: Draw) -> None:
     _twice(t)
     _tables(t)
     _complex(t)
+    t.positive(3, 4).polygamma(2)
+    x[range(3), x.argmax(1)], x[torch.arange(3), x.argmax(1)], x.gather(1, x.argmax(1, keepdim=True))
 
 
 def _tables(t: Draw) -> None:
