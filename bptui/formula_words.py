@@ -13,10 +13,11 @@ from bptui.model.base.files import read_text
 
 MAX_VALUE = 2**24
 _NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+_INF = re.compile(r"\binf\b")
 
 
 def values(words: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE words, each value being JSON."""
+    """NAME=VALUE words, each value being JSON, in which inf is said as in a formula."""
     found: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
@@ -24,7 +25,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
             raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
         if name in found:
             raise UserError(name, "has two values", "one value for each name")
-        found[name] = json_value(text, name)
+        found[name] = json_value(_INF.sub("Infinity", text), name)
     return found
 
 

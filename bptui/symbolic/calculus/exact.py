@@ -226,6 +226,8 @@ def _whole(kind: str, rows: list[list[Any]]) -> list[list[Any]]:
         ]
     if kind == "cofactor":
         return [[(-1) ** (i + j) * _det(_minor(rows, i, j)) for j in range(len(rows))] for i in range(len(rows))]
+    if not all(mpmath.isfinite(each) for row in rows for each in row):  # of which mpmath finds no pivot
+        return [[mpmath.nan for _ in rows] for _ in rows]
     try:
         made = (mpmath.inverse if kind == "inverse" else mpmath.cholesky)(mpmath.matrix(rows))
     except (ZeroDivisionError, ValueError):

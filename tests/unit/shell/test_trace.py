@@ -71,6 +71,13 @@ def test_numbers_that_are_not_finite_are_strings(capsys):
     assert found["losses"] == ["nan"]
 
 
+def test_inf_is_given_as_in_a_formula(capsys):
+    found = result(capsys, "trace", "--formula", "L = sum(softmax(x + m)*x)", "x=[1, 2]", "m=[0, -inf]", "--json")
+    assert found["losses"] == [1.0]
+    code, _, err = run(capsys, "trace", "--formula", "L = x*x", "x=info")
+    assert (code, err) == (2, "bptui: error: x: 'info' is not JSON (a number or a list: 2, -0.5, [[1, 2], [3, 4]])\n")
+
+
 def test_trace_for_a_reader(capsys):
     code, out, _ = run(capsys, "trace", "xor", "--steps", "3")
     assert code == 0

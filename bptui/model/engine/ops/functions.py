@@ -104,7 +104,7 @@ OPS = (
         lambda a, b: np.where(np.logical_and(a == 0, ~np.isnan(b)), 0, a * np.log(b)),
         (
             lambda g, y, a, b: np.where(np.logical_and(a == 0, b.real <= 0), 0, g * np.log(b)),
-            lambda g, y, a, b: g * (a / b),
+            lambda g, y, a, b: np.where(np.logical_and(a == 0, b == 0), 0, g * (a / b)),
         ),
         "a times the logarithm of b, 0 where a is 0.",
         convention="0 where a is 0, whatever b is",

@@ -31,7 +31,7 @@ OPERATIONS: Mapping[str, str] = {
     "divide": "div", "dot": "matmul", "eq": "equal", "expand": "broadcast_to", "expand_dims": "reshape",
     "flatten": "reshape", "ge": "greater_equal", "gt": "greater", "hinge_loss": "hinge", "huber_loss": "huber",
     "im2col": "unfold", "col2im": "fold",
-    "index_select": "take", "select": "slice",
+    "index_select": "take", "select": "slice", "mv": "matmul", "ctc_loss": "ctc", "log_sum_exp": "logsumexp",
     "kl_div_loss": "kl_div", "l1_loss": "mae", "le": "less_equal", "log_loss": "bce",
     "logsigmoid": "log_sigmoid", "lt": "less", "mean_squared_error": "mse", "mm": "matmul", "mse_loss": "mse",
     "multi_margin_loss": "multi_margin", "multiply": "mul", "ne": "not_equal", "negative": "neg", "nll_loss": "nll",
@@ -53,8 +53,32 @@ ABSENT: Mapping[str, str] = {
         ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"),
         "over all positions y, h, c = lstm(x, w_ih, w_hh), y, h = gru(…), rnn(…); one step: lstm_cell, …",
     ),
-}
-"""What there is not, although a word of other mathematics looks like it."""
+    **dict.fromkeys(
+        ("svd", "svdvals", "qr", "lu", "eig", "eigh", "eigvals", "eigvalsh", "pinv", "pinverse", "lstsq"),
+        "of matrices there are cholesky, solve, inv, det, logdet, singular_norm",
+    ),
+    **dict.fromkeys(
+        ("sgd", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "radam", "rmsprop", "rprop",
+         "asgd", "lbfgs", "lion", "muon"),
+        "optimizers are no operations: --optimizer, or a network's [optimizer]",
+    ),
+    **{
+        word: f"write {formula}"
+        for word, formula in {
+            "log2": "log(x)/log(2)", "log10": "log(x)/log(10)", "exp2": "2**x", "logit": "log(x/(1 - x))",
+            "frac": "x - trunc(x)", "fmod": "a - b*trunc(a/b)", "remainder": "a - b*floor(a/b)",
+            "mod": "a - b*floor(a/b)", "hypot": "sqrt(a**2 + b**2)", "lerp": "a + w*(b - a)", "softmin": "softmax(-x)",
+            "addmm": "c + a @ b", "addmv": "c + a @ b", "baddbmm": "c + a @ b", "std_mean": "std(x) and mean(x)",
+            "var_mean": "var(x) and mean(x)", "kron": 'einsum(a, b, equation="ij,kl->ikjl") and reshape',
+        }.items()
+    },
+    **dict.fromkeys(
+        ("median", "quantile", "mode", "cummax", "cummin", "cross", "sinc", "i0", "erfinv", "stft", "fftshift",
+         "nansum", "nanmean", "bincount", "histc", "searchsorted", "grid_sample"),
+        "there is none here; docs/operations.md lists what there is",
+    ),
+}  # fmt: skip
+"""What there is not, although a word that is looks like it, and what does the same: known words are no slips."""
 
 
 def spelled(word: str, known: Collection[str]) -> str:
@@ -67,6 +91,7 @@ def spelled(word: str, known: Collection[str]) -> str:
 def nearest(word: str, known: Collection[str], otherwise: str = "") -> str:
     """What is said of an operation that is not there."""
     here = OPERATIONS.get(word)
-    if word in ABSENT:
-        return ABSENT[word]
+    absent = ABSENT.get(word, ABSENT.get(word.lower()))  # PyTorch's optimizers are classes: SGD, Adam, LBFGS
+    if absent and word not in known:
+        return absent
     return f"it is {here} here" if here in known else did_you_mean(word, known, otherwise)

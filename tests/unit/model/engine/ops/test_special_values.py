@@ -242,7 +242,7 @@ TWO = [
       for name in ("logical_and", "logical_or", "logical_xor")),
     Law("add", torch.add), Law("sub", torch.sub), Law("mul", torch.mul), Law("div", torch.div),
     Law("atan2", torch.atan2, apart=lambda a, b: far(a) | far(b)),
-    Law("xlogy", torch.xlogy, apart=far), Law("logaddexp", torch.logaddexp),
+    Law("xlogy", torch.xlogy, apart=lambda a, b: far(a) | (a == 0) & (b == 0)), Law("logaddexp", torch.logaddexp),
     Law("maximum", torch.maximum), Law("minimum", torch.minimum),
     Law("pow", torch.pow, apart=lambda a, b: (a == 0) | (np.abs(a) > 1e29) | (np.abs(b) > 1e29) | np.isnan(a)),
     Law("leaky", lambda a, b: torch.where(a > 0, a, a * b), apart=lambda a, b: ~np.isfinite(a * b)),
@@ -418,3 +418,12 @@ def test_a_target_of_0_in_kl_div():
     np.testing.assert_allclose(y, [0, 0.5 * (np.log(0.5) + 2)])
     np.testing.assert_array_equal(dp, [0, -0.5])
     np.testing.assert_allclose(dt, [0, np.log(0.5) + 1 + 2])
+
+
+@pytest.mark.parametrize("size", [3, BLOCKS])
+def test_xlogy_where_both_are_0(size):
+    """0 whatever b is, and so is its derivative by b: PyTorch's 0/0 is no number of this function."""
+    a, b = np.resize([0.0, 0.0, 2.0], size), np.resize([0.0, 3.0, 4.0], size)
+    (y, _, db) = ours("xlogy", [a, b], np.ones(size), {})
+    np.testing.assert_allclose(y[:3], [0, 0, 2 * np.log(4)])
+    np.testing.assert_array_equal(db[:3], [0, 0, 0.5])

@@ -1,12 +1,15 @@
 """Other libraries' words: arguments are taken, operations are told."""
 
+import re
+
 import numpy as np
 import pytest
 
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine.ops import COMPOSITES, OPS
-from bptui.model.engine.ops.spelling import ARGUMENTS, OPERATIONS, spelled
+from bptui.model.engine.ops.spelling import ABSENT, ARGUMENTS, OPERATIONS, spelled
+from bptui.model.engine.optimizers import OPTIMIZERS
 from bptui.model.source.formula import parse
 
 
@@ -49,6 +52,26 @@ def test_their_operations_are_told():
         parse("L = sum(clamp(x, min=0))", {"x": [1.0]})
     with pytest.raises(AttributeError, match="it is concat here"):
         _ = bptui.cat
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("svd", "cholesky"), ("qr", "solve"), ("eig", "inv"), ("softmin", r"write softmax\(-x\)"), ("log2", r"log\(2\)"),
+     ("remainder", "floor"), ("median", "there is none here"), ("SGD", "--optimizer"), ("LBFGS", "--optimizer")],
+)  # fmt: skip
+def test_a_known_word_is_no_slip_of_another(word, said):
+    with pytest.raises(UserError, match=said) as error:
+        parse(f"L = sum({word}(x))", {"x": [1.0]})
+    assert "did you mean" not in str(error.value)
+    with pytest.raises(AttributeError, match=said):
+        getattr(bptui, word)
+
+
+def test_what_is_there_is_not_called_absent():
+    assert not set(ABSENT) & ({*OPS, *COMPOSITES} | set(OPERATIONS))
+    assert set(OPTIMIZERS) <= set(ABSENT)
+    for text in (says.removeprefix("write ") for says in ABSENT.values() if says.startswith("write ")):
+        assert {name for name in re.findall(r"(\w+)\(", text)} <= {*OPS, *COMPOSITES}, text
 
 
 def test_inputs_by_name_in_python():
