@@ -71,7 +71,7 @@ def test_what_is_there_is_not_called_absent():
     assert not set(ABSENT) & ({*OPS, *COMPOSITES} | set(OPERATIONS))
     assert set(OPTIMIZERS) <= set(ABSENT)
     for text in (says.removeprefix("write ") for says in ABSENT.values() if says.startswith("write ")):
-        assert {name for name in re.findall(r"(\w+)\(", text)} <= {*OPS, *COMPOSITES}, text
+        assert set(re.findall(r"(\w+)\(", text)) <= {*OPS, *COMPOSITES}, text
 
 
 def test_inputs_by_name_in_python():
