@@ -91,7 +91,8 @@ def _lp_pool(count: int) -> Callable[[Use, Sequence[Any], Attributes], Any]:
         settings = {name: attributes[name] for name in ("kernel_size", "stride", "ceil_mode")}
         means = use(f"avg_pool{count}d", powers, name="means", **settings)
         sums = use("mul", means, float(prod(kernel)), name="sums")
-        return use("power", sums, name="y", exponent=1 / p)
+        # a window of zeros, as behind relu, passes no gradient on: the root's own is inf there
+        return use("power", use("where", sums, sums, 0.0, name="alive"), name="y", exponent=1 / p)
 
     return build
 
@@ -99,7 +100,8 @@ def _lp_pool(count: int) -> Callable[[Use, Sequence[Any], Attributes], Any]:
 def _lp_definition(signature: Signature) -> str:
     p = signature["p"]
     out, mean = mean_text(signature, lambda x: f"{x}**{literal(p)}")
-    return f"{at('y', out)} = ({prod(signature['kernel_size'])}*{mean})**{literal(1 / p)}"
+    total = f"{at('s', out)} = {prod(signature['kernel_size'])}*{mean}"
+    return f"{total}; {at('y', out)} = 0 if {at('s', out)} == 0 else {at('s', out)}**{literal(1 / p)}"
 
 
 COMPOSITES = (
@@ -138,7 +140,8 @@ COMPOSITES = (
                 "stride": Attribute(None, optional(each_axis(count, 1))),
                 "ceil_mode": Attribute(False, flag),
             },
-            convention="x^p without |x|, as PyTorch; a window that ends outside counts as a whole one of its mean",
+            convention="x^p without |x|, and no gradient where their sum is 0, as PyTorch; a window that ends outside "
+            "counts as a whole one of its mean",
         )
         for count in POOLED
     ),

@@ -57,3 +57,14 @@ def test_a_matrix_that_has_no_factor_is_compared_not_skipped():
     network = from_formula("L = sum(cholesky(a))", {"a": [[1.0, 2.0], [2.0, 1.0]]})
     rows = [row for row in check_step(network).rows if (row.node, row.row) == ("t1", "symbolic")]
     assert [(row.verdict, row.note) for row in rows] == [("ok", "")]
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_a_dead_window_passes_no_gradient_on(p):
+    """Behind relu whole windows are 0, where the p-th root has no slope: 0, as PyTorch's, and no NaN."""
+    network = from_formula(f"L = sum(lp_pool1d(x, kernel_size=2, p={p}))", {"x": [[0.0, 0.0, 3.0, 4.0]]})
+    assert check_step(network).ok
+    gradient = network.program().record().grad(network.graph.by_name["x"])
+    assert gradient is not None
+    root = (3**p + 4**p) ** (1 / p)
+    assert gradient[0] == pytest.approx([0.0, 0.0, (3 / root) ** (p - 1), (4 / root) ** (p - 1)])

@@ -108,6 +108,7 @@ def layers(t: Draw) -> None:
     )
     (
         F.lp_pool1d(t(2, 3, 7), 2, 3, 2),
+        F.lp_pool1d(F.pad(t(2, 3, 3), (3, 0)), 2, 2),  # a window of zeros
         F.lp_pool2d(t(3, 5, 6), 3.0, (2, 3)),
         F.lp_pool2d(t(2, 3, 5, 6), 2, 2, ceil_mode=True),
     )
