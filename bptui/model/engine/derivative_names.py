@@ -1,7 +1,7 @@
 """What the operations of a derivative are called.
 
     d_h      ∂u/∂h, where h is a node between u and x; `dut_dh` where another derivative has a d_h already: ∂ut/∂h
-    W2_T     another tensor, turned
+    W2_T     another tensor, turned; `layer2_weight_T` where it is the `2.weight` of a captured step
     h_sub    the sub in the rule of h: 1 - h*h, say
 
 They stand under a heading, and are told from all other rows by the last part of their name alone, so that this is what
@@ -17,6 +17,8 @@ from bptui.model.engine.graph import Column, Node
 
 UNNAMED = re.compile(r"t\d+")
 """What a node without a name is called."""
+DUNDER = re.compile(r"(?<![^.])__([a-z]+)__")
+"""What a captured step calls a use of an operator."""
 
 
 class Called(NamedTuple):
@@ -110,10 +112,20 @@ def _last(node: Node) -> str:
 
 
 def _short(node: Node) -> str:
-    """The last part of a name, in which it may stand for others; all of it where that says nothing."""
+    """The last part of a name, in which it may stand for others; all of it where that says nothing: what has no name,
+    and a number (`weights.0`)."""
     last = _last(node)
-    return _word(node) if UNNAMED.fullmatch(last) and "." in node.name else re.sub(r"\W+", "_", last)
+    if "." in node.name and (UNNAMED.fullmatch(last) or last[:1].isdigit()):
+        return _word(node)
+    return _typed(last)
 
 
 def _word(node: Node) -> str:
-    return re.sub(r"\W+", "_", node.name)
+    return _typed(node.name)
+
+
+def _typed(name: str) -> str:
+    """As one word that begins with a letter, and does not read as a product: `layer2_weight` of `2.weight`, which a
+    Sequential has; `getitem_2` of `__getitem__#2`."""
+    word = re.sub(r"\W+", "_", DUNDER.sub(r"\1", name))
+    return word if word.isidentifier() else f"layer{word}"

@@ -142,7 +142,8 @@ class Graph:
         """Nodes by what a user may call them: names and aliases, and the operations of a derivative by what is shown,
         which no other row is called (`bptui.model.engine.derivative_names`)."""
         made = {self.nodes[i].name for i in self.derivatives}
-        shown = {node.label: node for node in self.nodes if node.scope in made and node.label != node.name}
+        parts = ((node, *node.name.rpartition(".")) for node in self.nodes)
+        shown = {last: node for node, before, _, last in parts if before in made}
         return MappingProxyType({**shown, **self.by_name})
 
     @cached_property

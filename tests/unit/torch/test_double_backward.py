@@ -103,6 +103,18 @@ def test_every_number_is_that_of_pytorch(program, tmp_path):
     assert {"value", "gradient"} <= {row.row for row in rows if row.node in nodes}
 
 
+def test_what_a_derivative_is_made_of_has_words_for_names(tmp_path):
+    """`layer2_weight_T` of the weight of a Sequential's module 2, not `2_weight_T`, which reads as a product."""
+    session = Session(captured(equation, tmp_path))
+    graph = session.recording.graph
+    names = [name for node in graph.ops if node.name.startswith("grad") and (name := node.name.rpartition(".")[2])]
+    assert {"layer2_weight_T", "getitem_silu"} <= set(names)
+    assert [name for name in names if not name.partition("#")[0].isidentifier() or not name[0].isalpha()] == []
+    assert run(session, "goto layer2_weight_T").ok
+    assert session.here.name == "grad.layer2_weight_T"
+    assert run(session, "print layer2_weight_T[1,2]").ok
+
+
 def test_what_has_no_such_rule_stays_one_opaque_operation(tmp_path):
     def bessel():
         net = nn.Linear(3, 4)
@@ -193,3 +205,79 @@ def test_what_pytorch_derives_by_its_result_is_not_accused(name, tmp_path):
     function = {"prod": lambda z: z.prod(1), "cumprod": lambda z: z.cumprod(1)}[name]
     (why,) = captured(lambda: of_squares(function), tmp_path).captured.unknown.values()
     assert why == f"a derivative of {name}, which PyTorch derives by its result"
+
+
+def of_weights(function, kind=torch.float64, times=1):
+    """The gradient by a weight, derived so many times, and the sum of its squares."""
+    net, x = nn.Linear(4, 4).to(kind), torch.randn(4, 4).to(kind)
+
+    def step():
+        u = function(net(x)).sum()
+        for _ in range(times):
+            (g,) = torch.autograd.grad(u, net.weight, create_graph=True)
+            u = (g**2).sum()
+        u.backward()
+
+    return net, step
+
+
+def rows_of(network):
+    events = reversed(network.recording.record.step.leading)
+    return [row for event in events for row in check_event(network.recording, event)]
+
+
+def entropy(z):
+    return F.binary_cross_entropy(z.sigmoid(), torch.linspace(0, 1, 16).reshape(4, 4).to(z.dtype))
+
+
+OF_NOTHING: dict[str, Callable] = {
+    "normalize": lambda z: F.normalize(z) ** 2, "rms_norm": lambda z: F.rms_norm(z, (4,), eps=0) ** 2,
+    "softmax": lambda z: z.softmax(1),
+}  # fmt: skip
+"""Their sum is a constant: of its gradient there is nothing but what rounding leaves."""
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_a_gradient_that_is_0_but_for_rounding_is_not_accused(name, kind, tmp_path):
+    network = captured(lambda: of_weights(OF_NOTHING[name], kind), tmp_path)
+    assert not network.captured.unknown
+    assert {row.verdict for row in rows_of(network)} <= {"ok", "rounding"}
+
+
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_one_that_should_be_0_and_is_not_is_found(name, tmp_path):
+    network = captured(lambda: of_weights(OF_NOTHING[name]), tmp_path)
+    (event,) = (e for e in network.recording.record.step.leading if e.name == "torch.autograd.grad")
+    (out,) = event.outs
+    record, array = network.recording.record, network.recording.record.array
+    wrong = array(out) + 1e-10
+    record.array = lambda value: wrong if value == out else array(value)
+    assert "FAIL" in {row.verdict for row in check_event(network.recording, event) if row.row == "value"}
+
+
+def test_where_pytorch_derives_another_slope_it_is_said_by_how_much(tmp_path):
+    """The second derivative of binary_cross_entropy adds 1e-12 to p and to 1 - p (FunctionsManual.cpp)."""
+    network = captured(lambda: of_weights(entropy), tmp_path)
+    rows = rows_of(network)
+    assert {row.verdict for row in rows} == {"ok", "rounding"}
+    assert any("PyTorch adds 1e-12 to p" in row.note for row in rows if row.verdict == "rounding")
+    (event,) = (e for e in network.recording.record.step.leading if e.name == "torch.autograd.grad")
+    for node, apart in network.captured.apart.items():
+        network.captured.apart[node] = apart._replace(relative=apart.relative * 1e-3)
+    assert "FAIL" in {row.verdict for row in check_event(network.recording, event)}
+
+
+def test_what_it_derives_of_that_slope_is_opaque_where_it_shows(tmp_path):
+    network = captured(lambda: of_weights(entropy, times=2), tmp_path)
+    (why,) = network.captured.unknown.values()
+    assert why.endswith("is derived, here twice")
+    assert "FAIL" not in {row.verdict for row in rows_of(network)}
+    (tmp_path / "more").mkdir()
+    network = captured(lambda: of_weights(entropy, torch.float32, 2), tmp_path / "more")
+    assert not network.captured.unknown
+    assert {row.verdict for row in rows_of(network)} <= {"ok", "rounding"}
+    (tmp_path / "far").mkdir()
+    far = captured(lambda: of_weights(lambda z: entropy(40 * z), torch.float32), tmp_path / "far")
+    (why,) = far.captured.unknown.values()
+    assert "as small as" in why

@@ -127,7 +127,7 @@ OPS = (
         _winner(np.greater),
         "The larger of two, element by element.",
         analytic=False,
-        convention="at a tie each input gets half of the gradient",
+        convention="at a tie each input gets half of the gradient; of 0 and -0 it is either one, as in PyTorch",
     ),
     binary(
         "minimum",
@@ -136,7 +136,7 @@ OPS = (
         _winner(np.less),
         "The smaller of two, element by element.",
         analytic=False,
-        convention="at a tie each input gets half of the gradient",
+        convention="at a tie each input gets half of the gradient; of 0 and -0 it is either one, as in PyTorch",
     ),
     Op(
         "where",

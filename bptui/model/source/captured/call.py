@@ -38,11 +38,20 @@ class Ref(NamedTuple):
     complex: bool = False
 
 
+class Apart(NamedTuple):
+    """PyTorch's derivative of an operation is not that of its definition: at most so far from it, relative to the
+    largest number of each part, and why."""
+
+    relative: float
+    why: str
+
+
 class Workshop:
     """The graph that is being built of a record: its Builder, which node holds which value, and how leaves are read.
 
     nodes   value → the node that holds it
     reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
+    apart   node id → by how much PyTorch's derivative of it is another number
     through gradients flow through what was recorded without: the forward of a custom function
     """
 
@@ -50,6 +59,7 @@ class Workshop:
         self.record, self.builder, self.through = record, builder, through
         self.nodes: dict[int, Node] = {}
         self.reads: dict[int, Found] = {}
+        self.apart: dict[int, Apart] = {}
         self._taken: dict[str, int] = {}
 
     def fresh(self, name: str, module: str = "") -> str:
@@ -57,6 +67,11 @@ class Workshop:
         name = f"{module}.{name}" if module else name
         count = self._taken[name] = self._taken.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
+
+    def forget(self, count: int) -> None:
+        """What is known of all nodes but the first `count`."""
+        self.reads = {leaf: read for leaf, read in self.reads.items() if leaf < count}
+        self.apart = {node: apart for node, apart in self.apart.items() if node < count}
 
     def called(self, value: int) -> str:
         """What the program calls a value: a parameter's name, a variable, the function that drew it; "" if nothing."""

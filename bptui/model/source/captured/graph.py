@@ -17,7 +17,7 @@ from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
-from bptui.model.source.captured.call import Found, Lacks, Workshop
+from bptui.model.source.captured.call import Apart, Found, Lacks, Workshop
 from bptui.model.source.captured.known import argument, is_drawn, said, short
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
@@ -35,6 +35,7 @@ class Captured:
     nodes_of  event id → the ids of its operations, rising; none where it is no operation, or its results are given
     event_of  node id → the event that it is a part of
     unknown   id of an opaque operation → why bptui does not know it
+    apart     node id → by how much PyTorch's derivative of it is another number
     """
 
     record: Record
@@ -46,6 +47,7 @@ class Captured:
     nodes_of: Mapping[int, Sequence[int]]
     event_of: Mapping[int, Event]
     unknown: Mapping[int, str]
+    apart: Mapping[int, Apart]
 
     def read(self, leaf: int) -> Array | None:
         """The numbers of a leaf; None where they were not kept."""
@@ -114,6 +116,7 @@ class _Building:
             made.nodes_of,
             made.event_of,
             made.unknown,
+            self.shop.apart,
         )
 
     # --------------------------------------------------------------------------------------------------------- leaves
@@ -149,7 +152,7 @@ class _Building:
                 raise Lacks(f"the gradient was changed by {hooks[0]}")
         except Lacks as why:
             self.builder.undo(first)
-            self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
+            self.shop.forget(first)
             if not any(self.step.values[out].wants_grad for out in event.outs):
                 for out in event.outs:  # no gradient passes it: what it gave is given
                     self._leaf(out)

@@ -202,9 +202,11 @@ class CapturedRecording(Recording):
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself: where a
         derivative is derived again, both run through the same nodes of autograd, and what is seen there is of both."""
-        if event.name == DERIVATIVE and not set(self.captured.nodes_of[event.id]) & self.captured.unknown.keys():
-            return None
         backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
+        if event.name == DERIVATIVE:
+            reading = [e for e in self.record.step.leading if e.name == DERIVATIVE and set(values) & set(e.inputs)]
+            if len(reading) > 1 or not set(self.captured.nodes_of[event.id]) & self.captured.unknown.keys():
+                return None
         parts = (part for value in values for b in backwards for part in b.parts.get((event.id, value), ()))
         return _sum([self.record.array(part) for part in parts])
 

@@ -7,8 +7,9 @@ The row `update` is that of `update_verdicts`.
 
 An error is measured in ulps of the largest number of its tensor (`distance`). Up to FINE it is none. What is more is
 rounding where the same operations in float32 lose as much, or where the true value is 0 and what is left is small
-beside the event's other gradients (a bias before a batch norm). NaN that the definition gives too is `ok`: the step is
-wrong, not whoever ran it.
+beside the event's other gradients (a bias before a batch norm), or where PyTorch computes another number on purpose,
+and by how much is known (`Captured.apart`). NaN that the definition gives too is `ok`: the step is wrong, not whoever
+ran it.
 """
 
 from __future__ import annotations
@@ -122,12 +123,20 @@ class _Check:
         found = distance(recorded, own, self.eps)
         verdict: Verdict = "ok"
         if found.ulps > FINE:
-            verdict = self._rounding(found, distance(np.asarray(self.single.value(i)), own, SINGLE).ulps)
+            verdict = self._rounding(found, _lost(np.asarray(self.single.value(i)), recorded, own))
         return Row(i, "value", "", verdict, *found)
 
     def _rounding(self, found: Distance, single: float, wide: float = np.inf) -> Verdict:
         """single: what float32 loses, in ulps; wide: the error in ulps of the event's largest gradient."""
         return "rounding" if found.ulps <= ROUNDING * single + FINE or wide <= FINE else "FAIL"
+
+    def _apart(self, error: float, consumers: list[tuple[int, int]]) -> str:
+        """Why PyTorch's gradient is another one by as much, given what its parts are, of which the sum may be small; ""
+        where it is not to be."""
+        parts = [self._added(c, p, False) for c, p in consumers]
+        size = sum(largest(part) for part in parts if part is not None)
+        known = (self.captured.apart[c] for c, _ in consumers if c in self.captured.apart)
+        return next((each.why for each in known if error <= each.relative * size), "")
 
     # ------------------------------------------------------------------------------------------------------ gradients
     def _gradient(self, source: int) -> Iterator[Row]:
@@ -158,9 +167,12 @@ class _Check:
         verdict: Verdict = "ok"
         if found.ulps > FINE:
             single = self._total(told, single=True)
-            loss = 0.0 if single is None else distance(single, own, SINGLE).ulps
+            loss = 0.0 if single is None else _lost(single, recorded, own)
             verdict = self._rounding(found, loss, self._wide(found, recorded, own))
         note = f"with {len(consumers) - len(mine)} other consumers" if whole else ""
+        error = found.ulps * eps * max(largest(recorded), largest(own))
+        if verdict == "FAIL" and (why := self._apart(error, told)):
+            verdict, note = "rounding", why
         yield Row(node, "gradient", name, verdict, *found, note)
 
     def _total(self, consumers: list[tuple[int, int]], single: bool = False) -> Array | None:
@@ -190,3 +202,10 @@ class _Check:
                   if s not in self.ops and (g := self.run.contribution(i, p)) is not None]  # fmt: skip
         size = max(every, default=0.0)
         return found.ulps * max(largest(recorded), largest(own)) / size if size else np.inf
+
+
+def _lost(single: Array, recorded: Array, own: Array) -> float:
+    """What float32 loses, in ulps of the largest number there; where that is larger than what was recorded, of this. So
+    it is where the true value is 0: what rounding leaves in float32 is as large beside its eps as in float64."""
+    lost, size, there = distance(single, own, SINGLE).ulps, largest(recorded), largest(single)
+    return lost * max(1.0, there / size) if size else lost

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Lacks, short
+from bptui.model.source.captured.call import Apart, Call, Lacks, short
 from bptui.model.source.captured.known.registry import DERIVATIVE, complex_known, known
 
 
@@ -34,6 +34,9 @@ BY_RESULT = frozenset({
     "inv", "inverse", "solve", "solve_triangular", "cholesky", "pow", "__pow__", "__rpow__", "dist", "hypot",
 })  # fmt: skip
 """Functions whose derivative PyTorch writes in terms of their result (tools/autograd/derivatives.yaml)."""
+BCE_ADDS = 1e-12
+"""What PyTorch's derivative of the slope of `binary_cross_entropy` adds to p and to 1 - p (FunctionsManual.cpp); the
+slope itself divides by p·(1 - p)."""
 OTHERWISE = frozenset({"prod", "cumprod", "logcumsumexp", "polar"})
 """Those of which it does, and bptui does not: what comes to the result on the way back is then another number."""
 
@@ -74,10 +77,13 @@ def _by(u: Call, starts: list[tuple[Node, Node | None]], x: Node, reads: _Reads)
             part = builder.derivatives.of(out, x, name=name, scope=u.event.module, seed=seed, alone=reads.readable)
         except UserError as problem:
             raise Lacks(problem.what) from None
-        for i in builder.derivatives.results[part.id].between:
+        between = builder.derivatives.results[part.id].between
+        for i in between:
             if reads.functions.get(i) in OTHERWISE:
                 raise Lacks(f"a derivative of {reads.functions[i]}, which PyTorch derives by its result")
-        made = map(builder.node, range(first, builder.count))
+        made = [builder.node(i) for i in range(first, builder.count)]
+        apart = [found for i in between if (found := _apart(u, builder.node(i))) is not None]
+        u.shop.apart |= dict.fromkeys([node.id for node in made], max(apart)) if apart else {}
         if u.results[0].dtype == "float64" and any(map(_slope_of_digamma, made)):
             raise Lacks("digamma in float64: PyTorch's slope has 9 digits")
         total = part if total is None else u.use("add", total, part)
@@ -89,3 +95,21 @@ def _slope_of_digamma(node: Node) -> bool:
     return node.op is not None and (
         node.op.name == "digamma" or (node.op.name == "polygamma" and node.attributes["n"] < 2)
     )
+
+
+def _apart(u: Call, node: Node) -> Apart | None:
+    """By how much PyTorch's derivative of the slope of a node is another number: 1e-12 beside each of p and 1 - p,
+    which are squared; of a p that a sigmoid gave, parts of 1/(p·(1 - p)) times the sum cancel. Lacks where that is no
+    small part, and where its result is what is asked for, if it shows."""
+    known, double = u.shop.apart.get(node.id), u.results[0].dtype == "float64"
+    if known is not None and double:
+        raise Lacks(f"{known.why}, here twice")
+    if known is not None or node.op is None or node.op.name != "bce":
+        return known
+    values = u.shop.record.step.values
+    stats = [values[v].stats for v, held in u.shop.nodes.items() if held.id == node.inputs[0]]
+    near = min((min(s.least, 1 - s.largest) for s in stats if s is not None), default=0.0)
+    why = f"PyTorch adds {BCE_ADDS:g} to p and to 1 - p where the slope of binary_cross_entropy is derived"
+    if near < (2e-4 if double else 1e-6):
+        raise Lacks(f"{why}, and they are as small as {near:.2g}")
+    return Apart(min(4 * BCE_ADDS / near**2, 1e-4), why)  # in float32 rounding does more than that
