@@ -116,7 +116,7 @@ class Terminal:
         raise AssertionError(f"{mark!r} never stood on the screen:\n{self.text()}")
 
     def write(self, keys: str | bytes) -> None:
-        """Press all of these keys and wait for nothing; a pseudo-terminal takes 4 kB, so what comes is read meanwhile."""
+        """Press all of these keys, wait for nothing; a pseudo-terminal takes 4 kB: what comes is read meanwhile."""
         left, end = keys.encode() if isinstance(keys, str) else keys, time.perf_counter() + 20.0
         while left:
             try:
