@@ -99,7 +99,7 @@ class Badges:
 
     def ask(self) -> None:
         """Have the calls on the screen compared, then a few of the others: called while no key is pressed."""
-        wanted, self._wanted = self._wanted, {}
+        wanted, self._wanted = [key for key in self._wanted if key not in self._known], {}
         for key in wanted:
             self._ask(key, SOON)
         for key in islice((key for key in self._left if key not in self._known), AT_ONCE - len(wanted)):

@@ -104,8 +104,10 @@ class BrowserDriver(WebDriver):
             super().on_meta(packet_type, payload)
 
     def _leave(self) -> None:
+        """End the app, where it has not ended by itself: its loop is closed then."""
         loop: Any = self._loop
-        loop.call_soon_threadsafe(self._app.exit, None, 128 + signal.SIGHUP)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._app.exit, None, 128 + signal.SIGHUP)
 
 
 def _bounded(width: Any, height: Any) -> tuple[int, int]:

@@ -10,9 +10,11 @@ from bptui.model.debugger import folding
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.screens import frame
+from bptui.screens.badges import AT_ONCE, Badges
 from bptui.screens.panels import loss, source
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
+from bptui.symbolic.service import Service
 from tests.records import blocks
 
 from .panel_rig import texts
@@ -232,6 +234,25 @@ async def test_every_call_is_compared_and_its_row_and_the_status_line_say_so() -
         assert f"✓ {counts.good}" in screen.rows[0]
         for name in ("forward", "embed linear", "blocks.1", "mse_loss loss", "backward", "update sgd"):
             assert row_of(screen, name)[53] in "✓≈", name
+
+
+def test_what_is_known_by_the_time_it_is_asked_for_does_not_keep_the_rest_waiting() -> None:
+    """A frame is drawn while the first calls are still compared: it wants them, too."""
+    network, service = captured(count=40), Service()
+    badges = Badges(network.modules, service, set())
+    rows, known = network.modules.sections, -1
+    calls = len(network.modules.captured.record.step.leading)
+    assert calls > 2 * AT_ONCE
+    while len(badges._known) > known:
+        known = len(badges._known)
+        for row in rows:
+            badges.of(row)
+        badges.ask()
+        for row in rows:
+            badges.of(row)
+        assert service.wait(60.0)
+    assert known >= calls
+    service.close()
 
 
 async def test_a_wrong_number_is_found_and_shown_on_all_that_holds_it() -> None:

@@ -7,10 +7,12 @@ no float. What is bounded here is what the depth and the count of the parsed tab
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bptui.model.base.errors import UserError
@@ -39,12 +41,12 @@ _BRACKETS = re.compile(r"[^\[\]{}]++")
 
 def toml(text: str, where: str) -> Any:
     """What a TOML text says; a UserError where it is not TOML or is beyond a limit."""
-    return _parsed(tomllib.loads, "TOML", text, where, "=")
+    return _parsed(partial(tomllib.loads, parse_float=partial(_number, where, "inf")), "TOML", text, where, "=")
 
 
 def from_json(text: str, where: str) -> Any:
     """What a JSON text says; a UserError where it is not JSON or is beyond a limit."""
-    return _parsed(json.loads, "JSON", text, where, ":")
+    return _parsed(partial(json.loads, parse_float=partial(_number, where, "Infinity")), "JSON", text, where, ":")
 
 
 def strict_json(content: bytes, where: str) -> Any:
@@ -68,6 +70,14 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key '{twice[:40]}' stands twice in one table")
     return found
+
+
+def _number(where: str, infinity: str, text: str) -> float:
+    """A number; a UserError for one that no float64 is, as 1e999: infinity is meant where it is written."""
+    number = float(text)
+    if math.isinf(number) and "inf" not in text:
+        raise UserError(where, f"{text} is too large", f"numbers up to 1.8e308, or {infinity}")
+    return number
 
 
 def _no_number(text: str) -> Any:
