@@ -17,8 +17,8 @@ from tests.pictures import FOLDER, Typed, drawn_of
 PROGRAM = DOCS / "pytorch" / "train.py"
 STEP = "train-step7.bptui"
 HUNT = {
-    "nan-born": Typed(("run", STEP), (120, 36), "x", "the softmax of nothing", "✓ 182"),
-    "nan-update": Typed(("run", STEP), (120, 36), ":goto step 0 end\r", "update 28/28", "✓ 182"),
+    "nan-born": Typed(("run", STEP), (120, 36), "x", "the softmax of nothing", "✓ 221"),
+    "nan-update": Typed(("run", STEP), (120, 36), ":goto step 0 end\r", "update 28/28", "✓ 221"),
 }
 
 
