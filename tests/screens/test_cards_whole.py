@@ -29,7 +29,7 @@ from tests.unit.symbolic.steps import step_of
 WIDTHS = (40, 60, 78, 118)
 HEIGHT = 60
 SMALL = [(37, 13), (60, 9), (24, 7)]
-"""Panels of 80x24, of 60x20 with a message, and as small as they come. In the first every use in full, in the others some."""
+"""Panels of 80x24, of 60x20 with a message, and as small as they come. In full, in the first every use; else some."""
 CHECKS = (
     CheckRow("y", "op", "", "forward", "ok", 0.0, 1e-9, note="equal to the definition"),
     CheckRow(
