@@ -42,6 +42,8 @@ def _due(recording: Recording, node: Node, wrt: int | None) -> tuple[str, ...]:
         completes = len(arrivals) > 1 and arrivals[-1].consumer == node.id
         summed |= completes and node.inputs.index(node.inputs[wrt]) == wrt
         kinds = ("forward", "symbolic", "difference")
+    if node.id in recording.graph.derivatives:
+        kinds = (*kinds, "derivative")
     return (*kinds, "sum") if summed else kinds
 
 

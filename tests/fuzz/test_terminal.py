@@ -59,7 +59,7 @@ def _controls(draw: random.Random) -> bytes:
 
 
 @pytest.mark.corpus(every=15)
-@pytest.mark.parametrize("seed", range(75))
+@pytest.mark.parametrize("seed", range(45))
 def test_any_input(seed: int) -> None:
     """The program of a session is the debugger or home; it ends by `q`, by a signal, or by a window that is closed."""
     draw = random.Random(seed)
@@ -70,7 +70,7 @@ def test_any_input(seed: int) -> None:
         if seed % 4:  # else while Python is still starting
             terminal.until(ready)
         for piece in session(draw):
-            _write(terminal, piece if seed % 4 else piece.replace(b"\x03", b""))  # to a shell's terminal it is a signal
+            terminal.write(piece if seed % 4 else piece.replace(b"\x03", b""))  # to a shell's terminal it is a signal
             if draw.random() < 0.1:
                 terminal.resize(*draw.choice(SIZES))
             terminal.read(draw.choice((0.0, 0.0, 0.0, 0.02, 0.2)))
@@ -89,15 +89,6 @@ def test_any_input(seed: int) -> None:
         assert termios.tcgetattr(terminal.fd) == before
 
 
-def _write(terminal: Terminal, piece: bytes) -> None:
-    """All of it, reading meanwhile: a pseudo-terminal takes 4 kB."""
-    while piece:
-        try:
-            piece = piece[os.write(terminal.fd, piece) :]
-        except BlockingIOError:
-            terminal.read(0.05)
-
-
 def _left(terminal: Terminal) -> int:
     """Leave as a user would who does not know where he is: end the paste, escape from the line, `q` (which closes an
     answer first) until it is over."""
@@ -106,7 +97,7 @@ def _left(terminal: Terminal) -> int:
         if terminal.exited():
             break
         try:
-            _write(terminal, keys.encode())
+            terminal.write(keys)
         except OSError:
             break
     return terminal.wait(20.0)

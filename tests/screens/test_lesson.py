@@ -214,6 +214,7 @@ async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
         assert "away" in at.text
 
 
+@pytest.mark.corpus(every=2)
 @pytest.mark.parametrize("size", SIZES)
 async def test_what_is_said_of_a_line_leaves_the_line_there(size: tuple[int, int]) -> None:
     """On every page with a number: however full it is, what was typed stands over what is said of it."""

@@ -67,7 +67,7 @@ def test_a_panel_fits_its_room_and_says_something(row: Panel, focused: bool) -> 
                 row.title(scene)
 
 
-@pytest.mark.corpus(every=4)
+@pytest.mark.corpus(every=4, rows=2)
 @pytest.mark.parametrize("target", ["xor", "scalars"])
 @pytest.mark.parametrize("zoom", [False, True], ids=["", "zoomed"])
 @rows

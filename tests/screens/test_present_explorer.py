@@ -49,7 +49,8 @@ async def exploring(name: str, width: int = 80, height: int = 24) -> AsyncIterat
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
-async def test_what_is_asked_is_hidden_until_the_clicker_shows_it(name: str) -> None:
+async def test_what_is_asked_is_hidden_until_the_clicker_shows_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bptui.screens.explore.race.PACE", 0.0)
     async with exploring(name) as at:
         before = at.rows
         await at.press("P")

@@ -116,8 +116,14 @@ class Terminal:
         raise AssertionError(f"{mark!r} never stood on the screen:\n{self.text()}")
 
     def write(self, keys: str | bytes) -> None:
-        """Press keys and wait for nothing."""
-        os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
+        """Press all of these keys, wait for nothing; a pseudo-terminal takes 4 kB: what comes is read meanwhile."""
+        left, end = keys.encode() if isinstance(keys, str) else keys, time.perf_counter() + 20.0
+        while left:
+            try:
+                left = left[os.write(self.fd, left) :]
+            except BlockingIOError:
+                assert time.perf_counter() < end, "nobody reads what is typed"
+                self.read(0.05)
 
     def press(self, keys: str | bytes, quiet: float = 0.15) -> bytes:
         """Press keys, wait until the program is quiet; what it sent."""

@@ -56,6 +56,7 @@ def restored(terminal: Terminal) -> bool:
     return all(sent.rfind(off) > sent.rfind(on) for on, off in entered) and not MOUSE.search(sent)
 
 
+@pytest.mark.corpus(every=2)
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 def test_a_step_costs_no_more_than_its_cells(size: tuple[int, int]) -> None:
     """At most 1.3 of what the changed cells alone would take, median over a training step."""

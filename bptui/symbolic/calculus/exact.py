@@ -38,6 +38,13 @@ def _pole(x: Any) -> bool:
     return bool(mpmath.isint(x) and x <= 0)
 
 
+def _of_order(n: int, x: Any) -> Any:
+    """polygamma, which mpmath does not have at -inf and nan."""
+    if _pole(x):
+        return mpmath.inf * (-1) ** (n + 1)
+    return mpmath.psi(n, x) if mpmath.isfinite(x) or x > 0 else mpmath.nan
+
+
 def _rounded(x: Any, kind: Kind) -> Any:
     """`bptui.model.base.kinds.rounded` of one exact number."""
     if not x or not mpmath.isfinite(x):
@@ -59,7 +66,7 @@ _FUNCTIONS: Mapping[Any, Any] = {
     sp.asin: mpmath.asin, sp.acos: mpmath.acos, sp.atan: mpmath.atan, sp.atan2: mpmath.atan2,
     lgamma: lambda x: mpmath.inf if _pole(x) else mpmath.re(mpmath.loggamma(x)),
     digamma: lambda x: mpmath.nan if _pole(x) else mpmath.digamma(x),
-    polygamma: lambda n, x: mpmath.inf * (-1) ** (int(n) + 1) if _pole(x) else mpmath.psi(int(n), x),
+    polygamma: lambda n, x: _of_order(int(n), x),
     **{function: partial(_rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 

@@ -65,8 +65,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.corpus
-def test_two_ranks_write_a_part_each_and_open_together(tmp_path, capsys):
+def test_two_ranks_write_a_part_each_and_open_together(tmp_path, capsys, full):
+    if not full:
+        pytest.skip("two programs with PyTorch: with --full")
     (tmp_path / "train.py").write_text(textwrap.dedent(RANKS))
     ran = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, timeout=300)
     assert ran.returncode == 0, ran.stderr[-4000:]

@@ -141,7 +141,7 @@ def test_single_precision(name, dtype):
     assert found.ok, [r for r in found.rows if r.verdict == "FAIL"]
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("example", [name for name, _ in network.examples()])
 def test_examples_are_ok(example):
     found = check_step(network.load(example))

@@ -18,7 +18,7 @@ def failures(of):
     return [row for row in check_step(of).rows if row.verdict == "FAIL"]
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("step", [5, 500])
 @pytest.mark.parametrize("name", [name for name, _ in examples()])
 def test_a_trained_network_fails_no_check(name, step):
