@@ -31,7 +31,8 @@ OPERATIONS: Mapping[str, str] = {
     "divide": "div", "dot": "matmul", "eq": "equal", "expand": "broadcast_to", "expand_dims": "reshape",
     "flatten": "reshape", "ge": "greater_equal", "gt": "greater", "hinge_loss": "hinge", "huber_loss": "huber",
     "im2col": "unfold", "col2im": "fold",
-    "index_select": "take", "select": "slice", "mv": "matmul", "ctc_loss": "ctc", "log_sum_exp": "logsumexp",
+    "index_select": "take", "select": "slice", "mv": "matmul", "ctc_loss": "ctc", "expit": "sigmoid",
+    "clamp_min": "clip", "clamp_max": "clip", "log_sum_exp": "logsumexp",
     "kl_div_loss": "kl_div", "l1_loss": "mae", "le": "less_equal", "log_loss": "bce",
     "logsigmoid": "log_sigmoid", "lt": "less", "mean_squared_error": "mse", "mm": "matmul", "mse_loss": "mse",
     "multi_margin_loss": "multi_margin", "multiply": "mul", "ne": "not_equal", "negative": "neg", "nll_loss": "nll",
@@ -68,13 +69,16 @@ ABSENT: Mapping[str, str] = {
             "log2": "log(x)/log(2)", "log10": "log(x)/log(10)", "exp2": "2**x", "logit": "log(x/(1 - x))",
             "frac": "x - trunc(x)", "fmod": "a - b*trunc(a/b)", "remainder": "a - b*floor(a/b)",
             "mod": "a - b*floor(a/b)", "hypot": "sqrt(a**2 + b**2)", "lerp": "a + w*(b - a)", "softmin": "softmax(-x)",
+            "diag": "diagonal(a), or diag_embed(x)", "xlog1py": "xlogy(a, 1 + b)", "entr": "-xlogy(x, x)",
+            "threshold": "where(x > t, x, v)", "heaviside": "where(x == 0, v, x > 0)",
             "addmm": "c + a @ b", "addmv": "c + a @ b", "baddbmm": "c + a @ b", "std_mean": "std(x) and mean(x)",
             "var_mean": "var(x) and mean(x)", "kron": 'einsum(a, b, equation="ij,kl->ikjl") and reshape',
         }.items()
     },
     **dict.fromkeys(
         ("median", "quantile", "mode", "cummax", "cummin", "cross", "sinc", "i0", "erfinv", "stft", "fftshift",
-         "nansum", "nanmean", "bincount", "histc", "searchsorted", "grid_sample"),
+         "nansum", "nanmean", "bincount", "histc", "searchsorted", "grid_sample", "cov", "corrcoef", "trapz",
+         "trapezoid", "zeta", "isclose", "allclose", "multigammaln", "mvlgamma", "logaddexp2", "rot90", "cdf"),
         "there is none here; docs/operations.md lists what there is",
     ),
 }  # fmt: skip
