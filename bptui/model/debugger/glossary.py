@@ -83,6 +83,7 @@ WORDS: Mapping[str, str] = {
     "downstream": "∂L/∂input = upstream × local: what the operation passes on",
     "contribution": "what one consumer adds to a gradient; a value that is used twice gets two",
     "in": "`1 of 2 in`: of two contributions to this gradient one has arrived; it is final when all are in",
+    "1/2 o": "in Operation's title, `W 1/2 o`: the card shows the derivative by W, the first of two inputs; o the next",
     "gradient": "∂L/∂value: by how much the loss grows when the value grows by a little",
     "value": "what an operation computes in forward",
     "loss": "the number that training makes smaller: the last value of forward",

@@ -109,6 +109,8 @@ def _mark(word: str) -> Iterator[str]:
 
 def _word(word: str) -> Iterator[str]:
     plain = "in" if re.fullmatch(r"\d+ of \d+ in", word) else word.casefold()
+    if re.fullmatch(r"(\S+ )?\d+/\d+ o", plain):
+        plain = "1/2 o"
     if re.fullmatch(r"(∂l/∂|dl/d)\w+", plain):
         plain = "gradient"
     for each in dict.fromkeys((plain, plain.replace(" ", "_"), plain.replace("_", " "))):
