@@ -80,7 +80,8 @@ class Calls(Sequences):
             if position < len(op.inputs):
                 places[op.input_names[position]] = argument
             elif position - len(op.inputs) < len(op.attributes):
-                attributes[list(op.attributes)[position - len(op.inputs)]] = self.literal(argument)
+                setting = list(op.attributes)[position - len(op.inputs)]  # of PyTorch's polygamma(1, x) it is x
+                attributes[setting] = self.literal(argument, right=f"write {signature(op)}")
             else:
                 self.fail(node, f"{op.name} has {len(arguments)} arguments", f"write {signature(op)}")
         return places

@@ -13,6 +13,8 @@ from bptui.model.source.operators import INFINITY
 
 MAX_DIGITS = 15
 
+SETTINGS = "a number, a text, True, False, None or a list of them"
+
 
 class Literals(Mistakes):
     """The part of a formula's Reader that reads them."""
@@ -39,8 +41,8 @@ class Literals(Mistakes):
             self.fail(node, "an index has whole numbers, slices, lists, None and ...", "for example x[1:, ::2]")
         return value
 
-    def literal(self, node: ast.expr, depth: int = 0) -> Any:
-        """A setting: number, text, True, False, None, or a list of them."""
+    def literal(self, node: ast.expr, depth: int = 0, right: str = SETTINGS) -> Any:
+        """A setting: number, text, True, False, None, or a list of them. `right`: what is said where it is none."""
         if depth > 4:
             self.fail(node, "nested deeper than 4 lists")
         if isinstance(node, ast.List | ast.Tuple):
@@ -62,9 +64,7 @@ class Literals(Mistakes):
             value = self.known.get(node.id, math.inf if node.id == INFINITY else None)
         if isinstance(value, float):
             return int(value) if value.is_integer() else value
-        self.fail(
-            node, f"a setting cannot be {syntax.kind(node)}", "a number, a text, True, False, None or a list of them"
-        )
+        self.fail(node, f"a setting cannot be {syntax.kind(node)}", right)
 
     def constant(self, node: ast.Constant) -> float:
         """A number."""

@@ -129,6 +129,8 @@ BAD = {
     "L = sigmoid": "'sigmoid' is a function (write sigmoid(x))",
     "L = sigmoid(x, x, x)": "sigmoid",
     "L = mse(x)": "mse takes 2 inputs, found 1 (write mse(prediction, target, reduction='mean'))",
+    "L = sum(polygamma(1, x))": "write polygamma(x, n=1)",
+    "L = sum(gather(x, 0, w))": "write gather(x, i, axis=0)",
     "L = leaky_relu(x, slop=1)": "leaky_relu has no setting 'slop'",
     "L = mean(w, axis=5)": "mean(w): axis 5 is not there",
     "L = mean(w, axis='a')": "axis='a'",
