@@ -15,6 +15,7 @@ from bptui.model.source.captured.known import (
     complex_parts,
     copies,
     derivatives,
+    distances,
     elementwise,
     equations,
     functions,
@@ -47,8 +48,8 @@ from bptui.model.source.captured.known.registry import (
 __all__ = ["DERIVATIVE", "HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, functions, arithmetic, matrices, equations, reductions, shapes, joining, indexing, layers, tables,
-    images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations, complex_parts,
-    derivatives,
+    elementwise, functions, arithmetic, matrices, equations, reductions, distances, shapes, joining, indexing, layers,
+    tables, images, attention, recurrent, losses, copies, writing, given, complex_numbers, complex_equations,
+    complex_parts, derivatives,
 )  # fmt: skip
 """Loading them registers their entries."""

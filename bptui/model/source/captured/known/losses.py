@@ -21,7 +21,7 @@ from bptui.model.source.captured.known.common import (
     values,
     whole,
 )
-from bptui.model.source.captured.known.reductions import pairwise_distance
+from bptui.model.source.captured.known.distances import pairwise_distance
 from bptui.model.source.captured.known.registry import known
 
 F = "torch.nn.functional."
