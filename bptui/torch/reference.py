@@ -191,11 +191,12 @@ def check_torch(recording: Recording, torch: Any = None) -> Iterator[CheckRow]:
         yield from check_node(recording, node, torch)
     uses = {use.result.id: use for use in composites(recording.graph).values()}
     for use in uses.values():
-        yield from check_node(recording, use.node, torch)
+        yield from check_node(recording, use.node, torch, use.parts)
 
 
-def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRow]:
-    """The torch rows of one operation, or of a composite as a whole."""
+def check_node(recording: Recording, node: Node, torch: Any, parts: Sequence[Node] = ()) -> Iterator[CheckRow]:
+    """The torch rows of one operation, or of a composite as a whole, whose gradients are known to the rounding of those
+    of its parts (that of a key's bias is 0, because all of it cancels)."""
     assert node.op is not None
     graph, op = recording.graph, node.op
     call = CALLS.get(op.name) or COMPOSITES.get(op.name)
@@ -215,12 +216,13 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note=told[0][:100])
         return
     yield _row(node, "", recording.required(node), out, values)
+    sources = [upstream, *(recording.grad(part) for part in parts)]
     for n, theirs in zip(wanted, grads, strict=True):
         mine = [each.array for each in passing(recording.contributions(node.inputs[n]), node, n)]
         if mine:
             with np.errstate(all="ignore"):
                 total = mine[0] if len(mine) == 1 else np.sum(np.stack(mine), axis=0)
-            yield _row(node, op.input_names[n], total, theirs, [upstream])
+            yield _row(node, op.input_names[n], total, theirs, sources)
 
 
 def _of_torch(
