@@ -93,32 +93,30 @@ def _masked_hint(signature: Signature) -> dict[str, str]:
 
 
 def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    """Returns where it is 0 because nobody looks there."""
+    """Returns 0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other
+    place, whatever stands there."""
     x, *masks = inputs
-    hidden = np.array(_hidden(out)) if attributes["causal"] else np.zeros(out.shape, np.bool_)
+    nothing = np.where(np.tri(*out.shape[-2:]) if attributes["causal"] else True, np.nan, 0)
+    nothing = nothing.astype(out.dtype)
+    least = nothing - out.dtype.type(np.inf)
     if masks:
-        later, hidden = hidden, emit.temp(out.shape, np.bool_)
+        later, shape = nothing, np.broadcast_shapes(nothing.shape, masks[0].shape)
+        hidden, nothing, least = emit.temp(shape, np.bool_), emit.temp(shape), emit.temp(shape)
         emit(np.equal, masks[0], emit.const(0.0), hidden)
-        if attributes["causal"]:
-            emit(np.logical_or, hidden, later, hidden)
+        emit(np.copyto, nothing, later)
+        emit(np.copyto, nothing, emit.const(0.0), where=hidden)
+        emit(np.subtract, nothing, emit.const(np.inf), least)
     if not out.size:
-        return hidden
+        return nothing
     sums = emit.temp((*out.shape[:-1], 1))
-    emit(np.copyto, out, x)
-    emit(np.copyto, out, emit.const(-np.inf), where=hidden)
+    emit(np.fmin, x, least, out)
     emit(np.maximum.reduce, out, -1, None, sums, True)
-    if masks:  # a query that looks at nothing
-        none = emit.temp(sums.shape, np.bool_)
-        emit(np.logical_and.reduce, hidden, -1, None, none, True)
-        emit(np.copyto, sums, emit.const(0.0), where=none)
     emit(np.subtract, out, sums, out)
     emit(np.exp, out, out)
     emit(np.add.reduce, out, -1, None, sums, True)
-    if masks:
-        emit(np.copyto, sums, emit.const(1.0), where=none)
     emit(np.divide, out, sums, out)
-    emit(np.copyto, out, emit.const(0.0), where=hidden)  # beside a NaN that is seen, too
-    return hidden
+    emit(np.fmin, out, nothing, out)  # beside a NaN that is seen, and for a query that looks at nothing
+    return nothing
 
 
 def _masked_vjp(emit: Emit, ctx: Backward) -> None:
@@ -127,11 +125,11 @@ def _masked_vjp(emit: Emit, ctx: Backward) -> None:
         return
     sums = emit.temp((*ctx.out.shape[:-1], 1))
     emit(np.multiply, ctx.upstream, ctx.out, d)  # (g - Σ g·y)·y, over what is seen
-    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
+    emit(np.fmin, d, ctx.saved, d)
     emit(np.add.reduce, d, -1, None, sums, True)
     emit(np.subtract, ctx.upstream, sums, d)
     emit(np.multiply, d, ctx.out, d)
-    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
+    emit(np.fmin, d, ctx.saved, d)
 
 
 def weighed(use: Use, q: Any, k: Any, scale: float, more: Sequence[Any], causal: bool, name: str) -> Any:
