@@ -274,6 +274,7 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
     if not unmoved:
         return
     rate = subject.network.optimizer.learning_rate
+    why = "a step of 0 is none" if rate == 0 else "the step is less than the last digit of the numbers"
     some: Severity = (
         "warning" if subject.captured is None else "note"
     )  # a bias before a normalisation: 0 but for rounding
@@ -288,8 +289,17 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
         number=0.0,
         threshold=0.0,
         source="exact; TrainCheck",
-        evidence=(f"learning rate {significant(rate)}: the step is less than the last digit of the numbers",),
+        evidence=(f"learning rate {significant(rate)}: {why}",),
+        remedies=_moving(subject),
     )
+
+
+def _moving(subject: Subject) -> tuple[Remedy, ...]:
+    """The optimizer's usual rate, where the present one is below it."""
+    optimizer = subject.network.optimizer
+    if subject.captured is not None or not optimizer.learning_rate < optimizer.rule.rate:
+        return ()
+    return (remedy("the usual rate", Change("optimizer.learning_rate", optimizer.rule.rate)),)
 
 
 def _frozen(subject: Subject) -> Iterator[Finding]:

@@ -573,3 +573,21 @@ def test_convert_prints_a_file_or_writes_it(tmp_path, capsys):
     assert "MISSING: nn.Bilinear(1, 2, 3) is no kind" in capsys.readouterr().out
     with redirect_stdout(io.StringIO()):
         assert cli.main(["convert"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ("(0): Conv2d(3, inf, kernel_size=3)", "channels: must be a whole number, not 'inf'"),
+        ("(0): MaxPool2d(kernel_size=2, stride=w)", "stride: must be"),
+        ("(0): Linear(in_features=2, out_features=2.5)", "units: "),
+        ("(0): Dropout(p=none)", "p: "),
+        ("(0): Conv2d(3, 4, kernel_size=(3, 3), padding=x)", "padding: "),
+    ],
+)
+def test_a_value_that_a_network_file_does_not_take_is_missing_by_name(printed, said, tmp_path):
+    path = tmp_path / "m.txt"
+    path.write_text(f"Sequential(\n  {printed}\n  (1): Linear(in_features=6, out_features=2, bias=True)\n)\n")
+    found = convert.convert(path, "m.txt")
+    assert said in found.missing[0]
+    assert from_mapping(tomllib.loads(found.text), "m.toml").graph.ops
