@@ -292,6 +292,9 @@ class Plan:
     def _settle(self, source: Node, place: Slot, array: Array, ready: Array | None, same: bool) -> Slot:
         """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies: where it
         is another gradient as it stands, and need not be rounded to another kind (`same`), there."""
+        if ready is None and array.shape == source.shape:  # it was made there
+            self._round(source, array)
+            return place
         out = self._arena.view(place)
         made = array if ready is None else ready
         if made.shape == out.shape:
