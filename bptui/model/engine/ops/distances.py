@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
 from bptui.model.engine.ops.common import at, choice, flag, letters, literal, real
-from bptui.model.engine.ops.matrices import SINGULAR_VALUES, singular_definition
+from bptui.model.engine.ops.singular import SINGULAR_VALUES, singular_definition
 
 Use = Callable[..., Any]
 
