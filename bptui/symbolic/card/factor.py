@@ -40,7 +40,7 @@ def written(
     element, output = places
     reading = BoundDefinition(recording, recording.graph.nodes[node])
     names = names_of(recording.graph, reading, unicode, rule)
-    if reading.op.elementwise and not reading.letters:
+    if reading.bare:
         forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
     else:
         at = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}

@@ -7,7 +7,7 @@ from typing import Any
 
 from bptui.model.base.numbers import index, just_apart, scientific, significant
 from bptui.model.base.printable import one_line
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import COLOURS, Line, Span, line
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.debugger.diff.runs import Runs
@@ -18,8 +18,6 @@ from bptui.model.engine.timeline import PHASES
 FORMAT = 1
 LISTED = 8
 """Rows that the report lists, from the last equal one on."""
-COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
-"""The kind of number that each phase writes."""
 
 
 def ratio(x: float | None) -> str:

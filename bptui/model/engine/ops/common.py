@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
-from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.ops.base import Attribute, Signature
 
 LARGEST = 2**63 - 1
 """Of whole numbers: those of NumPy."""
@@ -235,6 +235,20 @@ def leading(count: int, places: Sequence[str], taps: Sequence[str]) -> list[str]
 def at(name: str, indices: Sequence[str | int]) -> str:
     """An element: `x[i,j]`, or the bare name of a 0-d tensor."""
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
+
+
+def element(signature: Signature, position: int, name: str, batch: Sequence[str], *own: str) -> str:
+    """An input at those of the output's batch indices that it has, 0 where it is stretched, and indices of its own."""
+    lead, lost = signature.ranks[position] - len(own), signature.stretched[position]
+    return at(name, [*("0" if n in lost else i for n, i in enumerate(batch[len(batch) - lead :])), *own])
+
+
+def batches(a: Shape, b: Shape) -> Shape:
+    """The axes of both but for the last two, which must broadcast."""
+    try:
+        return np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise ValueError(f"the batch axes of a {a} and b {b} do not broadcast") from None
 
 
 def over(indices: Sequence[str], condition: str = "") -> str:

@@ -114,6 +114,17 @@ def differs(value: Any, default: Any) -> Any:
     return None if value == default else value
 
 
+def kept(a: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """The settings that are not as their defaults there, and are called the same here."""
+    return {key: differs(a.get(key, default), default) for key, default in defaults.items()}
+
+
+def refuse(a: Mapping[str, Any], *keys: str) -> None:
+    """Unknown where one of these settings is given."""
+    if given := next((key for key in keys if a.get(key)), None):
+        raise Unknown(f"{given} is not known")
+
+
 def named(piece: Piece) -> dict[str, str]:
     """The name of a layer inside of another, where it has one."""
     plain = len(piece.layers) == 1 and piece.name.isidentifier() and len(piece.name) <= 30
