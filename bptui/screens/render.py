@@ -84,6 +84,13 @@ def crop(spans: Sequence[Span], start: int, end: int) -> Line:
     return tuple(out)
 
 
+def scrolled(size: int, room: int, at: int) -> int:
+    """The first of `size` rows that is seen in a room, `at` among them: it moves by half of the room, so that most
+    steps move nothing."""
+    half = max(1, room // 2)
+    return max(0, min(at // half * half - half // 2, size - room))
+
+
 def clip(spans: Sequence[Span], width: int) -> Line:
     """The line in at most `width` cells. Where more than blanks is lost, `…` stands in the last cell."""
     if length(spans) <= width:

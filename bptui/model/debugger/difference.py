@@ -141,13 +141,9 @@ class Difference:
     def _one(self) -> bool:
         return self.before is self.after
 
-    def seen(self, node: Node, state: State, gradient: bool) -> Pair | None:
-        """A node's value (or its gradient) as far as it is there at a Moment of `after`."""
-        if gradient:
-            found = state.gradient(node)
-            seen, pair = found.array if found.final else None, self.gradient(node)
-        else:
-            seen, pair = state.value(node), self.value(node, state.updated(node))
+    def seen(self, node: Node, state: State) -> Pair | None:
+        """A node's value as far as it is there at a Moment of `after`."""
+        seen, pair = state.value(node), self.value(node, state.updated(node))
         if seen is None or pair is None:
             return None
         return pair if state.recording is self.after else pair._replace(after=seen)  # of which some is hidden
@@ -293,6 +289,11 @@ class Comparison:
         if not self._has(step) or step > self.base.history.steps or step > self.branch.history.steps:
             return None
         return self._at(step)
+
+    def seen(self, node: Node, state: State) -> Pair | None:
+        """A node's value as far as it is there at a Moment of the branch; None where the other has no such step."""
+        difference = self.difference(state.moment.step)
+        return None if difference is None else difference.seen(node, state)
 
     def _at(self, step: int) -> Difference:
         after = self.branch.history.recording(step)

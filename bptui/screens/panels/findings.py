@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import CHIPS, Line, Span, plain
 from bptui.model.debugger.findings import text
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
 from bptui.screens.layout import title_rule
@@ -26,7 +26,6 @@ LEFT = 41
 """Cells of the list where the chosen finding stands beside it."""
 BESIDE = 76
 """Cells from which on there is room for both."""
-CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
 FACT, DIGITS = 8, 3
 """Cells of the name of a fact, and significant digits of a loss."""
 TENSOR = 7

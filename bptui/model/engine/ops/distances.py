@@ -9,7 +9,7 @@ from typing import Any
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature, stretched
 from bptui.model.engine.ops.common import at, batches, choice, element, flag, letters, literal, real
-from bptui.model.engine.ops.matrices import SINGULAR_VALUES, singular_definition
+from bptui.model.engine.ops.singular import SINGULAR_VALUES, singular_definition
 
 Use = Callable[..., Any]
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each, minus_size, operation
+from bptui.model.engine.as_operation import operation
+from bptui.model.engine.trace import Standin, each, minus_size
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
