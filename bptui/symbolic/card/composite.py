@@ -124,7 +124,7 @@ def reads(state: State, composite: CompositeUse, wrt: int, element: Index, rule:
     source = state.recording.graph.nodes[composite.node.inputs[wrt]]
     if source.shape == composite.result.shape:
         return element
-    return read_by(state, composite.node, wrt, element, rule, source.shape)
+    return read_by(state, composite.node, wrt, element, rule)
 
 
 def _title(state: State, composite: CompositeUse) -> Line:

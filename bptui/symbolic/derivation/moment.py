@@ -51,8 +51,7 @@ class Teller:
     def _passed(self, state: State, node: Node, position: int) -> tuple[Card, list[CheckRow]]:
         """What a node adds to the gradient of one of its inputs: at the first element that its own reads."""
         graph = state.recording.graph
-        source, rule = graph.nodes[node.inputs[position]], self.service.rule(graph, node, position)
-        at = read_by(state, node, position, self.element_of(node), rule, source.shape)
+        at = read_by(state, node, position, self.element_of(node), self.service.rule(graph, node, position))
         assert node.op is not None
         rows = check_node(state.recording, node, position, at)
         own = [row for row in rows if row.input == node.op.input_names[position]]
