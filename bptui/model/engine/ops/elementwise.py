@@ -11,8 +11,9 @@ import numpy as np
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
+from bptui.model.engine.ops.erf import erf
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
+from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717

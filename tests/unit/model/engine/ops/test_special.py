@@ -7,8 +7,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from bptui.model.engine.ops.erf import erf
+from bptui.model.engine.ops.erfc import erfc
 from bptui.model.engine.ops.gamma import digamma, lgamma, polygamma
-from bptui.model.engine.ops.special import erf, erfc
 
 
 def test_erf_to_the_last_digit():
