@@ -302,7 +302,7 @@ def times(product: Any, one: Any) -> Any:
 
 
 def _bounds(low: Any, above: float) -> tuple[Any, ...]:
-    """x and two numbers, where the least of the second one is asked for and the most of x and the first; else nothing."""
+    """x and two numbers, where min(max(x, the first), the second) is asked for; else nothing."""
     if getattr(low, "kind", "") != "elementwise" or low.write.args != (called, (np.maximum,)):
         return ()
     x, below = low.inputs
