@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
-from bptui.model.engine.ops.erf import erf
+from bptui.model.engine.ops.erf import normal_cdf
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
@@ -115,7 +115,7 @@ def _gelu_hint(signature: Signature) -> str:
 def _gelu_part(x: Any, approximate: str) -> Any:
     """Φ(x), or tanh(u)."""
     if approximate == "none":
-        return (erf(x * (1 / np.sqrt(2))) + 1) * 0.5
+        return normal_cdf(x)
     return np.tanh((x * x * (_CUBIC * _C) + _C) * x)
 
 
