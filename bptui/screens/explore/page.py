@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import decimals_for, field, significant
+from bptui.model.base.numbers import decimals_for, field, scientific, significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import Place
 from bptui.screens.render import length
@@ -124,6 +124,5 @@ def derived(service: Service, progress: Progress) -> None:
 def size(x: float) -> str:
     """A size that may be small: `0.1962`, `2.0e-4`."""
     if math.isfinite(x) and 0 < abs(x) < 1e-3:
-        mantissa, power = f"{x:.1e}".split("e")
-        return f"{mantissa}e{int(power)}"
+        return scientific(x, 1)
     return figure(x)

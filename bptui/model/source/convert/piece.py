@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bptui.model.base.printable import one_line
+from bptui.model.source.layers import KINDS
 
 LARGEST = 2**40
 """Whole numbers in a program that are worked out are smaller."""
@@ -86,6 +87,18 @@ class Row:
         reads = given.get(self.reads, 0)
         turned = "batch_first" in self.arguments and not given.get("batch_first", False)
         return Piece(said, layers, "", name, reads if type(reads) is int else 0, turned)
+
+
+def taken(piece: Piece) -> Piece:
+    """A piece as it was read, or as one that is missing where a network file does not take a value of its layers."""
+    for table in piece.layers:
+        keys = KINDS[table["kind"]].keys
+        for name in keys.keys() & table.keys():
+            try:
+                keys[name].check(table[name])
+            except ValueError as problem:
+                return replace(piece, layers=(), why=piece.why or f"{name}: {problem}")
+    return piece
 
 
 def layer(kind: str, **settings: Any) -> dict[str, Any]:

@@ -116,3 +116,19 @@ def test_every_row_makes_a_kind_of_layer_that_is_there():
         piece = row.piece(kind, "", (), config)
         assert not piece.why, piece
         assert all(table["kind"] in KINDS for table in piece.layers)
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ("(0): Conv2d(3, inf, kernel_size=3)", "channels: must be a whole number, not 'inf'"),
+        ("(0): MaxPool2d(kernel_size=2, stride=w)", "stride: must be"),
+        ("(0): Linear(in_features=2, out_features=2.5)", "units: "),
+        ("(0): Dropout(p=none)", "p: "),
+        ("(0): Conv2d(3, 4, kernel_size=(3, 3), padding=x)", "padding: "),
+    ],
+)
+def test_a_value_that_a_network_file_does_not_take_is_missing_by_name(printed, said, converted):
+    table, found = converted(f"Sequential(\n  {printed}\n  (1): Linear(in_features=6, out_features=2, bias=True)\n)\n")
+    assert said in found.missing[0]
+    assert from_mapping(table, "m.toml").graph.ops
