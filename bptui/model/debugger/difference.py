@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.places import unravel
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.diff.tolerance import default
@@ -274,7 +275,7 @@ def _largest(node: Node, gradient: bool, pair: Pair, updated: bool) -> Iterator[
     for i, size in changed_most(before, after, LISTED):
         if size <= least:
             return
-        at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
+        at = unravel(i, after.shape)
         yield size, Row(node, at, gradient, float(before[at]), float(after[at]), updated)
 
 
