@@ -39,6 +39,12 @@ def called(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any) -> None:
         emit(ufunc, *arrays, out)
 
 
+def plain(write: Any) -> Any:
+    """The ufunc that all of a noted call consists of, whatever its arrays are; None for any other."""
+    function, options = write.args
+    return options[0] if function is called and options[0] not in (*SLOW, *CLASSES) else None
+
+
 CLASSES = (np.isnan, np.isinf, np.isfinite, np.signbit)
 """Into an output with gaps, as `mask` makes one, NumPy 2.4.6 writes wrong answers of these, from eight elements on."""
 
@@ -179,6 +185,14 @@ def filled_by(emit: Emit, arrays: Sequence[Any], out: Array, fill: Any, options:
 def taken(source: Array, *rest: Any) -> None:
     *index, out = rest
     out[...] = source[tuple(index)]
+
+
+def emit_viewed(emit: Emit, arrays: Sequence[Any], out: Array, view: Any) -> None:
+    emit(viewed, view, *arrays, out)
+
+
+def emit_copied(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    emit(np.copyto, out, *arrays)
 
 
 def viewed(view: Any, source: Array, out: Array) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.screens.panels import select_node
 from bptui.screens.panels.below import Below, partly
 from bptui.screens.panels.circuit import Circuit, Item, named, too_large
@@ -18,7 +18,6 @@ from bptui.screens.panels.circuit_frame import Frame, circuit, frame
 from bptui.screens.panels.equation import equation
 from bptui.screens.panels.figures import figure, kind_of, no_view, scalar
 from bptui.screens.panels.rows import diverges
-from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.panels.wires import draw
 from bptui.screens.plot import Plot
 from bptui.screens.render import boxed

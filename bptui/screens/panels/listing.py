@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bptui.model.base.numbers import shape as shape_text
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
+from bptui.screens.render import scrolled
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -294,12 +295,8 @@ def height_of(node: Node, most: int, alone: int = 0) -> int:
 
 
 def top_of(index: Index, entry: int, room: int) -> int:
-    """The first row in sight: moves by half a panel, so that most steps move nothing."""
-    if index.total <= room:
-        return 0
-    row = index.starts[entry] if index.starts else 0
-    half = max(1, room // 2)
-    return min(max(0, row // half * half - half // 2), index.total - room)
+    """The first row in sight."""
+    return scrolled(index.total, room, index.starts[entry] if index.starts else 0)
 
 
 def what(graph: Graph, node: Node) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.numbers import decimals_for, field
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
@@ -19,7 +19,6 @@ from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, closed_in, said_in, shorten, shown_as
 from bptui.screens.panels.text import wrap
-from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import RenderOptions, fit, length, under
 
 if TYPE_CHECKING:
@@ -252,8 +251,7 @@ def diverges(session: Session, node: Node) -> bool:
 def _change(session: Session, node: Node, rows: int, page: Page) -> list[Line]:
     """What a value differs by: `·` where it does not, bold where it does."""
     comparison, state, columns = session.comparison, session.state, page.columns
-    difference = comparison.difference(session.cursor.step) if comparison is not None else None
-    pair = difference.seen(node, state, gradient=False) if difference is not None else None
+    pair = comparison.seen(node, state) if comparison is not None else None
     if pair is None:
         return []
     across, kind = table_width(node), kind_of(node)
@@ -293,8 +291,7 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     row = left
     base = held_against(session)
     if base is not None and session.comparison is not None:
-        found = session.comparison.difference(session.cursor.step)
-        pair = found.seen(last, session.state, gradient=False) if found is not None else None
+        pair = session.comparison.seen(last, session.state)
         change = None if pair is None else _cut(pair.change, sample) if pair.differs else np.zeros(1)
         row = (*left, *_rms(change, "value", len(GRADIENT), 6))
     elif session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart

@@ -8,9 +8,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from bptui.model.base.numbers import concealed, field
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import COLOURS, Line, Span
 from bptui.screens.counts import Counts
-from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:

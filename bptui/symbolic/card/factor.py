@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bptui.model.base.numbers import index
+from bptui.model.base.numbers import index, significant
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length, plain
 from bptui.model.debugger.paths import Edge, Path, Paths
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.moment import Rules
@@ -40,7 +40,7 @@ def written(
     element, output = places
     reading = BoundDefinition(recording, recording.graph.nodes[node])
     names = names_of(recording.graph, reading, unicode, rule)
-    if reading.op.elementwise and not reading.letters:
+    if reading.bare:
         forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
     else:
         at = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
@@ -68,7 +68,7 @@ def _divided(tree: Tree) -> Tree | None:
     body = rest[0] if len(rest) == 1 else t.Mul(tuple(rest))
     if (below / above).is_integer():
         return body if below == above else t.Div(body, t.integer(int(below / above)))
-    return t.Div(t.Mul((t.Number(above, f"{above:g}"), *rest)), t.Number(below, f"{below:g}"))
+    return t.Div(t.Mul((t.Number(above, significant(above)), *rest)), t.Number(below, significant(below)))
 
 
 def of_edge(

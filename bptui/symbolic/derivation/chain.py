@@ -137,7 +137,7 @@ class Chain:
             reading = BoundDefinition(self.recording, node)
             for formula in made.formulas:
                 if formula.numbers is not None:
-                    whole = reading.op.elementwise and not reading.letters and rule is None
+                    whole = reading.bare and rule is None
                     tree = reading.statements[-1].value if whole else formula.right
                     found += reads(reading, tree, output, rule)
         except NotRecorded:

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each, operation
+from bptui.model.engine.as_operation import operation
+from bptui.model.engine.trace import Standin, each
 
 _ROWS = 4096
 """Rows of a table: the point k·h has row k, and -k·h row 4096 - k, both of which are the last 12 bits of k."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.erf import erf
-from bptui.model.engine.trace import Standin, each, operation
+from bptui.model.engine.trace import Standin, each
 
 # erfc by rational functions on three intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided

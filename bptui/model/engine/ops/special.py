@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine.trace import minus_size, operation
+from bptui.model.engine.as_operation import operation
+from bptui.model.engine.trace import minus_size
 
 
 @operation

@@ -14,9 +14,9 @@ from bptui.model.source.captured.known.common import (
 from bptui.model.source.captured.known.registry import known
 
 
-@known("clone", "contiguous", "cpu", "cuda", "bptui.same")
+@known("clone", "contiguous", "cpu", "cuda", "positive", "conj", "conj_physical", "bptui.same")
 def same(u: Call, input: Any, *_: Any, **__: Any) -> Node:
-    """The same numbers."""
+    """The same numbers; real ones are their own conjugates."""
     return u.same(input)
 
 
