@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import located
@@ -22,7 +22,7 @@ from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
-from bptui.screens.theme import CHOICES, Theme
+from bptui.screens.theme import Theme, named
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -246,11 +246,7 @@ class ScreenCommands(FrontEnd):
 
     def do_theme(self, name: str) -> None:
         app: Any = self.app
-        if name and name not in CHOICES:
-            right = did_you_mean(name, CHOICES, ", ".join(CHOICES))
-            raise UserError("theme", f"unknown theme '{name[:40]}'", right)
-        after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
-        theme = app.take_theme(name or after)
+        theme = app.take_theme(named(name, app.colours.name))
         self.retheme(theme)
         self.say(say(f"theme {theme.name}"))
 

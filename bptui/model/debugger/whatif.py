@@ -61,7 +61,7 @@ def _ratio(made: Promise, really: str, promised: str) -> str:
     quotient = float(really) / float(promised)
     decimals = (f"{made.ratio:.{n}f}" for n in (2, 1, 0))
     texts = (*filter(float, decimals), *(numbers.significant(made.ratio, n) for n in (2, 1)))
-    return next((text for text in texts if arithmetic.gives(quotient, text)), f"{quotient:.2g}")
+    return next((text for text in texts if arithmetic.gives(quotient, text)), numbers.significant(quotient, 2))
 
 
 def verdict(made: Promise, ratio: str) -> str:

@@ -256,7 +256,8 @@ class ActivationBoard(Board):
         where = float(curve.z[np.argmax(curve.slope)])
         flat = np.count_nonzero(curve.slope >= high * (1 - 1e-9)) > 3
         most = f"{short(high, 3)} at most" if flat else f"{short(high, 3)} at most, at z = {short(where, 3)}"
-        said = f"The slope of {name} is {most}, and {short(low, 3)} at least, for z from {LOW:g} to {HIGH:g}."
+        said = f"The slope of {name} is {most}, and {short(low, 3)} at least, for z "
+        said += f"from {short(LOW)} to {short(HIGH)}."
         if self.here.op.convention:
             said += f" {self.here.op.convention[0].upper()}{self.here.op.convention[1:]}, as in PyTorch."
         told += [(), *_prose(said, side - 2)]

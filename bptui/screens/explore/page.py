@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bptui.model.base.numbers import decimals_for, field, significant
+from bptui.model.base.numbers import decimals_for, field, scientific, significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import Place
 from bptui.screens.render import fit, length
@@ -105,8 +105,7 @@ def short(x: float, digits: int = 4) -> str:
 def size(x: float) -> str:
     """A size that may be small: `0.1962`, `2.0e-4`."""
     if math.isfinite(x) and 0 < abs(x) < 1e-3:
-        mantissa, power = f"{x:.1e}".split("e")
-        return f"{mantissa}e{int(power)}"
+        return scientific(x, 1)
     return figure(x)
 
 

@@ -377,7 +377,7 @@ def _decades(losses: list[np.ndarray]) -> tuple[float, float]:
 
 
 def _power(k: float) -> str:
-    return f"{10.0**k:g}" if -3 < k < 4 else f"1e{int(k)}"
+    return short(10.0**k) if -3 < k < 4 else f"1e{int(k)}"
 
 
 def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.relational import Relational
 
+from bptui.model.base.numbers import significant
 from bptui.symbolic.calculus.notation import CALLED, FloorDiv, Product, Remainder
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Number, Tree
@@ -108,7 +109,7 @@ class _Converter:
         if isinstance(e, sp.Integer):
             return t.integer(int(e)) if e >= 0 else t.Neg(t.integer(-int(e)))
         value = float(e)
-        return Number(value, f"{value:.6g}")
+        return Number(value, significant(value))
 
     def side(self, e: Any) -> Tree:
         """A side of a comparison: a number as a bound is written, 0.8 and not 4/5."""

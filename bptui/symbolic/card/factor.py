@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bptui.model.base.numbers import index
+from bptui.model.base.numbers import index, significant
 from bptui.model.base.spans import Line, Span, length, plain
 from bptui.model.debugger.paths import Edge, Path, Paths
 from bptui.model.debugger.zeros import unravel
@@ -68,7 +68,7 @@ def _divided(tree: Tree) -> Tree | None:
     body = rest[0] if len(rest) == 1 else t.Mul(tuple(rest))
     if (below / above).is_integer():
         return body if below == above else t.Div(body, t.integer(int(below / above)))
-    return t.Div(t.Mul((t.Number(above, f"{above:g}"), *rest)), t.Number(below, f"{below:g}"))
+    return t.Div(t.Mul((t.Number(above, significant(above)), *rest)), t.Number(below, significant(below)))
 
 
 def of_edge(

@@ -13,6 +13,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.kinds import KINDS, rounded
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import unmasked
@@ -154,7 +155,7 @@ class NodeCheck(Compared):
         if places is None:
             return ""
         count, of = len(places[0]), math.prod(shape)
-        return f" at {count} of {of:,} {SAMPLED} {1 - count / of:.5g}"
+        return f" at {count} of {of:,} {SAMPLED} {significant(1 - count / of, 5)}"
 
     # ------------------------------------------------------------------------------------------------ one input
     def input(self, binding: Binding, position: int, element: Index | None) -> Iterator[CheckRow]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import sympy as sp
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
@@ -81,7 +82,7 @@ def _made(
     attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
     for key in scan.integer_settings:
         if not float(defaults[key]).is_integer():
-            raise UserError(where, f"'{key}' stands in an index and is {defaults[key]:g}", "a whole number")
+            raise UserError(where, f"'{key}' stands in an index and is {significant(defaults[key])}", "a whole number")
         attributes[key] = Attribute(int(defaults[key]), integer())
     tensors = {tensor: 1 if scan.elementwise else scan.tensors[tensor] for tensor in names}
     parse(text, Names(tensors, scan.integers, defaults, scan.elementwise), where)

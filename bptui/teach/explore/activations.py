@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
@@ -44,7 +45,9 @@ class Activation:
     @property
     def name(self) -> str:
         """What it is called; with the settings that are not the usual ones."""
-        told = ", ".join(f"{key}={value:g}" for key, value in self.attributes.items() if isinstance(value, float | int))
+        told = ", ".join(
+            f"{key}={significant(value)}" for key, value in self.attributes.items() if isinstance(value, float | int)
+        )
         return f"{self.op.name}({told})" if told else self.op.name
 
     def graph(self, z: Any) -> Graph:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Signature
@@ -58,9 +59,11 @@ def real(low: float | None = None, high: float | None = None, open_high: bool = 
         if not isfinite(number):
             raise ValueError(f"must be a finite number, not {number}")
         if low is not None and number < low:
-            raise ValueError(f"must be at least {low:g}, not {number:g}")
+            raise ValueError(f"must be at least {significant(low)}, not {significant(number)}")
         if high is not None and (number > high or (open_high and number == high)):
-            raise ValueError(f"must be {'below' if open_high else 'at most'} {high:g}, not {number:g}")
+            raise ValueError(
+                f"must be {'below' if open_high else 'at most'} {significant(high)}, not {significant(number)}"
+            )
         return number
 
     return check

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
@@ -81,7 +82,9 @@ def _leaky(x: Any, negative_slope: float) -> Any:
 def _bounded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     low, high = attributes["min_val"], attributes["max_val"]
     if low > high:
-        raise ValueError(f"min_val is {low:g} and max_val is {high:g}: min_val must not be above max_val")
+        raise ValueError(
+            f"min_val is {significant(low)} and max_val is {significant(high)}: min_val must not be above max_val"
+        )
     return shapes[0]
 
 
