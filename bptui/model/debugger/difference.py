@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.places import unravel
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
@@ -248,7 +249,7 @@ def _largest(node: Node, gradient: bool, pair: Pair, updated: bool) -> Iterator[
     before, after = pair.before, pair.after
     assert before is not None
     for i, size in changed_most(before, after, LISTED):
-        at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
+        at = unravel(i, after.shape)
         yield size, Row(node, at, gradient, float(before[at]), float(after[at]), updated)
 
 

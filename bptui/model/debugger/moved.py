@@ -10,6 +10,7 @@ import numpy as np
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.findings.probe import Prober
 from bptui.model.debugger.promise import Promise
@@ -67,7 +68,7 @@ def _largest(recording: Recording, name: str, most: int) -> Iterator[Moved]:
     size = np.where(np.isfinite(product), np.abs(product), np.inf)
     few = np.argpartition(-size, most - 1)[:most] if size.size > most else np.arange(size.size)
     for i in few.tolist():
-        at = tuple(int(k) for k in np.unravel_index(i, change.shape)) if change.shape else ()
+        at = unravel(i, change.shape)
         yield Moved(f"{name}{numbers.index(at)}", float(gradient[at]), float(change[at]), float(product[i]))
 
 
