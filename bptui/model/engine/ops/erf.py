@@ -91,7 +91,8 @@ class _Integral:
             series += 21 * square**2 * ((4 * m - 12 * square) * m + 3 * square**2)
             series += 210 * square**4 * (2 * m - square) + 630 * square**6
             sums.append(sums[-1] + 2 * weights[j] * series // (630 * square**6 * n))
-        return one, *([value * one // sums[-1] for value in values] for values in (sums, weights[::2]))
+        values, slopes = ([part * one // sums[-1] for part in parts] for parts in (sums, weights[::2]))
+        return one, values, slopes
 
     def near(self, x: Any) -> _Near:
         """What is known near x."""
