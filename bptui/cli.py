@@ -326,7 +326,7 @@ def _explain(options: Namespace) -> int:
 
     unicode, network = not options.ascii and utf8(sys.stdout), load()
     recording = reached(network.history(), options.at)
-    writer(options)(explained(recording, network.name, place, options.format, unicode))
+    writer(options)(explained(recording, network.name, place, options.format, unicode, network.first))
     return 0
 
 
