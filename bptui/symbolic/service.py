@@ -85,10 +85,14 @@ class Service:
 
     def warm(self, graph: Graph) -> None:
         """Ask for everything that the cards of a graph will need, in its order, behind what is asked for at sight."""
+        asked: set[Hashable] = set()
         for node in graph.ops:
             assert node.op is not None
-            if node.op.opaque:
+            inputs = (graph.nodes[i] for i in node.inputs)
+            use = node.op.name, *((source.shape, source.wants_grad) for source in inputs), *node.attributes.items()
+            if node.op.opaque or use in asked:
                 continue
+            asked.add(use)
             signature = graph.signature(node)
             for position in graph.passed_to(node):
                 self.request(node.op, signature, node.op.input_names[position], LATER)

@@ -71,7 +71,7 @@ def settled(recording: Recording, array: Array | None, again: Callable[[Recordin
 @lru_cache(2)
 def _limit(recording: ArenaRecording) -> float:
     """What is smaller may be rounding."""
-    given = (recording.value(node) for node in recording.graph.nodes if node.op is None and not node.whole)
+    given = (recording.value(node) for node in recording.graph.leaves if not node.whole)
     sizes = [np.abs(np.ravel(array)[:MOST]) for array in given if array.size]
     largest = max((float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes), default=0.0)
     return SMALL * kinds.eps(recording.dtype(recording.graph.loss)) * largest

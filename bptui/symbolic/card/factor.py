@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bptui.model.base.numbers import index, significant
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length, plain
 from bptui.model.debugger.paths import Edge, Path, Paths
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.moment import Rules
