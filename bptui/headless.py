@@ -134,7 +134,7 @@ def _searched(recording: Recording) -> dict[str, Any]:
 def report(name: str, network: Network, history: History, recording: Recording, steps: int) -> list[Line]:
     """What `trace` prints for a reader."""
     loss = numbers.significant(recording.loss)
-    rows = [line(f"{name}  training step {recording.step}  loss {loss}  {network.dtype}")]
+    rows = [line(f"{name}  training step {network.first + recording.step}  loss {loss}  {network.dtype}")]
     for node in recording.graph.nodes:
         if node.role == "const":
             continue
@@ -200,7 +200,7 @@ def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool
     if as_json:
         write(json_text({"target": name, "step": at, **content(session, worst)}))
         return
-    write(f"{name}  training step {at}  loss {numbers.significant(session.recording.loss)}")
+    write(f"{name}  training step {network.first + at}  loss {numbers.significant(session.recording.loss)}")
     for row in table(session, worst):
         write(plain(row).rstrip())
 

@@ -9,10 +9,18 @@ as in "gradient bold". A screen maps them to the colours of its theme, plain tex
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 KINDS = ("text", "dim", "rule", "value", "gradient", "parameter", "ok", "fail", "kink")
 WEIGHTS = ("bold", "reverse", "underline")
+COLOURS: dict[Literal["forward", "backward", "update"], str] = {
+    "forward": "value",
+    "backward": "gradient",
+    "update": "parameter",
+}
+"""The kind of number that each phase writes."""
+CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
+"""The mark of each phase."""
 
 
 class Span(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations, why
 from bptui.model.debugger.hidden import covers
@@ -18,7 +19,6 @@ from bptui.model.debugger.no_gradient import absent
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.recording import NotRecorded
 

@@ -13,7 +13,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, figure, mark, short, spread, without
+from bptui.screens.explore.page import Row, derived, figure, mark, short, spread, typed, without
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.render import RenderOptions, boxed
@@ -175,8 +175,7 @@ class ChainBoard(Board):
             key = self._key(link)
             if key not in self._derived:
                 chain.formula(link, self._service)
-                while not self._service.wait(0.05):
-                    progress.report(0.0, "deriving")
+                derived(self._service, progress)
                 self._derived[key] = chain.formula(link, self._service)
 
     def _key(self, link: Link) -> tuple[int, str, int, int]:
@@ -238,10 +237,7 @@ class ChainBoard(Board):
 
 
 def _finite(word: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(word, f"'{text.strip()[:40]}' is not a number", f"{word} 1.5") from None
+    value = typed(word, text, f"{word} 1.5")
     if not math.isfinite(value) or abs(value) > 1e6:
         raise UserError(word, f"found {text.strip()[:40]}", "a number between -1e6 and 1e6")
     return value

@@ -12,11 +12,11 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore import curves
-from bptui.screens.explore.page import at, beside, mark, right, short
+from bptui.screens.explore.page import at, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
 from bptui.screens.panels.choices import Choice, among
-from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
+from bptui.screens.render import RenderOptions, beside, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
 if TYPE_CHECKING:

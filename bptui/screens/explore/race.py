@@ -14,14 +14,14 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
+from bptui.screens.explore.page import at, figure, mark, right, short, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, boxed, fit, length, under
+from bptui.screens.render import RenderOptions, beside, boxed, fit, length, under
 from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of, problem_of
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ def _decades(losses: list[np.ndarray]) -> tuple[float, float]:
 
 
 def _power(k: float) -> str:
-    return f"{10.0**k:g}" if -3 < k < 4 else f"1e{int(k)}"
+    return short(10.0**k) if -3 < k < 4 else f"1e{int(k)}"
 
 
 def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:

@@ -14,23 +14,11 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import (
-    Row,
-    at,
-    beside,
-    blank,
-    centred,
-    figure,
-    fitted,
-    mark,
-    number,
-    right,
-    short,
-)
+from bptui.screens.explore.page import Row, at, blank, centred, figure, fitted, mark, number, right, short, typed
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.panels.choices import among
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, boxed, length
+from bptui.screens.render import RenderOptions, beside, boxed, length
 from bptui.teach.explore.descent import Cut, Regime
 from bptui.teach.explore.rate import Slice
 
@@ -345,10 +333,7 @@ def next_rate(rate: float, by: int) -> float:
 
 def rate_of(text: str) -> float:
     """A rate as it was typed."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError("rate", f"'{text.strip()[:40]}' is not a number", "rate 0.1") from None
+    value = typed("rate", text, "rate 0.1")
     if not 0 < value <= 1e6:
         raise UserError("rate", f"found {text.strip()[:40]}", "a number above 0, 1e6 at most")
     return value

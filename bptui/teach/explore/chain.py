@@ -18,11 +18,11 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
 from bptui.model.debugger.paths import Edge, Path, Paths, Tick, Vertex, paths
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.arena import Slot
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording

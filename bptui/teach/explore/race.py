@@ -15,6 +15,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
+from bptui.model.base.places import ravel, unravel
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Node
@@ -192,7 +193,7 @@ class Race:
             if node.role != "param":
                 raise UserError("race", f"{node.name} is not trained", "two parameters: --by NAME,NAME")
             start = sum(math.prod(n.shape) for n in self.params[: self.params.index(node)])
-            found.append(start + (int(np.ravel_multi_index(at, node.shape)) if node.shape else 0))
+            found.append(start + ravel(at, node.shape))
         if found[0] == found[1]:
             raise UserError("race", f"{names[0]} twice", "two different weights")
         return found[0], found[1]
@@ -242,7 +243,7 @@ class Race:
         for node in self.params:
             count = math.prod(node.shape)
             if place < count:
-                at = tuple(int(i) for i in np.unravel_index(place, node.shape)) if node.shape else ()
+                at = unravel(place, node.shape)
                 return node.name + index(at)
             place -= count
         raise IndexError(place)

@@ -9,7 +9,7 @@ from math import prod, sqrt
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
@@ -47,11 +47,11 @@ def independent(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "independent", "data-dependence", "warning",
         ("data.targets", "loss", *subject.structure.places(targets.node)),
-        f"after {number} training steps the loss is {numbers.significant(loss, 3)}, that of a constant answer "
-        f"{numbers.significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
+        f"after {number} training steps the loss is {significant(loss, 3)}, that of a constant answer "
+        f"{significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
         node=targets.node.name, number=share, threshold=UNLIKELY,
         source="distance correlation (Szekely 2007), against shuffled targets",
-        evidence=(f"{100 * share:.3g} % of shuffled targets depend on the inputs as much as these",),
+        evidence=(f"{significant(100 * share, 3)} % of shuffled targets depend on the inputs as much as these",),
         advice=("are inputs and targets in the same order? shuffle both by one permutation",),
     )  # fmt: skip
 
@@ -95,11 +95,11 @@ def overshot(subject: Subject) -> Iterator[Finding]:
         remedies = (replace(made, loss_before=after, loss_after=step.at(suits)),)
     yield Finding(
         "rate high", "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
-        f"the step overshot: the loss of this batch goes from {numbers.significant(before, 4)} to "
-        f"{numbers.significant(after, 4)}",
+        f"the step overshot: the loss of this batch goes from {significant(before, 4)} to "
+        f"{significant(after, 4)}",
         node=subject.graph.params[0].name, phase="update", number=after / before, threshold=LONGER_LOSS, source=RISE,
-        evidence=(f"ΔL = {numbers.significant(step.promised, 3)} promised by g·Δw",
-                  *(f"learning rate {rate:g}" for rate in rates)),
+        evidence=(f"ΔL = {significant(step.promised, 3)} promised by g·Δw",
+                  *(f"learning rate {significant(rate)}" for rate in rates)),
         remedies=remedies,
     )  # fmt: skip
 
@@ -124,15 +124,15 @@ def pace(subject: Subject) -> Iterator[Finding]:
     if any("initial_lr" in each for each in options) and not (isinstance(number, int) and number >= BEGUN):
         return
     rates = sorted({float(each["lr"]) for each in options if isinstance(each.get("lr"), int | float)})
-    begun = [f"it began at {float(each['initial_lr']):g}" for each in options[:1]
+    begun = [f"it began at {significant(float(each['initial_lr']))}" for each in options[:1]
              if isinstance(each.get("initial_lr"), int | float)]  # fmt: skip
     yield Finding(
         "pace", "learning-rate-low", "warning", ("optimizer.learning_rate", "optimizer"),
-        f"the loss is that of a constant answer, a step promises {promise:.2g} of it, and one that is a thousand times "
+        f"the loss is that of a constant answer, a step promises {significant(promise, 2)} of it, and one that is a thousand times "
         "as long would still be right",
         node=subject.graph.params[0].name, phase="update", number=promise, threshold=SHORT, source=RISE,
-        evidence=(*(f"learning rate {rate:g}" for rate in rates), *begun,
-                  f"ρ at {LONGER:g} times the step: {numbers.significant(step.rho(LONGER), 3)}"),
+        evidence=(*(f"learning rate {significant(rate)}" for rate in rates), *begun,
+                  f"ρ at {significant(LONGER)} times the step: {significant(step.rho(LONGER), 3)}"),
         advice=("a larger rate" if not begun else "a schedule that goes down more slowly",),
     )  # fmt: skip
 

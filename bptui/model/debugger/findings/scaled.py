@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.captured import at, of, rows
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.settings import ADAPTIVE, CLIPPED
@@ -77,17 +77,17 @@ def _little(subject: Subject) -> Iterator[Finding]:
         return
     if not -LITTLE * abs(taken.loss) < taken.promised < 0 or not taken.rho(1 / share) >= SUITS:
         return
-    size = numbers.significant(sqrt(came) / scale, 3)
+    size = significant(sqrt(came) / scale, 3)
     yield Finding(
         "clipping", "clipping", "warning", PLACE,
-        f"clipping leaves {100 * share:.3g} % of the gradient, and a step by all of it would not be too long",
+        f"clipping leaves {significant(100 * share, 3)} % of the gradient, and a step by all of it would not be too long",
         phase="update", number=share, threshold=CLIPPED, source="measured on healthy networks",
         evidence=(
-            f"the gradient's size is {size}, that of what the optimizer used {numbers.significant(sqrt(used), 3)}",
-            *((f"the loss was multiplied by {scale:g}: unscale before clipping",) if scale != 1 else ()),
-            f"ρ at {1 / share:.3g} times the step: {numbers.significant(taken.rho(1 / share), 3)}",
+            f"the gradient's size is {size}, that of what the optimizer used {significant(sqrt(used), 3)}",
+            *((f"the loss was multiplied by {significant(scale)}: unscale before clipping",) if scale != 1 else ()),
+            f"ρ at {significant(1 / share, 3)} times the step: {significant(taken.rho(1 / share), 3)}",
         ),
-        advice=(f"a limit of {float(f'{2 * sqrt(came) / scale:.2g}'):g}, or none",),
+        advice=(f"a limit of {significant(2 * sqrt(came) / scale, 2)}, or none",),
     )  # fmt: skip
 
 
