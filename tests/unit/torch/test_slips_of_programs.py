@@ -164,7 +164,7 @@ SLIPS = {
     "clipped before": Slip("clipping", "it ran before backward()", CLIPPED, (CLIP, "", ""), ("", CLIP, "")),
     "clipped after": Slip("clipping", "when the optimizer has stepped", CLIPPED, ("", "", CLIP), ("", CLIP, "")),
     "a rate of nothing": Slip(
-        "learning-rate-low", "a thousand times as long", "rate = {0}\n" + SGD + CLASSES + LOOP, ("1e-7",), ("0.05",),
+        "learning-rate-low", "thousand times as long", "rate = {0}\n" + SGD + CLASSES + LOOP, ("1e-7",), ("0.05",),
     ),
     "uphill": Slip(
         "optimizer", "maximize=True", "optimizer = torch.optim.SGD(model.parameters(), rate, maximize={0})\n" + CLASSES

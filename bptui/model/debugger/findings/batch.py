@@ -128,8 +128,8 @@ def pace(subject: Subject) -> Iterator[Finding]:
              if isinstance(each.get("initial_lr"), int | float)]  # fmt: skip
     yield Finding(
         "pace", "learning-rate-low", "warning", ("optimizer.learning_rate", "optimizer"),
-        f"the loss is that of a constant answer, a step promises {significant(promise, 2)} of it, and one that is a thousand times "
-        "as long would still be right",
+        f"the loss is that of a constant answer, a step promises {significant(promise, 2)} of it, and one that is a "
+        "thousand times as long would still be right",
         node=subject.graph.params[0].name, phase="update", number=promise, threshold=SHORT, source=RISE,
         evidence=(*(f"learning rate {significant(rate)}" for rate in rates), *begun,
                   f"ρ at {significant(LONGER)} times the step: {significant(step.rho(LONGER), 3)}"),

@@ -80,7 +80,7 @@ def _little(subject: Subject) -> Iterator[Finding]:
     size = significant(sqrt(came) / scale, 3)
     yield Finding(
         "clipping", "clipping", "warning", PLACE,
-        f"clipping leaves {significant(100 * share, 3)} % of the gradient, and a step by all of it would not be too long",
+        f"clipping leaves {significant(100 * share, 3)} % of the gradient, and a step by all of it were not too long",
         phase="update", number=share, threshold=CLIPPED, source="measured on healthy networks",
         evidence=(
             f"the gradient's size is {size}, that of what the optimizer used {significant(sqrt(used), 3)}",
