@@ -24,14 +24,19 @@ _FAR = 40
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     if x.dtype.kind != "c":
-        return np.fmax(np.log1p(np.exp(np.minimum(x, _FAR))), x)
+        return np.fmax(np.log1p(_exp(x)), x)  # which is larger only far out; NaN is in both
     sign = np.where(x.real > 0, -1, 1)  # the same, by the sign of the real part
     return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
 
 
 def times_sigmoid(g: Any, x: Any) -> Any:
     """g·sigmoid(x), on stand-ins by the exponential that softplus(x) has computed."""
-    return g / (1 / np.exp(np.minimum(x, _FAR)) + 1) if isinstance(x, Standin) else g * sigmoid(x)
+    return g / (1 / _exp(x) + 1) if isinstance(x, Standin) else g * sigmoid(x)
+
+
+def _exp(x: Any) -> Any:
+    """exp(x), where it is not so large that adding 1 is nothing to it."""
+    return np.exp(np.minimum(x, _FAR))
 
 
 @operation
