@@ -86,14 +86,18 @@ class Service:
 
     def warm(self, graph: Graph) -> None:
         """Ask for everything that the cards of a graph will need, in its order, behind what is asked for at sight."""
+        asked: set[Hashable] = set()
         for node in graph.ops:
             assert node.op is not None
-            if node.op.opaque:
+            inputs = [graph.nodes[i] for i in node.inputs]
+            shapes = [source.shape for source in inputs]
+            use = node.op.name, *shapes, *(source.wants_grad for source in inputs), *node.attributes.items()
+            if node.op.opaque or use in asked:
                 continue
-            shapes = [graph.nodes[i].shape for i in node.inputs]
+            asked.add(use)
             signature = node.op.signature(shapes, node.attributes)
-            for position, source in enumerate(node.inputs):
-                if graph.nodes[source].wants_grad and node.op.differentiable(position):
+            for position, source in enumerate(inputs):
+                if source.wants_grad and node.op.differentiable(position):
                     self.request(node.op, signature, node.op.input_names[position], LATER)
 
     # --------------------------------------------------------------------------------------------------- checks

@@ -152,6 +152,11 @@ class Graph:
         return tuple(node for node in self.nodes if node.op is not None)
 
     @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """The nodes that are given."""
+        return tuple(node for node in self.nodes if node.op is None)
+
+    @cached_property
     def params(self) -> tuple[Node, ...]:
         """The trained leaves, in order of creation: one update Moment each."""
         return tuple(node for node in self.nodes if node.role == "param")

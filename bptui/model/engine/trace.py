@@ -37,6 +37,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.writing import (
+    CLIP,
     LARGE,
     called,
     dotted,
@@ -206,6 +207,9 @@ class Trace:
             if whole[0] and bits and isinstance(factor, float) and 0 < factor <= 2:
                 return self.note("elementwise", scaled_unless, (condition, a), (factor,), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
+        if function is np.minimum and isinstance(operands[1], float):
+            operands = _bounds(operands[0], operands[1]) or operands
+            function = np.minimum if len(operands) == 2 else CLIP
         kinds = [self._kind(item) for item in operands]
         dtype = function.resolve_dtypes((*kinds, None))[-1]
         return self.note("elementwise", called, operands, (function,), shape, dtype)
@@ -233,12 +237,13 @@ def noted(
     return trace.note("whole", filled_by, operands, (fill, options), shape, kind)
 
 
-def each(fill: Callable[..., None], *inputs: Any) -> Any:
+def each(fill: Callable[..., None], *inputs: Any, dtype: Any = None) -> Any:
     """The same for a function of broadcasting elements, which may run over any part of them: `fill(*inputs, out)`."""
     trace = _trace_of(inputs)
     operands = [trace.operand(item) for item in inputs]
     shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
-    return trace.note("elementwise", filled_by, operands, (fill, ()), shape, operands[0].dtype)
+    kind = operands[0].dtype if dtype is None else dtype
+    return trace.note("elementwise", filled_by, operands, (fill, ()), shape, kind)
 
 
 def _trace_of(inputs: Sequence[Any]) -> Trace:
@@ -274,6 +279,14 @@ def times(product: Any, one: Any) -> Any:
         return None
     first, second = product.inputs
     return second if first is one else first if second is one else None
+
+
+def _bounds(low: Any, above: float) -> tuple[Any, ...]:
+    """x and two numbers, where min(max(x, the first), the second) is asked for; else nothing."""
+    if getattr(low, "kind", "") != "elementwise" or low.write.args != (called, (np.maximum,)):
+        return ()
+    x, below = low.inputs
+    return (x, below, above) if isinstance(below, float) and isinstance(x, Standin) else ()
 
 
 def _number(item: Any) -> Any:

@@ -52,6 +52,10 @@ NAMED = (np.maximum, np.minimum)
 """To these NumPy wants `out` given by name, which takes as long as half a call. Where it is no matter what they make of
 NaN, or of -0 beside 0, np.fmax and np.fmin do without."""
 
+CLIP = np._core.umath.clip  # type: ignore[attr-defined]
+"""The ufunc behind np.clip since NumPy 1.17: the least of a number and the most of x and another one, in one call that
+takes a third of the time of np.maximum and np.minimum, and minds neither that the bounds are numbers."""
+
 SLOW = (*NAMED, np.fmax, np.fmin)
 """Against a number these take five times as long as against an array of it."""
 

@@ -15,7 +15,8 @@ from bptui.model.debugger import whatif
 from bptui.screens.panels import graph_view, move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.cells import CELL
-from bptui.screens.panels.listing import Index, index_of, name_of, open_at, top_of
+from bptui.screens.panels.entries import Index
+from bptui.screens.panels.listing import index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import GRADIENT, Columns, sizes_at
 from bptui.screens.render import clip, fit, length
 

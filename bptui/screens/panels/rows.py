@@ -16,8 +16,9 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
 from bptui.screens.panels import cells
 from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
+from bptui.screens.panels.entries import Entry
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Closed, Entry, closed_in, said_in, shorten, shown_as
+from bptui.screens.panels.listing import Closed, closed_in, said_in, shorten, shown_as
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, fit, length, under
 

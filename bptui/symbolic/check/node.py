@@ -185,10 +185,7 @@ class NodeCheck(Compared):
 
     def contribution(self, position: int) -> Array | None:
         """What was recorded that the node passed to an input, None where it does not reach the loss."""
-        for found in self.recording.contributions(self.node.inputs[position]):
-            if (found.consumer, found.position) == (self.node.id, position):
-                return found.array
-        return None
+        return self.recording.contribution(self.node.id, position)
 
     def symbolic(
         self, binding: Binding, position: int, got: Array, upstream: Array, drawn: Array, element: Index | None

@@ -107,7 +107,7 @@ class Chain:
             made.cards.append(card(state, node, number.element, form=self.form))
             return made, [Number("gradient", node.id, number.element), Number("value", node.id, number.element)]
         if number.of == "value":
-            state = State(self.recording, Moment(step, "forward", timeline.computed_at[node.id]))
+            state = State(self.recording, timeline.at(step, timeline.written_at(node.id)))
             made.cards.append(card(state, node, number.element, form=self.form))
             return made, self._read(node, made.cards[0], number.element)
         if node.id == graph.loss:

@@ -33,7 +33,7 @@ def sections(
     if composite is not None:
         yield _whole(recording, composite, element, form)
     elif node.op is not None:
-        state = State(recording, Moment(recording.step, "forward", timeline.computed_at[node.id]))
+        state = State(recording, timeline.at(recording.step, timeline.written_at(node.id)))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
         lost = precision.of_value(recording, node, element, against)
         yield Section("value", (card(state, node, element, form=form),), checks=rows, budget=lost)
@@ -66,8 +66,8 @@ def sections(
 
 def _whole(recording: Recording, composite: CompositeUse, element: tuple[int, ...], form: Form) -> Section:
     """The value of a composite, all in one go, and its parts."""
-    place = recording.timeline.computed_at[composite.result.id]
-    state = State(recording, Moment(recording.step, "forward", place))
+    timeline = recording.timeline
+    state = State(recording, timeline.at(recording.step, timeline.written_at(composite.result.id)))
     checks = check_whole(recording, composite, -1)
     return Section(
         f"value, by {composite.kind} of {len(composite.parts)} parts",

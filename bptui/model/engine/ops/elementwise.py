@@ -12,8 +12,9 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
+from bptui.model.engine.ops.erf import normal_cdf
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
+from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -116,8 +117,7 @@ def _gelu_hint(signature: Signature) -> str:
 
 def _gelu_part(x: Any, approximate: str) -> Any:
     """Φ(x), or (1 + tanh(u))/2 in its place."""
-    inside = x * (1 / np.sqrt(2)) if approximate == "none" else (x * x * (_CUBIC * _C) + _C) * x
-    return ((erf if approximate == "none" else np.tanh)(inside) + 1) * 0.5
+    return normal_cdf(x) if approximate == "none" else (np.tanh((x * x * (_CUBIC * _C) + _C) * x) + 1) * 0.5
 
 
 def _gelu(x: Any, approximate: str) -> Any:
