@@ -382,4 +382,8 @@ class Debugger(Presenting, Screen[None]):
         if scene is not None:
             row = focused(scene.session)
             line = row.enter(scene)
-            self.run(line) if line else self.say(say(f"enter opens nothing in {row.name}"))
+            self.run(line) if line else self._opens_nothing(row.name)
+
+    def _opens_nothing(self, panel: str) -> None:
+        """Enter where the focused panel has nothing to open."""
+        self.say(say(f"enter opens nothing in {panel}"))

@@ -15,7 +15,7 @@ from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
-from bptui.screens import certificate
+from bptui.screens import beside, certificate
 from bptui.screens.board import names_of
 from bptui.screens.canvas import in_background, in_thread_of, taken
 from bptui.screens.debugger import Debugger
@@ -269,7 +269,6 @@ class LessonScreen(Debugger):
         """Was it a key of the page?"""
         word, (down, _) = LESSON.find(key)
         course, session = reading.course, self.session
-        here = session is None or session.view.focus == PANEL.number
         said = bool(self.ui.message)
         if word == "turn":
             self.ui.message = ()
@@ -281,7 +280,7 @@ class LessonScreen(Debugger):
                 self._then(course.home)
             elif session is not None:
                 session.view.focus = PANEL.number
-        elif not here:
+        elif not beside.focused(reading):
             return self._of_board(key)
         elif word == "enter":
             self.ui.message = ()
@@ -308,6 +307,17 @@ class LessonScreen(Debugger):
         said = board.press(word, by, key)
         self.ui.message = (Span(said),) if said else ()
         return True
+
+    def _opens_nothing(self, panel: str) -> None:
+        """Enter in another panel: back to the page where it asks, else what enter does on the page."""
+        reading, session = self.reading, self.session
+        if reading is None or session is None:
+            super()._opens_nothing(panel)
+        elif reading.open:
+            session.view.focus = PANEL.number
+            self.changed()
+        else:
+            self._enter_page(reading)
 
     def _enter_page(self, reading: Reading) -> None:
         """Answer, or a hint, or the next page."""
