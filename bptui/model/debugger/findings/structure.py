@@ -12,9 +12,10 @@ from typing import Any
 
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.by_hand import compared, reduction
+from bptui.model.debugger.findings.walk import Walk
 from bptui.model.engine import ops
 from bptui.model.engine.composites import made_by
-from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Compares
 
 WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
@@ -116,42 +117,10 @@ class Loss:
         return found
 
 
-class Structure:
+class Structure(Walk):
     """A graph read as a network."""
 
-    def __init__(self, graph: Graph, captured: bool = False) -> None:
-        self.graph, self._captured = graph, captured
-
     # ------------------------------------------------------------------------------------------------- walking
-    def inputs(self, node: Node) -> tuple[Node, ...]:
-        """What an operation reads."""
-        return tuple(self.graph.nodes[i] for i in node.inputs)
-
-    @cached_property
-    def _readers(self) -> tuple[tuple[Node, ...], ...]:
-        found: list[list[Node]] = [[] for _ in self.graph.nodes]
-        for node in self.graph.ops:
-            for i in dict.fromkeys(node.inputs):
-                found[i].append(node)
-        return tuple(map(tuple, found))
-
-    def readers(self, node: Node) -> tuple[Node, ...]:
-        """The operations that read a node."""
-        return self._readers[node.id]
-
-    def before(self, node: Node) -> Iterator[Node]:
-        """A node and all that it is computed from, last first."""
-        wanted = {node.id}
-        for i in range(node.id, -1, -1):
-            if i in wanted:
-                found = self.graph.nodes[i]
-                wanted.update(found.inputs)
-                yield found
-
-    def leaves(self, node: Node) -> Iterator[Node]:
-        """What a node is computed from, and is not computed itself."""
-        return (found for found in self.before(node) if found.op is None)
-
     def kind(self, node: Node) -> str:
         """The composite that a node is a part of, else its operation, "" for a leaf."""
         if node.composite:
@@ -285,13 +254,6 @@ class Structure:
                 return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))
         found = next((found for node in self.before(last) if (found := compared(self, node))), None)
         return None if found is None else Loss(found[0], last, *found[1:], reduction(self, last), by_hand=True)
-
-    def is_data(self, node: Node) -> bool:
-        """Is it a given number that is no parameter? Of a captured step, where what is given has no gradient, also what
-        was computed from nothing else."""
-        if self._captured and node.op is not None:
-            return not node.wants_grad and not any(leaf.scope for leaf in self.leaves(node))
-        return node.op is None and node.role in ("input", "target") and not node.scope
 
     @cached_property
     def output(self) -> Output | None:
