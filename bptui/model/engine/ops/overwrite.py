@@ -158,7 +158,7 @@ def _own_share(
     elif reduce == "prod":
         out[...] = g * _factor_others(x, i, src, axis, own)[0] if own else g
     else:
-        out[...] = np.where(x == y, g / np.maximum(_equals(y, x, i, src, axis, own), 1), 0) if own else g
+        out[...] = _among_equals(x, y, g / np.maximum(_equals(y, x, i, src, axis, own), 1)) if own else g
     if not own:
         out[places_of(i, axis)] = 0
 
@@ -176,7 +176,12 @@ def _their_share(
         out[...] = g[places] * _factor_others(x, i, src, axis, own)[1]
     else:
         shared = g[places] / np.maximum(_equals(y, x, i, src, axis, own), 1)[places]
-        out[...] = np.where(src == y[places], shared, 0)
+        out[...] = _among_equals(src, y[places], shared)
+
+
+def _among_equals(x: Array, y: Array, share: Array) -> Array:
+    """The share of what is as large as the largest, 0 of the others; where that is NaN nothing equals it: NaN."""
+    return np.where(x == y, share, np.where(np.isnan(y), np.nan, 0))
 
 
 def _equals(y: Array, x: Array, i: Array, src: Array, axis: int, own: bool) -> Array:
