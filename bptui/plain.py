@@ -143,7 +143,7 @@ class Plain(FrontEnd):
             self.write(f"  {text_of(written)}")
             self.write(f"  in numbers {text_of(path_lines.in_numbers(factors, product))}")
 
-    def do_quit(self) -> None:
+    def do_quit(self, text: str) -> None:
         """End it."""
         self.done = True
 

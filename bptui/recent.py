@@ -24,7 +24,7 @@ class Recent(NamedTuple):
     opens  the line that opens it again, as it is typed at home
     where  where it was left, in a few words
     when   seconds since 1970
-    file   the path of its file, "" where it needs none
+    file   the path of its file, or of the folder of a captured step; "" where it needs none
     """
 
     opens: str
@@ -87,7 +87,7 @@ def remember(opens: str, where: str) -> None:
     file = ""
     with suppress(OSError, ValueError):
         known = (FOLDER / f"{opens}.toml").is_file()  # an example goes before a file of its name
-        file = str(Path(opens).resolve()) if not known and Path(opens).is_file() else ""
+        file = str(Path(opens).resolve()) if not known and Path(opens).exists() else ""
     row = Recent(file or opens, where, time.time(), file)
     rows = [row, *(each for each in recent() if each.opens != row.opens)][:MOST]
     with suppress(OSError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments, differing
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
 from bptui.terminal import check_theme, fits, has_screen, utf8, writer
@@ -120,7 +121,7 @@ def _playground(options: Namespace) -> Callable[[], Board]:
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
     if options.fps is not None and not 0.1 <= options.fps <= 20:
-        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
+        raise UserError("--fps", f"found {significant(options.fps)}", "0.1 to 20 frames a second")
     from bptui.screens.play.opening import again, playground
 
     target = options.rest[0] if options.rest else None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
@@ -242,7 +243,7 @@ def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **a
         return Tensor(_shape_of_composite(op, shapes, settled), op=op, inputs=given, attributes=settled, name=name)
     row = dispatched(op, shapes, settled)
     settled = settled if row is op else settle(row, attributes, where)
-    labels = [(item.name or "…") if isinstance(item, Tensor) else f"{item:g}" for item in given]
+    labels = [(item.name or "…") if isinstance(item, Tensor) else significant(item) for item in given]
     shape = output_shape(row, labels, shapes, settled, where)
     return Tensor(shape, op=row, inputs=given, attributes=settled, name=name)
 

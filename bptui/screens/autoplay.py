@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 
 USUAL, LEAST, MOST = 5.0, 0.5, 3_600.0
 """Seconds of a page."""
@@ -52,5 +53,9 @@ def seconds(text: str) -> float | None:
         raise UserError("autoplay", f"'{text[:40]}' is not a number of seconds", "autoplay 5, or autoplay off")
     found = float(word or USUAL)
     if not LEAST <= found <= MOST:
-        raise UserError("autoplay", f"a page cannot stand for {found:g} seconds", f"{LEAST:g} to {MOST:g}")
+        raise UserError(
+            "autoplay",
+            f"a page cannot stand for {significant(found)} seconds",
+            f"{significant(LEAST)} to {significant(MOST)}",
+        )
     return found

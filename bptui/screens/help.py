@@ -30,7 +30,7 @@ def pages(width: int, bindings: Bindings = DEFAULT, here: Panel | None = None) -
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
     out: list[Line] = [
         *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
-        *wrap(tuple(span for each in PANELS for span in named(each)), width),
+        *_names(width),
     ]
     if here is not None:
         out += [(), *_here(here, width)]
@@ -43,6 +43,16 @@ def pages(width: int, bindings: Bindings = DEFAULT, here: Panel | None = None) -
     split = min(range(len(blocks)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
     sides = zip_longest(chain(*blocks[:split]), chain(*blocks[split:]), fillvalue=())
     return (*out, *((*fit(left, wide + GAP), *right) if right else left for left, right in sides))
+
+
+def _names(width: int) -> list[Line]:
+    """The panels' keys and names, each name beside its key."""
+    rows: list[Line] = [()]
+    for each in map(named, PANELS):
+        if rows[-1] and length(rows[-1]) + length(each) > width:
+            rows.append(())
+        rows[-1] = (*rows[-1], *each)
+    return rows
 
 
 def named(row: Panel) -> Line:

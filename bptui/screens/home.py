@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,12 +15,12 @@ from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
-from bptui.screens.canvas import Canvas, in_thread_of
+from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.home_list import LESSONS, Item, Picture, State, help_rows, lines
-from bptui.screens.keys import HOME, PAGES, name_of
+from bptui.screens.keys import HOME, LEAVES, PAGES
 from bptui.screens.render import RenderOptions
-from bptui.screens.theme import Theme
+from bptui.screens.theme import Theme, named
 
 
 class Home(Screen[None]):
@@ -102,9 +103,7 @@ class Home(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Every key; while something is being opened, only those that leave."""
-        event.stop()
-        event.prevent_default()
-        key = name_of(event.key, event.character)
+        key = taken(event)
         if self._typing is not None:
             self._type(key, event.character)
         elif HOME.find(key)[0] == "leave":
@@ -127,7 +126,7 @@ class Home(Screen[None]):
         """A key, by the table."""
         state, (word, by) = self.state, HOME.find(key)
         item = state.item
-        if state.help:
+        if state.help is not None:
             self._scroll(key)
         elif word == "open" and item is not None:
             self._choose(item)
@@ -141,7 +140,7 @@ class Home(Screen[None]):
         elif word == "filter":
             self._begin(self._search, "/")
         elif word == "help":
-            state.help, state.top = True, 0
+            self._help("")
         elif word == "move":
             state.move(*by, self.size.width)
         elif word == "part":
@@ -150,7 +149,7 @@ class Home(Screen[None]):
         elif word == "turn":
             state.turn(by[0])
         elif word == "all":
-            state.wanted, state.chosen = "", 0
+            state.wanted, state.chosen, self._refused = "", 0, ""
         elif word == "interrupt":
             self.say(Span("q quits"))
         elif character and character.isalpha() and not state.jump(character):
@@ -162,9 +161,10 @@ class Home(Screen[None]):
         if word in ("move", "page"):
             room = max(1, self.size.height - 3)
             by = down * (room if word == "page" else 1)
-            self.state.top = max(0, min(self.state.top + by, len(help_rows(self.size.width)) - room))
+            rows = help_rows(self.state.help or "", self.size.width)
+            self.state.top = max(0, min(self.state.top + by, len(rows) - room))
         else:
-            self.state.help = False
+            self.state.help = None
 
     def _choose(self, item: Item) -> None:
         if item.gone:
@@ -186,10 +186,30 @@ class Home(Screen[None]):
         if end:
             self._typing = None
             if end == "done" and typing is self._line and typing.text.strip():
-                self.open(typing.text.strip())
+                self.run(typing.text.strip())
 
     def _complete(self, text: str) -> list[str]:
         return [item.opens for item in self.state.items if item.opens.startswith(text)]
+
+    def run(self, text: str) -> None:
+        """A line: the few words of every screen, else what is to be opened."""
+        word, _, rest = text.partition(" ")
+        try:
+            if word in LEAVES and not rest:
+                self.app.exit()
+            elif word == "help":
+                self._help(rest.strip())
+            elif word == "theme":
+                app = cast(Any, self.app)
+                self.retheme(app.take_theme(named(rest.strip(), app.colours.name)))
+            else:
+                self.open(text)
+        except UserError as error:
+            self.say(Span(str(error), "fail"))
+
+    def _help(self, word: str) -> None:
+        help_rows(word, self.size.width)  # a UserError for a word that means nothing
+        self.state.help, self.state.top = word, 0
 
     def open(self, text: str) -> None:
         """Ask for something to be opened."""

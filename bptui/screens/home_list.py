@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span
+from bptui.screens import help as manual
 from bptui.screens import layout
 from bptui.screens.explore import EXPLORERS
 from bptui.screens.help import place_keys
@@ -62,7 +63,7 @@ class State:
     chosen   the place of the cursor among `rows`;  wanted  the word that rows are filtered by
     message  an answer in the place of the footer, in as many rows as it takes, until the next key
     bottom   the line that is typed in
-    help     the keys are shown, from row `top` on
+    help     a word that is explained, "" for the keys, from row `top` on; None where the list is seen
     picture  the map of the network that was played last, once it is known: (width, height, options) → rows
     """
 
@@ -72,7 +73,7 @@ class State:
     wanted: str = ""
     message: Line = ()
     bottom: Line = ()
-    help: bool = False
+    help: str | None = None
     top: int = 0
     picture: Picture | None = None
 
@@ -143,9 +144,9 @@ def _beside(rows: Sequence[Item], at: int, sign: int, columns: int) -> int:
     return last + 1 if sign > 0 else first - 1
 
 
-def help_rows(width: int) -> list[Line]:
-    """What the keys do here."""
-    return place_keys(HOME, max(1, width - 3))
+def help_rows(word: str, width: int) -> Sequence[Line]:
+    """What the keys do here, or what a word means."""
+    return manual.about(word, max(1, width - 3)) if word else place_keys(HOME, max(1, width - 3))
 
 
 def lines(state: State, width: int, height: int) -> list[Line]:
@@ -154,9 +155,9 @@ def lines(state: State, width: int, height: int) -> list[Line]:
         return layout.too_small(width, height)
     last = _last(state, width)
     room = height - 1 - len(last)
-    if state.help:
-        keys = help_rows(width)
-        body = [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in keys[state.top :])]
+    if state.help is not None:
+        rows = help_rows(state.help, width)
+        body = [layout.title_rule(state.help or "Keys", "", width), *((Span("  "), *row) for row in rows[state.top :])]
     elif width >= WIDE[0] and height >= WIDE[1]:
         body = _two_columns(state, width, room)
     else:
@@ -256,7 +257,7 @@ def _row(state: State, at: int, item: Item, width: int) -> Line:
     room = width - length(head) - length(right) - 1
     room += not right  # nothing is to be kept apart from it
     name = NAMES[item.part]
-    text: list[Span] = [Span(f"{item.name:<{name}}", kind)]
+    text: list[Span] = [Span(f"{item.name:<{name - 1}} ", kind)]
     if room >= name + 20:
         text.append(Span(item.about, "text" if here else "dim"))
     row = (*head, *fit(text, max(0, room - 1)), Span(" "), *right, Span(" "))
@@ -358,7 +359,7 @@ def _last(state: State, width: int) -> list[Line]:
     if state.message:
         rows = wrap(state.message, max(1, width - 2))
         return [under(fit((Span(" "), *row), width), "on-band") for row in rows]
-    if state.help:
+    if state.help is not None:
         return [under(footer.hints(PAGES.footer(), width), "on-band")]
     pairs, item = HOME.footer(), state.item
     if item is None:

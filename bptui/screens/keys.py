@@ -74,6 +74,9 @@ def _brief(key: str) -> str:
     return {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn"}.get(key) or shown(key)
 
 
+LEAVES = ("q", "quit", "exit")
+"""Lines that leave any screen, as its key does."""
+
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
 
 HOME = Place("Home", (
@@ -85,7 +88,7 @@ HOME = Place("Home", (
     Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last", "part"),
     Key("turn", ("shift+tab", "tab"), "To the part before, the next one", by=VERTICAL),
     Key("class", ("P",), "Open the chosen lesson for a class, in large digits", "class"),
-    Key("line", ("o", "colon"), "A network file, a formula with its values, explore race", "open"),
+    Key("line", ("o", "colon"), "A network file, a formula with its values, explore race; help WORD, theme", "open"),
     Key("filter", ("slash",), "Show only what has a word", "find"),
     Key("all", ("escape",), "Show all again"),
     INTERRUPT,
@@ -153,7 +156,7 @@ STAGE = Place("In every explorer, the playground and diff", (
     Key("leave", ("q", "ctrl+q"), "Leave, to where it was opened", "back"),
     Key("present", ("P",), "For a class: what it is asked is hidden; pgdn shows it, then goes on, esc ends it"),
     INTERRUPT,
-    Key("line", ("colon",), "A line of what can be set here, theme, quit", "cmd"),
+    Key("line", ("colon",), "A line of what can be set here, theme, help WORD, quit", "cmd"),
     Key("help", ("question_mark", "f1"), "These keys", "help"),
 ))  # fmt: skip
 

@@ -84,6 +84,13 @@ def crop(spans: Sequence[Span], start: int, end: int) -> Line:
     return tuple(out)
 
 
+def scrolled(size: int, room: int, at: int) -> int:
+    """The first of `size` rows that is seen in a room, `at` among them: it moves by half of the room, so that most
+    steps move nothing."""
+    half = max(1, room // 2)
+    return max(0, min(at // half * half - half // 2, size - room))
+
+
 def clip(spans: Sequence[Span], width: int) -> Line:
     """The line in at most `width` cells. Where more than blanks is lost, `…` stands in the last cell."""
     if length(spans) <= width:
@@ -110,6 +117,15 @@ def trimmed(spans: Sequence[Span]) -> Line:
         x += len(text)
         end = max(end, x) if _has_background(style) else end
     return crop(spans, 0, end)
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int) -> list[Line]:
+    """Two columns with an upright rule between them, at column `wide`."""
+    rows = []
+    for y in range(height):
+        a, b = (side[y] if y < len(side) else () for side in (left, right))
+        rows.append((*fit(a, wide), Span("│", "rule"), *b))
+    return rows
 
 
 def under(spans: Sequence[Span], background: str) -> Line:

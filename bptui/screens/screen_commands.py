@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import located
@@ -22,7 +22,7 @@ from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
-from bptui.screens.theme import CHOICES, Theme
+from bptui.screens.theme import Theme, named
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -50,6 +50,10 @@ def refused(error: UserError) -> Reply:
 
 class _Later(Exception):
     """It goes on in the thread of the commands, and comes here again."""
+
+
+class _Loading(Exception):
+    """There is no session yet."""
 
 
 class ScreenCommands(FrontEnd):
@@ -85,11 +89,20 @@ class ScreenCommands(FrontEnd):
             what(self)
         except _Later:
             return
+        except _Loading:
+            self.say(say(LOADING, ok=False))
         except UserError as problem:
             error = located(line, problem)
             self.runner.drop_scripts()
             self.say(refused(error))
         self.carried_out(line, error)
+
+    @property
+    def loaded(self) -> Session:
+        """The session, of a command that needs one."""
+        if self.session is None:
+            raise _Loading
+        return self.session
 
     def do_claim(self, text: str) -> None:
         """Judge a claim in the thread of the commands: SymPy works on it for some seconds."""
@@ -182,7 +195,7 @@ class ScreenCommands(FrontEnd):
         room = self.size.width - 2
         return (row,) if length(row) <= room else tuple(wrap(row, room))
 
-    def do_quit(self) -> None:
+    def do_quit(self, text: str) -> None:
         self.leave()
 
     def leave(self) -> None:
@@ -192,24 +205,18 @@ class ScreenCommands(FrontEnd):
             app: Any = self.app
             app.leave()
 
-    def do_command(self) -> None:
+    def do_command(self, text: str) -> None:
         self.open(":", "")
 
     def do_explore(self, name: str) -> None:
-        session = self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-            return
+        session = self.loaded
         from bptui.screens import explore
 
         name = choice(name.strip(), tuple(explore.EXPLORERS), "explore")
         self._on_stage(name, lambda: explore.on_session(name, session))
 
-    def do_play(self) -> None:
-        session = self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-            return
+    def do_play(self, text: str) -> None:
+        session = self.loaded
         from bptui.screens.play.opening import on_session
         from bptui.teach.play.setup import shown
 
@@ -222,7 +229,7 @@ class ScreenCommands(FrontEnd):
         app: Any = self.app
         app.push_screen(Stage(name, make, app.colours, self.ui.look.unicode))
 
-    def do_palette(self) -> None:
+    def do_palette(self, text: str) -> None:
         self.palette = manual.Palette(self.ui.bindings)
         self.canvas.repaint()
 
@@ -239,19 +246,12 @@ class ScreenCommands(FrontEnd):
 
     def do_theme(self, name: str) -> None:
         app: Any = self.app
-        if name and name not in CHOICES:
-            right = did_you_mean(name, CHOICES, ", ".join(CHOICES))
-            raise UserError("theme", f"unknown theme '{name[:40]}'", right)
-        after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
-        theme = app.take_theme(name or after)
+        theme = app.take_theme(named(name, app.colours.name))
         self.retheme(theme)
         self.say(say(f"theme {theme.name}"))
 
     def do_present(self, text: str) -> None:
-        if self.session is None:
-            self.say(say(LOADING, ok=False))
-            return
-        session, words = self.session, ("on", "off", "loss")
+        session, words = self.loaded, ("on", "off", "loss")
         word = choice(text, words, "present") if text else "off" if session.view.present else self._topic(session)
         session.present(word != "off", "loss" if word == "loss" else "operation")
         if word == "off":
@@ -263,23 +263,17 @@ class ScreenCommands(FrontEnd):
         return "loss" if focused(session).module == "loss" else "on"
 
     def do_autoplay(self, text: str) -> None:
-        wanted, session = seconds(text), self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-        elif wanted is None:
+        wanted, session = seconds(text), self.loaded
+        if wanted is None:
             self.autoplay.stop()
-            self.changed()
         else:
             if not session.view.present:
                 session.present(True)
             self.autoplay.start(wanted)
-            self.changed()
+        self.changed()
 
     def do_findings(self, chosen: bool) -> None:
-        session = self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-            return
+        session = self.loaded
         session.view.focus = next(each.number for each in PANELS if each.module == "findings")
         diagnosis, finding = session.branch.diagnosis, session.chosen_finding
         if chosen and diagnosis is not None and finding is not None:
@@ -288,7 +282,13 @@ class ScreenCommands(FrontEnd):
             self.say(say(*about(finding, diagnosis, session.view.finding + 1)))
         self.changed()
 
-    def do_focus(self, by: int) -> None:
+    def do_focus_next(self, text: str) -> None:
+        self._focus(1)
+
+    def do_focus_previous(self, text: str) -> None:
+        self._focus(-1)
+
+    def _focus(self, by: int) -> None:
         session = self.session
         grid = grid_of(session, *self.size)
         if session is None or grid is None:
@@ -304,21 +304,17 @@ class ScreenCommands(FrontEnd):
         self.changed()
 
     def do_copy(self, form: str) -> None:
-        session = self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-            return
+        session = self.loaded
         from bptui.model.debugger.export import copied
 
         self.copy(copied(session, form or "text"))
 
-    def do_copy_panel(self) -> None:
-        grid = grid_of(self.session, *self.size)
-        if self.session is None or grid is None:
-            self.say(say(LOADING, ok=False))
-            return
-        box = next((b for b in grid.boxes if b.panel == self.session.view.focus), grid.boxes[0])
-        rows = paint(self.session, self.ui, *self.size)[box.y : box.y + box.height]
+    def do_copy_panel(self, text: str) -> None:
+        session, grid = self.loaded, grid_of(self.session, *self.size)
+        if grid is None:
+            raise _Loading
+        box = next((b for b in grid.boxes if b.panel == session.view.focus), grid.boxes[0])
+        rows = paint(session, self.ui, *self.size)[box.y : box.y + box.height]
         text = "\n".join(plain(row)[box.x : box.x + box.width].rstrip() for row in rows)
         self.copy(text.strip("\n") + "\n")
 

@@ -10,21 +10,21 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from bptui.model.base.errors import UserError, as_user_error
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
-from bptui.screens.canvas import Canvas, in_thread_of
+from bptui.screens.canvas import Canvas, in_background, in_thread_of, taken
 from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
-from bptui.screens.help import place_keys
-from bptui.screens.keys import PAGES, STAGE, Place, name_of
+from bptui.screens.help import about, place_keys
+from bptui.screens.keys import LEAVES, PAGES, STAGE, Place
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, under
-from bptui.screens.theme import CHOICES, Theme
+from bptui.screens.theme import CHOICES, Theme, named
 from bptui.screens.worker import Worker
 
 
@@ -42,6 +42,7 @@ class Stage(Screen[None]):
         self.board: Board | None = None
         self.message: Line = ()
         self.pages: tuple[Line, ...] = ()
+        self._pages_title = ""
         self.top = 0
         self.worker = Worker(self.canvas, partial(in_thread_of, self), self._ended)
         self._line = CommandLine()
@@ -54,21 +55,13 @@ class Stage(Screen[None]):
 
     def on_mount(self) -> None:
         """Paint first, then make the board."""
-        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="board"))
+        self.call_after_refresh(self.set_timer, 0.02, partial(in_background, self, self._make, self._begin, "board"))
 
     def on_screen_resume(self) -> None:
         """The debugger over it was left."""
         if self.board is not None:
             self.board.returned()
             self.changed()
-
-    def _load(self) -> None:
-        try:
-            board = self._make()
-        except Exception as problem:
-            in_thread_of(self, partial(cast(Any, self.app).refuse, as_user_error(problem)))
-        else:
-            in_thread_of(self, partial(self._begin, board))
 
     def _begin(self, board: Board) -> None:
         self.board = board
@@ -87,7 +80,7 @@ class Stage(Screen[None]):
         if self.pages:
             here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
             more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
-            rows += [layout.title_rule("Keys", more, width), *((Span("  "), *row) for row in here)]
+            rows += [layout.title_rule(self._pages_title, more, width), *((Span("  "), *row) for row in here)]
         elif self.board is not None:
             try:
                 rows += self.board.lines(width, room, self.look)
@@ -145,6 +138,7 @@ class Stage(Screen[None]):
         lines = [part for row in reply.lines for part in wrap(row, max(1, self.size.width - 3))]
         self.message = lines[0] if len(lines) == 1 else ()
         self.pages, self.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
+        self._pages_title = self._title if self.board is None else self.board.name
         self.canvas.repaint()
 
     def refuse(self, error: UserError) -> None:
@@ -160,9 +154,7 @@ class Stage(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Every key: of the line that is typed, of what lies over the board, of the board, of the stage."""
-        event.stop()
-        event.prevent_default()
-        key = name_of(event.key, event.character)
+        key = taken(event)
         if self._typing:
             end = self._line.press(key, event.character, self._complete)
             self._typing = not end
@@ -238,20 +230,22 @@ class Stage(Screen[None]):
         self._line.open(":", text)
         self._typing = True
 
-    def _help(self) -> None:
+    def _help(self, word: str = "") -> None:
+        """What the keys do here, or what a word means."""
         places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
         width = max(1, self.size.width - 3)
-        rows = [row for place in places for row in ((), *place_keys(place, width))]
-        self.pages, self.top = tuple(rows[1:]), 0
+        rows = [row for place in places for row in ((), *place_keys(place, width))][1:]
+        self.pages, self.top = about(word, width) if word else tuple(rows), 0
+        self._pages_title = word or "Keys"
 
     def run(self, text: str) -> None:
         """A `:` line: the few of every screen, then the board's own."""
         word, _, rest = text.partition(" ")
         try:
-            if word in ("q", "quit", "exit"):
+            if word in LEAVES:
                 self.leave()
             elif word == "help":
-                self._help()
+                self._help(rest.strip())
             elif word == "theme":
                 self._theme(rest.strip())
             elif word == "autoplay":
@@ -262,9 +256,8 @@ class Stage(Screen[None]):
             self.refuse(error)
 
     def _theme(self, name: str) -> None:
-        if name not in CHOICES:
-            raise UserError("theme", f"found '{name[:40]}'", ", ".join(CHOICES))
-        self.retheme(cast(Any, self.app).take_theme(name))
+        app = cast(Any, self.app)
+        self.retheme(app.take_theme(named(name, app.colours.name)))
 
     def debug(self) -> None:
         """The debugger at the very point where the board stands; q there comes back."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from rich.color import Color
 from rich.style import Style
 
+from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import KINDS
 
 CHIPS = {"chip-forward": "value", "chip-backward": "gradient", "chip-update": "parameter", "chip-fail": "fail"}
@@ -173,6 +174,13 @@ THEMES: dict[str, Theme] = {
 }
 CHOICES = tuple(name for name in THEMES if name != "none")
 """The names that `--theme` and `:theme` take; `none` is chosen by NO_COLOR alone."""
+
+
+def named(name: str, now: str) -> str:
+    """The theme of that name, alone the one that comes after the theme `now`; a UserError says which there are."""
+    if name and name not in CHOICES:
+        raise UserError("theme", f"unknown theme '{name[:40]}'", did_you_mean(name, CHOICES, ", ".join(CHOICES)))
+    return name or (CHOICES[(CHOICES.index(now) + 1) % len(CHOICES)] if now in CHOICES else "dark")
 
 
 def choose(wanted: str | None, *, no_color: bool, colours: int) -> Theme:

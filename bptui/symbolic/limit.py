@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from bptui.model.base.numbers import significant
+
 TIME_LIMIT = 2.0
 """Seconds for one derivation: 20 times the slowest operation measured."""
 
@@ -91,7 +93,7 @@ class Limit:
             self._settle()
             return result
         except self._over:
-            raise TooLong(f"took longer than {seconds:g} s") from None
+            raise TooLong(f"took longer than {significant(seconds)} s") from None
         finally:
             timer.cancel()
 

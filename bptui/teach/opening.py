@@ -8,6 +8,7 @@ from typing import Any
 
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.source.examples import examples
 from bptui.model.source.network import Network, from_formula, load
 
@@ -76,6 +77,6 @@ def _formula(text: str) -> Network:
     except ValueError:
         raise UserError("::open eval", f"--lr {options['--lr'][:20]} is not a number", EXAMPLE) from None
     if not 0 < rate < float("inf"):
-        raise UserError("::open eval", f"--lr {rate:g}", "a number greater than 0")
+        raise UserError("::open eval", f"--lr {significant(rate)}", "a number greater than 0")
     train = [name.strip() for name in options["--train"].split(",") if name.strip()]
     return from_formula(source, given, train, learning_rate=rate)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import gives
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
@@ -119,7 +120,7 @@ def _given(course: Course) -> dict[str, str]:
             large = node.role in ("param", "state") and _is_large(course)
             rows[f"`{node.name}`"] = _numbers(None if large else course.asking.state.value(node), node)
     if graph.params:
-        rows["learning rate"] = f": {session.network.optimizer.learning_rate:g}"
+        rows["learning rate"] = f": {significant(session.network.optimizer.learning_rate)}"
     return rows
 
 
@@ -143,7 +144,7 @@ def _number(x: Any) -> str:
     whole = numbers.exact(x)
     if len(whole.lstrip("-")) <= DIGITS:
         return whole
-    return f"{x:.4f}" if abs(x) >= SMALL else f"{x:.4g}"
+    return f"{x:.4f}" if abs(x) >= SMALL else significant(x, 4)
 
 
 def _nested(texts: list[str], shape: tuple[int, ...]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.engine import plan
+from bptui.model.engine import backward_pass, plan
+from bptui.model.engine.backward_pass import BackwardPass
 from bptui.model.engine.optimizers import OPTIMIZERS, Group, emit_clip
 from bptui.model.engine.schedules import read
 
@@ -120,21 +121,21 @@ def _clip(change: Any) -> Any:
     return wrong
 
 
-_sum, _sum_to, _backward = plan.Plan._accumulate, plan.emit_sum_to, plan.Plan._backward
-_pass_on = plan.Plan._contribute
+_sum, _sum_to, _backward = BackwardPass._accumulate, backward_pass.emit_sum_to, BackwardPass.write
+_pass_on = BackwardPass._contribute
 
 
 def _overwritten(self: Any, source: int) -> None:
     """Several contributions: = for +=."""
-    arrivals = self._arrivals[source]
-    self._grads[source] = self._grads[source] or arrivals[-1].slot
-    self._emit(np.copyto, self._flat(self._grads[source]), self._flat(arrivals[-1].slot))
+    arrivals = self.arrivals[source]
+    self.grads[source] = self.grads[source] or arrivals[-1].slot
+    self._emit(np.copyto, self._flat(self.grads[source]), self._flat(arrivals[-1].slot))
 
 
 def _unset(self: Any, source: int) -> None:
     """A single contribution does not become the gradient."""
-    if len(self._arrivals[source]) == 1:
-        self._grads[source] = self._arena.take(self.graph.nodes[source].shape)
+    if len(self.arrivals[source]) == 1:
+        self.grads[source] = self._arena.take(self.graph.nodes[source].shape)
     else:
         _sum(self, source)
 
@@ -143,15 +144,15 @@ def _lost(self: Any, node: Any, live: bool) -> None:
     """A contribution is lost on its way: that of a sum to its second input."""
     _pass_on(self, node, live)
     if node.name == "z":
-        self._arrivals[node.inputs[1]].clear()
+        self.arrivals[node.inputs[1]].clear()
 
 
 def _averaged(self: Any, source: int) -> None:
     """Several contributions: their mean."""
     _sum(self, source)
-    count = len(self._arrivals[source])
+    count = len(self.arrivals[source])
     if count > 1:
-        own = self._flat(self._grads[source])
+        own = self._flat(self.grads[source])
         self._emit(np.divide, own, self._emit.const(count), own)
 
 
@@ -168,10 +169,10 @@ def _last_to(emit: Any, full: Any, out: Any) -> None:
     emit(np.copyto, out, last if last.shape == out.shape else last[tuple(slice(-n, None) for n in out.shape)])
 
 
-def _seeded(self: Any) -> None:
+def _seeded(self: Any, order: Any) -> None:
     """∂L/∂L is the size of the batch."""
-    _backward(self)
-    self._arena.view(self._grads[self.graph.loss])[...] = 3
+    _backward(self, order)
+    self._arena.view(self.grads[self.graph.loss])[...] = 3
 
 
 def _rate(change: Any) -> Any:
@@ -207,6 +208,7 @@ class _Exchanged:
 
 
 _blocks = plan.blocks
+PASS = "bptui.model.engine.backward_pass.BackwardPass"
 RATE, BLOCKS = "bptui.model.engine.plan.Plan._rate", "bptui.model.engine.plan.blocks"
 STEP = {"schedule": read({"kind": "step", "step_size": 1, "gamma": 0.5})}
 GROUPS = {"groups": (Group(("b",), (("learning_rate", 0.02),)),)}
@@ -229,12 +231,12 @@ PATCHES = [
     Patch("clip_norm", "without 1e-6", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / n)), NORM),
     Patch("clip_value", "from above only", CLIP, _clip(lambda c, g, n, limit: np.minimum(g, limit)), VALUE),
     Patch("clip_value", "what is too large becomes 0", CLIP, _clip(lambda c, g, n, limit: g * (abs(g) <= limit)), VALUE),
-    Patch("gradient", "several contributions: = for +=", "bptui.model.engine.plan.Plan._accumulate", _overwritten),
-    Patch("gradient", "a single contribution does not become the gradient", "bptui.model.engine.plan.Plan._accumulate", _unset),
-    Patch("gradient", "a contribution is lost on its way", "bptui.model.engine.plan.Plan._contribute", _lost),
-    Patch("gradient", "several contributions: their mean", "bptui.model.engine.plan.Plan._accumulate", _averaged),
-    Patch("gradient", "a broadcast is undone by the mean", "bptui.model.engine.plan.emit_sum_to", _mean_to),
-    Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.engine.plan.emit_sum_to", _last_to),
-    Patch("gradient", "∂L/∂L is the size of the batch", "bptui.model.engine.plan.Plan._backward", _seeded),
+    Patch("gradient", "several contributions: = for +=", f"{PASS}._accumulate", _overwritten),
+    Patch("gradient", "a single contribution does not become the gradient", f"{PASS}._accumulate", _unset),
+    Patch("gradient", "a contribution is lost on its way", f"{PASS}._contribute", _lost),
+    Patch("gradient", "several contributions: their mean", f"{PASS}._accumulate", _averaged),
+    Patch("gradient", "a broadcast is undone by the mean", "bptui.model.engine.backward_pass.emit_sum_to", _mean_to),
+    Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.engine.backward_pass.emit_sum_to", _last_to),
+    Patch("gradient", "∂L/∂L is the size of the batch", f"{PASS}.write", _seeded),
     *quasi_newton.FAULTS,
 ]  # fmt: skip

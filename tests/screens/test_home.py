@@ -114,6 +114,24 @@ async def test_the_theme_of_the_debugger_is_homes_too() -> None:
         assert at.app.home.canvas._theme.name == "light"
 
 
+async def test_its_line_knows_the_few_words_of_every_screen() -> None:
+    """help of any word, theme, quit; escape forgets what was refused."""
+    async with at_home() as at:
+        await at.press("colon", *"help sigmoid", "enter")
+        assert "1/(1 + exp(-x))" in at.text
+        assert "sigmoid" in at.text.splitlines()[1]
+        await at.press("escape", "colon", *"help sigmoyd", "enter")
+        assert "did you mean 'sigmoid'?" in at.text.splitlines()[-1]
+        await at.press("colon", *"theme light", "enter")
+        assert at.app.home.canvas._theme.name == "light"
+        await at.press("colon", *"theme lihgt", "enter")
+        assert "did you mean 'light'?" in at.text.splitlines()[-1]
+        await at.press("colon", *"xorr", "enter", "escape", "colon")
+        assert at.text.splitlines()[-1].strip() == ":"
+        await at.press(*"q", "enter")
+    assert at.app.return_code == 0
+
+
 LESSONS = tuple(
     Item(0, f"learn {n}", f"A lesson, number {n}", "about what it is", str(n), (Span(f"{n}/17"),), n < 4)
     for n in range(1, 11)
@@ -169,6 +187,15 @@ def test_what_was_opened_last_is_kept_and_told_by_its_day(tmp_path: Path, monkey
         remember(opens, "backward 4/5")
     rows = recent()
     assert [row.name for row in rows] == ["xor", "mine.toml"]
+    folder = tmp_path / "step.bptui"  # a captured step is a folder: found again from anywhere
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    remember("step.bptui", "forward 1/9")
+    assert recent()[0][:1] == (str(folder),)
+    assert recent()[0].name == "step.bptui"
+    (tmp_path / "recent.json").unlink()
+    for opens in (str(file), "xor"):
+        remember(opens, "backward 4/5")
     file.unlink()
     assert [row.gone for row in recent()] == [False, True]
     noon = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))

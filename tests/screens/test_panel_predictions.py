@@ -47,6 +47,13 @@ def test_a_table_at_80_columns() -> None:
     assert (plain(left), plain(right)) == ("", "2 of 4 right")
 
 
+def test_one_sample_is_one() -> None:
+    session = at("lesson-2-2-1", 0)
+    session.goto("backward")
+    _, right = panel.title(Scene(session, 80, 17, RenderOptions()))
+    assert plain(right) == "1 sample"
+
+
 def test_an_image_is_a_shape_and_a_sequence_its_numbers() -> None:
     session = at("lenet", 0)
     session.goto("backward")

@@ -327,13 +327,41 @@ def test_digits_of_every_size_and_none_alike() -> None:
         assert len(rows) == size
         assert len(set(map(len, rows))) == 1
     assert digits.large("8", True, 5) == ("┏━━━┓", "┃   ┃", "┣━━━┫", "┃   ┃", "┗━━━┛")
+    assert digits.large("-1", True, 7) == (
+        "            ██",
+        *["            ██"] * 2,
+        "█████       ██",
+        *["            ██"] * 3,
+    )
     assert digits.large("?", True, 5) == ("╺━━━┓", "    ┃", "  ┏━┛", "     ", "  .  ")
 
 
 def test_a_large_screen_has_larger_digits_and_a_small_one_the_usual() -> None:
-    for width, height, wide in ((200, 50, "┏━━━┓"), (120, 36, "┏━━━┓"), (80, 24, "┏━┓"), (40, 12, "-0.0247")):
+    for width, height, wide in (
+        (200, 50, "██    ██"),
+        (160, 45, "┏━━━┓"),
+        (120, 36, "┏━━━┓"),
+        (80, 24, "┏━┓"),
+        (40, 12, "-0.0247"),
+    ):
         rows = "\n".join(shown("lesson-2-2-1", 7, width, height))
         assert wide in rows
+
+
+@pytest.mark.parametrize(("width", "height", "rows"), [(240, 60, 9), (200, 50, 7), (120, 36, 5), (80, 24, 3)])
+def test_digits_are_as_large_as_there_is_room_for_beside_their_operators(width: int, height: int, rows: int) -> None:
+    """As on a projector of 80x24: about an eighth of the screen's height, and nothing touches."""
+    text = shown("lesson-2-2-1", 7, width, height)
+    place = next(n for n, row in enumerate(text) if "×" in row)
+    drawn = text[place - rows // 2 : place + rows // 2 + 1]
+    assert all(drawn), "a row of digits is empty"
+    large = (digits.large(number, rows=rows) for number in ("-0.0988", "0.2499", "-0.0247"))
+    for made in large:
+        assert made is not None
+        assert all(part.strip() in row for part, row in zip(made, drawn, strict=True))
+    left, right = text[place].split("×")
+    assert left.endswith(" ")
+    assert right.startswith(" ")
 
 
 def shown(name: str, stop: int, width: int = 80, height: int = 24) -> list[str]:

@@ -180,6 +180,15 @@ async def test_keys_are_read_to_their_end_and_a_dead_one_is_told() -> None:
         assert "twice" in at.text
 
 
+async def test_help_of_a_word_is_the_debuggers() -> None:
+    async with on_stage(60, 24) as at:
+        await at.press("colon", *"help momentum", "enter")
+        assert "momentum" in at.text.splitlines()[1]
+        assert "These keys" not in at.text
+        await at.press("escape", "colon", *"help momentun", "enter")
+        assert "did you mean 'momentum'?" in at.text.splitlines()[-1]
+
+
 async def test_what_is_computed_behind_the_debugger_is_not_drawn_over_it() -> None:
     """A board that draws while its debugger is open sends nothing, and is whole again when that is left."""
     async with on_stage() as at:

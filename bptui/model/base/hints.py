@@ -65,6 +65,11 @@ CHARACTERS: Mapping[str, str] = {
     "“": "no quotes", "”": "no quotes", "‘": "no quotes", "’": "x.T", "∑": "sum(x)", "Σ": "sum(x)", "≥": ">=",
     "≤": "<=", "→": "=", "∞": "inf", "½": "0.5", "⊤": ".T", "\N{FULLWIDTH EQUALS SIGN}": "=", "⊙": "*",
 }  # fmt: skip
+FUNCTIONS = frozenset({
+    "exp", "log", "sqrt", "abs", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "sign", "floor", "round", "sum",
+    "mean", "max", "min", "relu", "sigmoid", "softmax",
+})  # fmt: skip
+"""What a blackboard writes without brackets: sin x."""
 EXAMPLE = "for example L = (y - w*x)**2"
 
 
@@ -84,12 +89,13 @@ _SAID = (
 """What Python's parser says, and how it is said here: a formula is no program."""
 
 
-def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
-    """(what is wrong, what would be right) of a line that Python's parser does not take; `column` from 1."""
+def misspelt(line: str, column: int, message: str, example: str = EXAMPLE) -> tuple[str, str]:
+    """(what is wrong, what would be right) of a line that Python's parser does not take; `column` from 1,
+    `example`: what is right there, where nothing better can be said."""
     rest = line[column - 1 :]
     if found := re.search(r"invalid (?:non-printable )?character '?(.)?", message):
         sign = found[1] or ""
-        right = f"write {CHARACTERS[sign]}".replace("write no", "no") if sign in CHARACTERS else EXAMPLE
+        right = f"write {CHARACTERS[sign]}".replace("write no", "no") if sign in CHARACTERS else example
         return f"{sign or 'a sign'} is no part of it", right
     what = f"it cannot go on with {rest.split()[0][:20]}" if rest.strip() else "it stops too early"
     for pattern, said in _SAID:
@@ -104,7 +110,7 @@ def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
     if "decimal literal" in message:
         return what, "write 2*x for 2x"
     if not rest.strip() and (cut := re.search(r"(\*\*|[-+*/@=,^<>])\s*(?:#.*)?$", line)):
-        return f"nothing comes after {cut[1]}", EXAMPLE
+        return f"nothing comes after {cut[1]}", example
     if re.search(r"(?<![|])\|[^|]+\|", line):
         return what, "write abs(x) for |x|"
     if ":=" in line:
@@ -113,9 +119,12 @@ def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
     if "comma" in message:
         before, after = f"{after[0]} ", after[1:]
     if after and after[0][0].isalnum() and re.search(r"[\w)\]]\s+$", before[-10:]):
+        first, second = before.split()[-1][-20:], after[0][:20]
         right = "write * for a product, a new line or ; for a new statement"
-        return f"nothing stands between {before.split()[-1][-20:]} and {after[0][:20]}", right
-    return what, EXAMPLE
+        if (word := re.search(r"[a-z]+$", first)) and word[0] in FUNCTIONS:
+            right = f"functions are written {word[0]}({second})"
+        return f"nothing stands between {first} and {second}", right
+    return what, example
 
 
 def attribute(name: str, known: Mapping[str, str]) -> str:

@@ -54,7 +54,7 @@ def field(x: float | None, width: int = WIDTH, decimals: int = DECIMALS) -> str:
     if len(text.lstrip("-")) <= width - 1 and float(text) != 0:
         return text.rjust(width)
     for digits in range(max(1, decimals - 3), -1, -1):
-        text = _scientific(x, digits)
+        text = scientific(x, digits)
         if len(text.lstrip("-")) <= width - 1:
             break
     return _right(text, width)
@@ -112,7 +112,7 @@ def significant(x: float | None, n: int = 6) -> str:
     exponent = int(f"{x:.{n - 1}e}".partition("e")[2])
     if -5 < exponent < n:
         return f"{x:.{n - 1 - exponent}f}"
-    return _scientific(x, n - 1)
+    return scientific(x, n - 1)
 
 
 def apart(x: float, y: float) -> tuple[str, str]:
@@ -178,10 +178,10 @@ def _one_of(x: float | None, n: int, decimals: int, most: int) -> str:
     if float(text) != 0 and len(text.lstrip("-")) <= most + 3:
         return text
     for digits in range(n - 1, 0, -1):
-        text = _scientific(float(x), digits)
+        text = scientific(float(x), digits)
         if len(text.lstrip("-")) <= most + 3:
             return text
-    return _scientific(float(x), 0)
+    return scientific(float(x), 0)
 
 
 def _limit(width: int, decimals: int) -> float:
@@ -189,7 +189,8 @@ def _limit(width: int, decimals: int) -> float:
     return float(10 ** max(0, width - 2 - decimals)) - 0.5 * 10.0**-decimals
 
 
-def _scientific(x: float, digits: int) -> str:
+def scientific(x: float, digits: int) -> str:
+    """`3.1e-4`: with a power of ten, whatever its size, and `digits` behind the point."""
     return _unpadded(f"{x:.{digits}e}")
 
 

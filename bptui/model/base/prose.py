@@ -8,6 +8,11 @@ from collections.abc import Iterable, Iterator
 from bptui.model.base.spans import Line, Span, length, merge
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 sample`, `2,000 samples`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def wrap(line: Line, width: int) -> list[Line]:
     """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
     if length(line) <= width:

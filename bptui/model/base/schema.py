@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.printable import printable
 
 MAX_TEXT = 10_000
@@ -75,7 +76,11 @@ def kind_of(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {value[:30]!r}"
     if isinstance(value, int | float):
-        return f"the number {value:.10g}" if not isinstance(value, int) or abs(value) < 10**15 else "a large number"
+        return (
+            f"the number {significant(value, 10)}"
+            if not isinstance(value, int) or abs(value) < 10**15
+            else "a large number"
+        )
     if isinstance(value, Mapping):
         return "a table"
     return "a list" if isinstance(value, list | tuple) else "a date or a time"

@@ -14,21 +14,23 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bptui.model.base.hints import misspelt
+from bptui.model.base.hints import EXAMPLE, misspelt
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a text may have: characters, brackets in brackets, nodes of the syntax tree, digits of one number."""
+    """What a text may have: characters, brackets in brackets, nodes of the syntax tree, digits of one number. `example`
+    is a right one, for messages."""
 
     characters: int = 20_000
     brackets: int = 60
     parts: int = 20_000
     digits: int = 1_000
+    example: str = EXAMPLE
 
 
 LIMITS = Limits()
-EXPRESSION = Limits(characters=2_000, parts=400, digits=300)
+EXPRESSION = Limits(characters=2_000, parts=400, digits=300, example="for example max(abs(grad)) > 10")
 """Of an expression of the debugger, or of a lesson."""
 PROGRAM = Limits(characters=2**22, brackets=200, parts=200_000, digits=300)
 """Of somebody's program, of which a model is read."""
@@ -81,7 +83,7 @@ def _parsed(text: str, rows: list[str], limits: Limits, read: list[str]) -> ast.
     except SyntaxError as problem:
         line = min(problem.lineno or 1, len(rows))
         column = max(problem.offset or 1, 1) + len(rows[line - 1]) - len(read[line - 1])
-        raise Unreadable(*misspelt(rows[line - 1], column, problem.msg), line, column) from None
+        raise Unreadable(*misspelt(rows[line - 1], column, problem.msg, limits.example), line, column) from None
     except (ValueError, MemoryError, RecursionError):
         raise Unreadable("too deep, or signs that no text has", "", 1, 1) from None
     if sum(1 for _ in ast.walk(tree)) > limits.parts:

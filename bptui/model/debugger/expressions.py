@@ -20,7 +20,6 @@ import numpy as np
 
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
-from bptui.model.base.hints import EXAMPLE
 from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS
 from bptui.model.debugger.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
@@ -117,7 +116,7 @@ class Expression:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
                 what += f": {' and '.join(shapes)}" if isinstance(error, ValueError) and shapes else ""
-                raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
+                raise UserError(quoted(self.text), what, "print its parts, one by one") from None
 
 
 def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> Expression:
@@ -127,18 +126,17 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     """
     more = {} if more is None else more
     text = " ".join(text.split())
-    where = _quoted(text)
+    where = quoted(text)
     if not text:
-        raise UserError("expression", "it is empty", "for example max(abs(grad)) > 10")
+        raise UserError("expression", "it is empty", syntax.EXPRESSION.example)
     try:
         statements = syntax.parse(spelled(text, graph), syntax.EXPRESSION).body
     except syntax.Unreadable as problem:
         if not problem.line:
             raise UserError(where, problem.what, problem.right) from None
-        right = problem.right if problem.right != EXAMPLE else "for example max(abs(grad)) > 10"
-        raise UserError(where, f"cannot be read at column {problem.column}: {problem.what}", right) from None
+        raise UserError(where, f"cannot be read at column {problem.column}: {problem.what}", problem.right) from None
     if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
-        raise UserError(where, "it is no expression", "one formula without =, for example max(abs(grad)) > 10")
+        raise UserError(where, "it is no expression", f"one formula without =, {syntax.EXPRESSION.example}")
     tree = Plain(graph, more).visit(statements[0].value)
     check(tree, graph, where, more)
     return Expression(text, tree, graph, more)
@@ -278,5 +276,6 @@ _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
 """The method of each kind of part: found once, for a search evaluates the same few parts 100,000 times."""
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """An expression as a message says it."""
     return f"'{text if len(text) <= 60 else text[:59] + '…'}'"

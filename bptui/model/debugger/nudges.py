@@ -49,6 +49,10 @@ def parse(text: str, session: Session, sign: int) -> Edit:
     if abs(short - moved) < 1e-6 * abs(session.nudge):
         moved = short  # -0.06 + 0.1 is 0.04
     if moved == old:
-        raise UserError("nudge", f"{abs(session.nudge):g} is too little to move {old:.6g}", "a larger DELTA")
+        raise UserError(
+            "nudge",
+            f"{numbers.significant(abs(session.nudge))} is too little to move {numbers.significant(old)}",
+            "a larger DELTA",
+        )
     request = EditRequest(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
     return edit_numbers.numbers(request)

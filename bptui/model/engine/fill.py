@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.types import Array, Shape
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.trace import Standin, Trace
 from bptui.model.engine.writing import SLOW, Collected, called, mask, run_all, viewed
 
@@ -28,16 +29,29 @@ MANY_BLOCKS = 4
 def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> dict[Standin, Array | None]:
     """Emit what fills each array with its stand-in (or number), which broadcasts to it. What is in `keep` stays for a
     later `fill` (of the vjp, after that of the forward rule), and is told; all else would be computed again."""
-    filling = _Filling(trace, list(roots), set(keep))
-    filling.emit()
-    return {item: item.array for item in filling.keep}
+    filling = Filling(trace.emit, list(roots), set(keep))
+    filling.run()
+    found = {item: item.array for item in filling.keep}
+    filling.leave()
+    return found
+
+
+class Done(NamedTuple):
+    """A call that was emitted: what it computes, where, and whether its arrays are seen as lines there."""
+
+    item: Standin
+    out: Array
+    line: bool
 
 
 @dataclass
-class _Filling:
-    """One `fill`: the order of the calls, who is read last where, and which scratch is free."""
+class Filling:
+    """One `fill`: the order of the calls, who is read last where, and which scratch is free.
 
-    trace: Trace
+    done  the calls one by one, as far as they do not run block by block;  whole  are those all?
+    """
+
+    emit: Emit
     roots: list[tuple[Any, Array]]
     keep: set[Standin]
     order: list[Standin] = field(default_factory=list)
@@ -47,10 +61,12 @@ class _Filling:
     last: dict[Standin, int] = field(default_factory=dict)
     prefer: dict[Standin, Array] = field(default_factory=dict)
     free: list[Array] = field(default_factory=list)
-    consts: dict[Any, Any] = field(default_factory=dict)
+    consts: dict[Any, Array] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+    whole: bool = True
 
-    def emit(self) -> None:
-        """Emit all of it."""
+    def run(self) -> None:
+        """Emit all of it. Afterwards each stand-in knows where its numbers lie, until `leave`."""
         for item in list(self.keep):
             while item.kind == "view":
                 item = item.inputs[0]
@@ -60,16 +76,27 @@ class _Filling:
         while at < len(self.order):
             chain = self._chain(at)
             if chain:
+                self.whole = False
                 self._run_blocks(chain)
             else:
                 self._run(self.order[at])
             at += max(1, len(chain))
-        for root, out in self.roots:
-            if not isinstance(root, Standin) or self.targets.get(root) is not out:
-                self.trace.emit(np.copyto, out, self._array(root))
+        for root, out in self.copied:
+            self.emit(np.copyto, out, self.lies(root))
+
+    @property
+    def copied(self) -> list[tuple[Any, Array]]:
+        """What is copied to the array asked for after all calls."""
+        return [
+            (root, out)
+            for root, out in self.roots
+            if not isinstance(root, Standin) or self.targets.get(root) is not out
+        ]
+
+    def leave(self) -> None:
+        """Forget where what was computed lies: the same stand-ins stand for other numbers next."""
         for item in self.order:
-            if item not in self.keep:
-                item.array = None
+            item.array = None
 
     # -------------------------------------------------------------------------------------------------- the order
     def _arrange(self) -> None:
@@ -86,6 +113,8 @@ class _Filling:
                     self.targets[root] = out
         for item in self.keep:
             self._visit(item)
+            if item in self.uses and item not in self.targets and _leads(item, self.emit):
+                self.targets[item] = self.emit.temp(item.shape)
         for at, item in enumerate(self.order):
             self.at[item] = at
             for source in item.inputs:
@@ -124,14 +153,14 @@ class _Filling:
             item = same[0]
 
     # ------------------------------------------------------------------------------------------------- the arrays
-    def _array(self, item: Any) -> Any:
+    def lies(self, item: Any) -> Any:
         """Where an operand's numbers lie; a number is a 0-d array that is never written to."""
         if isinstance(item, Standin):
             assert item.array is not None
             return item.array
-        key = item, np.signbit(item.real)
+        key = signed(item)
         if key not in self.consts:
-            self.consts[key] = self.trace.emit.const(item)
+            self.consts[key] = self.emit.const(item)
             self.consts[key].setflags(write=False)
         return self.consts[key]
 
@@ -153,7 +182,7 @@ class _Filling:
         self._release([source for source in item.inputs if not over or source is held])
         if array is not None:
             return array
-        return mask(self.trace.emit, shape) if item.dtype == np.bool_ else self.trace.emit.temp(shape, item.dtype)
+        return mask(self.emit, shape) if item.dtype == np.bool_ else self.emit.temp(shape, item.dtype)
 
     def _take_free(self, item: Standin, block: bool) -> tuple[Array | None, Shape]:
         """The best of the arrays that are free, if any, and the shape of one that is not there."""
@@ -191,18 +220,20 @@ class _Filling:
 
     # -------------------------------------------------------------------------------------------------- the calls
     def _run(self, item: Standin) -> None:
-        emit = self.trace.emit
-        arrays = [self._array(source) for source in item.inputs]
+        emit = self.emit
+        arrays = [self.lies(source) for source in item.inputs]
         if item.kind == "view":
             item.array = item.write(arrays[0])
             if item.array.size and not np.may_share_memory(item.array, arrays[0]):
                 item.array = emit.temp(item.shape, item.dtype)
                 emit(viewed, item.write, arrays[0], item.array)
+            self.done.append(Done(item, item.array, False))
             return
         item.array = out = self._place(item)
         if item.kind == "elementwise":
             arrays, out = _lines(arrays, out)
         item.write(emit, arrays, out)
+        self.done.append(Done(item, item.array, out is not item.array))
 
     def _chain(self, at: int) -> list[Standin]:
         """The elementwise calls from here on that run block by block; none where that saves nothing."""
@@ -231,16 +262,21 @@ class _Filling:
         steps = []
         for item in chain:
             short = item not in self.targets and item not in self.keep and inside[item] == self.uses[item]
-            arrays = [self._array(source) for source in item.inputs]
+            arrays = [self.lies(source) for source in item.inputs]
             item.array = self._place(item, short)
             steps.append((item.write, arrays, item.array))
-        calls = Collected(self.trace.emit)
+        calls = Collected(self.emit)
         size = prod(chain[0].shape)
         for start in range(0, size, BLOCK):
             block = _once(partial(_block, start, min(start + BLOCK, size)))
             for write, arrays, out in steps:
                 write(calls, [block(array) for array in arrays], block(out))
-        self.trace.emit(run_all, tuple(calls.calls))
+        self.emit(run_all, tuple(calls.calls))
+
+
+def signed(number: Any) -> tuple[Any, bool]:
+    """A number as a key, for which 0 and -0 are two."""
+    return number, bool(np.signbit(number.real))
 
 
 def _once(view: Callable[[Array], Array]) -> Callable[[Any], Any]:
@@ -260,6 +296,12 @@ def _block(start: int, stop: int, array: Array) -> Array:
     """A block of an array as a line; scratch has the size of one block."""
     line = array.reshape(-1)
     return line[: stop - start] if line.size == BLOCK else line[start:stop]
+
+
+def _leads(item: Standin, emit: Emit) -> bool:
+    """Does what is kept have its place from the start, where what it is made of is computed, too? Of many numbers it
+    saves an array in the cache."""
+    return item.kind == "elementwise" and item.dtype == emit.dtype and prod(item.shape) >= MANY_BLOCKS * BLOCK
 
 
 def _behind(operands: Iterable[Any]) -> Iterator[Standin]:
@@ -289,12 +331,17 @@ def _is_line(array: Array) -> bool:
     return array.flags.c_contiguous or (array.dtype == np.bool_ and np.may_share_memory(array, array.reshape(-1)))
 
 
+def lined(array: Array) -> Array:
+    """Its elements, one after the other."""
+    return array.reshape(-1)
+
+
 def _lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
     """1-D views where all lie alike: a ufunc is fastest on those, a broadcasting one takes three times as long."""
     if out.ndim < 2:
         return list(arrays), out
     lying = [array for array in (*arrays, out) if isinstance(array, np.ndarray) and array.ndim]
     if all(array.shape == out.shape and _is_line(array) for array in lying):
-        line = _once(lambda array: array.reshape(-1))
+        line = _once(lined)
         return [line(array) for array in arrays], line(out)
     return list(arrays), out

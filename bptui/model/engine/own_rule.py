@@ -24,7 +24,7 @@ from bptui.model.engine.calls import Emit
 from bptui.model.engine.trace import Standin
 from bptui.model.engine.update_rule import Flat, Rule, Settings, written
 
-LIMITS = Limits(characters=2_000, brackets=40, parts=400, digits=300)
+LIMITS = Limits(characters=2_000, brackets=40, parts=400, digits=300, example='for example "p - lr*grad"')
 MAX_STATES = 8
 MAX_FORMULAS = 32
 TAKEN = ("p", "g", "grad", "lr", "t", "pi", "p_new", "update", "states")

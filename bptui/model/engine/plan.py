@@ -6,9 +6,9 @@ The arena, front to back:
 A training step is: copy `after` over `before`, fill the leaves, forward, backward, update into `after`. What never
 changes (constants, a fixed batch) lies outside and is shared by all recordings.
 
-Three things that no operation does are done here, and only here: undoing a broadcast (`emit_sum_to`), adding up the
-contributions of several consumers, in the order of their arrival, and rounding what is of a kind with fewer digits
-(`_round`): each value, each contribution and each sum of them, as PyTorch's kernels do.
+Three things that no operation does are done here and in `BackwardPass`, and only there: undoing a broadcast, adding up
+the contributions of several consumers, in the order of their arrival, and rounding what is of a kind with fewer digits
+(`emit_rounded`): each value, each contribution and each sum of them, as PyTorch's kernels do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,23 +25,15 @@ from bptui.model.base.types import Array
 from bptui.model.engine.again import Again
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
 from bptui.model.engine.arena_recording import ArenaLayout
+from bptui.model.engine.backward_pass import BackwardPass, emit_rounded
 from bptui.model.engine.batches import Batches, feeder, masker
 from bptui.model.engine.blocks import Block, blocks
-from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
+from bptui.model.engine.calls import Call, Calls
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.ops.discrete import fill_cast
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.engine.schedules import NOTHING, Schedule, Seen, When
 from bptui.model.engine.timeline import Timeline
 from bptui.model.engine.update_rule import Whole
-
-
-class Arrival(NamedTuple):
-    """A contribution that is planned: its consumer, the position of the input there, and where it lies."""
-
-    consumer: int
-    position: int
-    slot: Slot
 
 
 class Plan:
@@ -69,9 +61,8 @@ class Plan:
         count = len(graph.nodes)
         self._places: list[Slot | Array | None] = [None] * count
         self._arrays: list[Array] = [np.empty(0)] * count
-        self._grads: list[Slot | None] = [None] * count
-        self._arrivals: list[list[Arrival]] = [[] for _ in range(count)]
         self._saved: dict[int, Any] = {}
+        self._back = BackwardPass(graph, self._arena, self._emit, self._arrays, self._saved)
         self.whole: dict[int, Array] = {}
 
         parts: dict[str, int] = {}
@@ -95,8 +86,8 @@ class Plan:
             optimizer,
             dtype,
             tuple(self._places),
-            tuple(self._grads),
-            MappingProxyType({(a.consumer, a.position): a.slot for arrived in self._arrivals for a in arrived}),
+            tuple(self._back.grads),
+            MappingProxyType({(a.consumer, a.position): a.slot for arrived in self._back.arrivals for a in arrived}),
             self._length,
             MappingProxyType(self._moments),
             MappingProxyType(self._clipped),
@@ -155,7 +146,7 @@ class Plan:
         self._flat_grad = arena.take((size,))
         offset = self._flat_grad.offset
         for node in params:
-            self._grads[node.id] = Slot(offset, prod(node.shape), node.shape)
+            self._back.grads[node.id] = Slot(offset, prod(node.shape), node.shape)
             offset += prod(node.shape)
         self._clipped: dict[int, Slot] = {}
         self._norm: Slot | None = None
@@ -221,113 +212,11 @@ class Plan:
             inputs = [self._arrays[i] for i in node.inputs]
             self._saved[node.id] = node.op.forward(self._emit, inputs, out, node.attributes)
             if node.op.name != "cast":  # which rounds by itself
-                self._round(node, out)
+                emit_rounded(self._emit, node, out)
 
     def _backward(self) -> None:
-        """The seed ∂L/∂L = 1, then the contributions of each node to its inputs, last node first."""
-        graph = self.graph
-        loss = graph.nodes[graph.loss]
-        live = self._live()
-        for node in graph.nodes:
-            if node.wants_grad and self._grads[node.id] is None and not graph.consumers[node.id]:
-                self._grads[node.id] = self._arena.take(node.shape)  # 0, unless it is the loss
-        seed = self._grads[graph.loss]
-        if seed is None:
-            seed = self._grads[graph.loss] = self._arena.take(loss.shape)
-        self._arena.view(seed)[...] = 1
-        for node in self.timeline.backward[1:]:
-            before = {source: len(self._arrivals[source]) for source in node.inputs}
-            self._contribute(node, node.id in live)
-            for source, count in before.items():
-                arrived = len(self._arrivals[source])
-                if source != graph.loss and count < arrived == len(graph.consumers[source]):
-                    self._accumulate(source)
-
-    def _live(self) -> set[int]:
-        """The nodes from which a path of derivatives leads to the loss."""
-        graph, live = self.graph, {self.graph.loss}
-        for node in reversed(graph.ops):
-            if node.id in live and node.op is not None:
-                sources = (source for i, source in enumerate(node.inputs) if node.op.differentiable(i))
-                live.update(source for source in sources if graph.nodes[source].wants_grad)
-        return live
-
-    def _contribute(self, node: Node, live: bool) -> None:
-        """Emit the vjp of a node. A node that does not reach the loss contributes 0, whatever its derivative is."""
-        graph, op, arena = self.graph, node.op, self._arena
-        assert op is not None
-        shapes = [graph.nodes[i].shape for i in node.inputs]
-        into: list[Array | None] = [None] * len(shapes)
-        places: list[Slot | None] = [None] * len(shapes)
-        for position, source in enumerate(node.inputs):
-            if not graph.nodes[source].wants_grad or not op.differentiable(position):
-                continue
-            place = self._destination(source)
-            places[position] = place
-            shape = op.contribution(position, shapes, node.shape)
-            into[position] = arena.view(place) if shape == shapes[position] else self._emit.temp(shape)
-        upstream = self._grads[node.id]
-        returned = None
-        if live and upstream is not None and any(place is not None for place in places):
-            inputs = [self._arrays[i] for i in node.inputs]
-            out, saved = self._arrays[node.id], self._saved[node.id]
-            returned = op.vjp(self._emit, Backward(arena.view(upstream), inputs, out, node.attributes, into, saved))
-        for position in reversed(range(len(shapes))):  # from the last: only the end of the arena can be given back
-            asked, array = places[position], into[position]
-            if asked is not None and array is not None and live:
-                ready = returned[position] if returned is not None else None
-                to = graph.nodes[node.inputs[position]]
-                places[position] = self._settle(to, asked, array, ready, to.kind in ("", node.kind))
-        for position, taken in enumerate(places):
-            if taken is not None:
-                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken))
-
-    def _destination(self, source: int) -> Slot:
-        """Where a contribution is written: the gradient itself where it is the only one."""
-        own = self._grads[source]
-        if len(self.graph.consumers[source]) == 1 and own is not None and source != self.graph.loss:
-            return own
-        return self._arena.take(self.graph.nodes[source].shape)
-
-    def _settle(self, source: Node, place: Slot, array: Array, ready: Array | None, same: bool) -> Slot:
-        """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies: where it
-        is another gradient as it stands, and need not be rounded to another kind (`same`), there."""
-        out = self._arena.view(place)
-        made = array if ready is None else ready
-        if made.shape == out.shape:
-            shared = self._arena.find(made)
-            if shared is not None and shared != place and same and self._grads[source.id] is not place:
-                self._arena.give_back(place)
-                return shared
-            if shared != place:
-                self._emit(np.copyto, out, made)
-        else:
-            emit_sum_to(self._emit, made, out)
-        self._round(source, out)
-        return place
-
-    def _accumulate(self, source: int) -> None:
-        """The gradient is the sum of its contributions in the order of arrival; a single one is the gradient."""
-        places = [arrival.slot for arrival in self._arrivals[source]]
-        own = self._grads[source]
-        if len(places) == 1:
-            self._grads[source] = own or places[0]
-            return
-        own = self._grads[source] = own or self._arena.take(self.graph.nodes[source].shape)
-        total, *rest = (self._flat(place) for place in places)
-        out = self._flat(own)
-        for part in rest:
-            self._emit(np.add, total, part, out)
-            self._round(self.graph.nodes[source], out)
-            total = out
-
-    def _round(self, node: Node, out: Array) -> None:
-        """To the node's kind of numbers, where that is not the program's."""
-        if node.kind:
-            self._emit(fill_cast, node.kind, out, out)
-
-    def _flat(self, place: Slot) -> Array:
-        return self._arena.view(place).reshape(-1)
+        """The seed, then the contributions of each node to its inputs, last node first."""
+        self._back.write(self.timeline.backward[1:])
 
     def _update(self) -> None:
         """The state after the step: running state from its nodes, parameters and optimizer state by the optimizer."""
@@ -374,7 +263,7 @@ class Plan:
         clipped = self._arena.take((grad.size,))
         shift = clipped.offset - self._flat_grad.offset
         for node in self.graph.params:
-            own = self._grads[node.id]
+            own = self._back.grads[node.id]
             assert own is not None
             self._clipped[node.id] = own.moved(shift)
         if self.optimizer.clip_norm is not None:

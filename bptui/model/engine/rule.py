@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.fill import BLOCK, MANY_BLOCKS, fill
+from bptui.model.engine.fill import BLOCK, MANY_BLOCKS
+from bptui.model.engine.refill import Refill
 from bptui.model.engine.trace import Standin, Trace, times
+
+View = Callable[[Array], Array]
+
+
+class _Back(NamedTuple):
+    """A vjp for the inputs that want a gradient.
+
+    filled  which of them are filled, by `refill`
+    ready   those that are an array already: (which, the number of the array, the views of it)
+    """
+
+    filled: tuple[int, ...]
+    refill: Refill
+    ready: tuple[tuple[int, int, tuple[View, ...]], ...]
 
 
 @dataclass
 class _Noted:
-    """A rule as it is noted for some shapes, once in a plan: its inputs, y, ∂L/∂y, each input's contribution, and what
-    of the forward rule the contributions read again."""
+    """A rule as it is noted for arrays of some kind, once in a plan.
 
-    trace: Trace
-    inputs: list[Standin]
-    y: Any
-    upstream: Standin
+    parts   each input's contribution;  forward  what fills y, and keeps what the contributions read again
+    given   the stand-ins whose arrays a vjp has: the inputs, what is kept, ∂L/∂y
+    back    by the arrays that are asked for: what fills them
+    """
+
     parts: tuple[Any, ...]
-    again: set[Standin]
+    forward: Refill
+    given: tuple[Standin, ...]
+    back: dict[Any, _Back] = field(default_factory=dict)
 
 
-@dataclass
-class _Saved:
-    """What a vjp gets from forward: what is noted, and where the numbers lie that it reads again."""
+class _Saved(NamedTuple):
+    """What a vjp gets from forward: what is noted, and the arrays of `given` but for ∂L/∂y."""
 
     noted: _Noted
-    arrays: dict[Standin, Array | None]
+    arrays: list[Array]
 
 
 class Rule:
@@ -64,15 +80,11 @@ class Rule:
 
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`; the vjps are noted, too, so that what they read again is kept."""
-        key = self, *((array.shape, array.dtype) for array in inputs), out.shape, *attributes.items()
+        key = self, *map(_kind, inputs), _kind(out), *attributes.items()
         noted = emit.noted.get(key)
         if noted is None:
             noted = emit.noted[key] = self._note(emit, inputs, out, attributes)
-        arrays: dict[Standin, Array | None] = dict(zip(noted.inputs, inputs, strict=True))
-        _place(arrays)
-        arrays |= fill(noted.trace, [(noted.y, out)], noted.again)
-        _place(dict.fromkeys(arrays))
-        return _Saved(noted, arrays)
+        return _Saved(noted, [*inputs, *noted.forward(emit, inputs, [out])])
 
     def _note(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> _Noted:
         trace = Trace(emit)
@@ -83,33 +95,43 @@ class Rule:
         if emit.dtype.kind != "c":  # a complex step asks for the value alone
             rules = self._vjps[: len(inputs)]
             parts = tuple(rule and rule(upstream, y, *standins, **attributes) for rule in rules)
-        again = _slope(y, upstream, parts) or _read_again(y, parts)
-        return _Noted(trace, standins, y, upstream, parts, again)
+        again = tuple(_slope(y, upstream, parts) or _read_again(y, parts))
+        return _Noted(parts, Refill(standins, [y], again), (*standins, *again, upstream))
 
     def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions; an array that is one already is handed back."""
         noted, into = ctx.saved.noted, ctx.into
-        noted.trace.emit, noted.upstream.array = emit, ctx.upstream
-        _place(ctx.saved.arrays)
+        arrays = [*ctx.saved.arrays, ctx.upstream]
+        key = *(None if array is None else _kind(array) for array in into), _kind(ctx.upstream)
+        back = noted.back.get(key)
+        if back is None:
+            back = noted.back[key] = _turned(noted, arrays, into)
+        back.refill(emit, arrays, [into[at] for at in back.filled])
         ready: list[Array | None] = [None] * len(into)
-        roots = []
-        for at, (part, array) in enumerate(zip(noted.parts, into, strict=False)):
-            if array is None:
-                continue
-            there = _there(part)
-            if there is not None and there.shape == array.shape and there.flags.c_contiguous:
-                ready[at] = there
-            else:
-                roots.append((part, array))
-        fill(noted.trace, roots)
-        _place(dict.fromkeys((*ctx.saved.arrays, noted.upstream)))
+        for at, number, views in back.ready:
+            ready[at] = _seen(views, arrays[number])
         return ready
 
 
-def _place(arrays: Mapping[Standin, Array | None]) -> None:
-    """Say where the numbers of stand-ins lie; None: the same expression stands for other numbers next."""
-    for standin, array in arrays.items():
-        standin.array = array
+def _kind(array: Array) -> tuple[Any, ...]:
+    """Of arrays of one kind the same calls are emitted."""
+    return array.shape, array.dtype, array.flags.num
+
+
+def _turned(noted: _Noted, arrays: Sequence[Array], into: Sequence[Array | None]) -> _Back:
+    """What fills these contributions."""
+    filled, ready = [], []
+    for at, (part, array) in enumerate(zip(noted.parts, into, strict=False)):
+        if array is None:
+            continue
+        number, views = _there(part, noted.given, arrays)
+        if number >= 0:
+            found = _seen(views, arrays[number])
+            if found.shape == array.shape and found.flags.c_contiguous:
+                ready.append((at, number, views))
+                continue
+        filled.append(at)
+    return _Back(tuple(filled), Refill(noted.given, [noted.parts[at] for at in filled]), tuple(ready))
 
 
 def _read_again(y: Any, parts: Sequence[Any]) -> set[Standin]:
@@ -151,10 +173,20 @@ def _collect(root: Any, found: set[Standin], known: set[Standin]) -> set[Standin
     return read
 
 
-def _there(part: Any) -> Array | None:
-    """The array of a stand-in that nothing has to compute: a given one, or a view of one."""
-    if not isinstance(part, Standin) or part.array is not None or part.kind != "view":
-        return part.array if isinstance(part, Standin) else None
-    source = _there(part.inputs[0])
-    found = None if source is None else part.write(source)
-    return found if found is not None and np.may_share_memory(found, source) else None
+def _there(part: Any, given: Sequence[Standin], arrays: Sequence[Array]) -> tuple[int, tuple[View, ...]]:
+    """Of a stand-in that nothing has to compute: the number of the array that it is, or that it is a view of, and the
+    views; -1 for any other."""
+    number = next((number for number, item in enumerate(given) if item is part), -1)
+    if number >= 0 or not isinstance(part, Standin) or part.kind != "view":
+        return number, ()
+    number, views = _there(part.inputs[0], given, arrays)
+    views = (*views, part.write)
+    shares = number >= 0 and np.may_share_memory(_seen(views, arrays[number]), arrays[number])
+    return (number, views) if shares else (-1, ())
+
+
+def _seen(views: Sequence[View], array: Array) -> Array:
+    """The view of a view of an array."""
+    for view in views:
+        array = view(array)
+    return array

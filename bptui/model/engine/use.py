@@ -12,6 +12,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.kinds import meeting
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import MAX_ELEMENTS, room, shape_text
@@ -137,5 +138,5 @@ def fold_numbers(operation: str, a: float, b: float, where: str) -> float:
     except (OverflowError, ZeroDivisionError):
         result = math.nan
     if isinstance(result, complex) or not math.isfinite(result):
-        raise UserError(where, f"{a:g} {operation} {b:g} is not a finite number")
+        raise UserError(where, f"{significant(a)} {operation} {significant(b)} is not a finite number")
     return float(result)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.base.schema import MAX_NAMES, Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
@@ -278,7 +279,9 @@ def _lengths(given: Any, inputs: Array, where: str) -> Array:
     if len(wrong):
         first = int(wrong[0])
         raise UserError(
-            where, f"[{first}] is {found[first]:g}", f"a whole number from 1 to {most}, the positions of the inputs"
+            where,
+            f"[{first}] is {significant(found[first])}",
+            f"a whole number from 1 to {most}, the positions of the inputs",
         )
     return found
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.screens.card import band
 from bptui.screens.card.block import NOTHING, Block, Full, Shown, Worth
 from bptui.screens.card.rows import Columns
 from bptui.screens.panels.figures import window
 from bptui.screens.panels.text import wrap
-from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import fit, length, under
 from bptui.symbolic.facts import Card, Fact, Inside, PartRow
 

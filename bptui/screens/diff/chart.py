@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import COLOURS, Line, Span
 from bptui.model.debugger.diff.runs import Runs
-from bptui.model.debugger.diff.text import COLOURS, ratio
+from bptui.model.debugger.diff.text import ratio
 from bptui.model.engine.timeline import PHASES
 from bptui.screens.plot import Plot
 from bptui.screens.render import RenderOptions

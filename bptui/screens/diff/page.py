@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bptui.model.base.numbers import index, just_apart
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import CHIPS, COLOURS, Line, Span
 from bptui.model.debugger.diff.elements import Element
 from bptui.model.debugger.diff.runs import Runs
-from bptui.model.debugger.diff.text import COLOURS, losses, mark, ratio, site
+from bptui.model.debugger.diff.text import losses, mark, ratio, site
 from bptui.model.debugger.diff.why import Why
 from bptui.model.engine.timeline import Phase
 from bptui.screens.explore.page import at, right
 from bptui.screens.render import clip, fit, under
 
-GLYPHS = {"forward": "▶", "backward": "◀", "update": "◆"}
-CHIPS = {"forward": "chip-forward", "backward": "chip-backward", "update": "chip-update"}
 NARROW = 76
 """Columns under which the line of the program is left out."""
 
@@ -45,10 +43,10 @@ def listed(runs: Runs, i: int, chosen: bool, width: int, filled: int) -> Line:
     row, gap, where = runs.rows[i], runs.gap(i), columns(width)
     glyph, style = mark(gap, runs.tolerance.value)
     first = runs.first == i
-    arrow = GLYPHS[row.phase]
+    arrow = CHIPS[row.phase]
     gutter: Line = ()
     if chosen:
-        gutter = (Span(f"≠{arrow}", "kink reverse bold"),) if first else (Span(f" {arrow}", CHIPS[row.phase]),)
+        gutter = (Span(f"≠{arrow}", "kink reverse bold"),) if first else (Span(f" {arrow}", f"chip-{row.phase}"),)
     differs = glyph == "≠"
     name = Span(row.module or "", "text bold" if chosen else "text")
     function = Span(row.function, f"{COLOURS[row.phase]}{' bold' if chosen else ''}")

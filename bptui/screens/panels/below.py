@@ -35,8 +35,7 @@ class Below(NamedTuple):
         if not self.held:
             return None if self._forward else self.session.state.shown_gradient(node).array
         comparison = self.session.comparison
-        difference = comparison.difference(self.session.cursor.step) if comparison is not None else None
-        pair = difference.seen(node, self.session.state, gradient=False) if difference is not None else None
+        pair = comparison.seen(node, self.session.state) if comparison is not None else None
         return None if pair is None or pair.before is None else pair.change
 
     def awaited(self, node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""Digits for a whole room: three rows high, or five where a screen has the room for them."""
+"""Digits for a whole room: three rows high, and up to nine where a screen has the room for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DIGITS: Glyphs = {
     "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("  ╻", "  ┃", "  ╹"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
     "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
     "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), "-": ("  ", "╺╸", "  "), ".": (" ", " ", "."),
-    "e": ("   ", " e ", "   "), HIDDEN: ("╺━┓", " ┏┛", " . "),
+    "e": ("┏━┓", "┣━┛", "┗━╸"), HIDDEN: ("╺━┓", " ┏┛", " . "),
 }  # fmt: skip
 """Three rows each, from the box drawing set: it is in every font that has the rules of the other screens."""
 PLAIN: Glyphs = {
@@ -21,8 +21,10 @@ PLAIN: Glyphs = {
     "e": ("   ", " e ", "   "), HIDDEN: (" _ ", " _|", " . "),
 }  # fmt: skip
 """The same for `--ascii`."""
-SIZES = (5, 3)
-"""Rows of a digit, the larger first: in it each line is as long again. ASCII has the smaller alone."""
+SIZES = (9, 7, 5, 3)
+"""Rows of a digit, the largest first: the lines are 4, 3, 2 times as long as in the smallest. ASCII has that alone."""
+SOLID = 7
+"""From so many rows on a line is a row high and two columns wide: a thin one would not be seen from the back."""
 RIGHT, LEFT, DOWN, UP = "━┏┗┣╺", "━┓┛┫╸", "┃┏┓┣┫╻", "┃┗┛┣┫╹"
 """The characters whose line goes on at that side."""
 
@@ -33,14 +35,23 @@ def large(text: str, unicode: bool = True, rows: int = SIZES[-1]) -> tuple[str, 
     glyphs = DIGITS if unicode else PLAIN
     if any(c not in glyphs for c in text) or (rows not in SIZES if unicode else rows != SIZES[-1]):
         return None
-    drawn = [glyphs[c] if rows == SIZES[-1] else _stretched(glyphs[c]) for c in text]
+    drawn = [_solid(_longer(glyphs[c], rows // 2)) if rows >= SOLID else _longer(glyphs[c], rows // 2) for c in text]
     return tuple(" ".join(glyph[y] for glyph in drawn) for y in range(rows))
 
 
-def _stretched(glyph: tuple[str, ...]) -> tuple[str, ...]:
-    """A glyph with one cell more between any two of its own: what joins them, else a blank."""
-    wide = [row[0] + "".join(("━" if a in RIGHT and b in LEFT else " ") + b for a, b in pairwise(row)) for row in glyph]
+def _longer(glyph: tuple[str, ...], times: int) -> tuple[str, ...]:
+    """A glyph whose lines are so many times as long: between any two of its cells stand more of what joins them, else
+    blanks."""
+    more = times - 1
+    wide = [row[0] + "".join(("━" if a in RIGHT and b in LEFT else " ") * more + b for a, b in pairwise(row))
+            for row in glyph]  # fmt: skip
     out = wide[:1]
     for above, below in pairwise(wide):
-        out += ["".join("┃" if a in DOWN and b in UP else " " for a, b in zip(above, below, strict=True)), below]
+        between = "".join("┃" if a in DOWN and b in UP else " " for a, b in zip(above, below, strict=True))
+        out += [*[between] * more, below]
     return tuple(out)
+
+
+def _solid(glyph: tuple[str, ...]) -> tuple[str, ...]:
+    """A glyph of full blocks, each line two columns wide."""
+    return tuple("".join("█" if a != " " or b != " " else " " for a, b in pairwise(f" {row} ")) for row in glyph)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
 from bptui.model.base.printable import one_line, printable
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import CHIPS, COLOURS, Line, Span
 from bptui.model.debugger import folding
 from bptui.screens.panels.listing import shorten
-from bptui.screens.panels.timeline import CHIPS, COLOURS
-from bptui.screens.render import clip, crop, fit, under
+from bptui.screens.render import clip, crop, fit, scrolled, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -130,7 +129,7 @@ def lines(scene: Scene) -> list[Line]:
     seen = folding.listing(session)
     here = seen.seen(folding.here(session))
     chosen = seen.seen(folding.chosen(session))
-    first = _top(seen.number(chosen if scene.options.focused else here), seen.total, room)
+    first = scrolled(seen.total, room, seen.number(chosen if scene.options.focused else here))
     rows = [seen.row(n) for n in range(first, min(first + room, seen.total))]
     born, marked, drawn = _born(session), session.marked, []
     for row in rows:
@@ -144,14 +143,6 @@ def lines(scene: Scene) -> list[Line]:
         )
         drawn.append(_row(folding.tree(session), row, now, width, scene.options.unicode))
     return [*heads, *drawn]
-
-
-def _top(row: int, total: int, room: int) -> int:
-    """The first row in sight: moves by half a panel, so that most steps move nothing."""
-    if total <= room:
-        return 0
-    half = max(1, room // 2)
-    return min(max(0, row // half * half - half // 2), total - room)
 
 
 def _header(at: Columns, width: int) -> Line:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bptui.model.base.prose import counted
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.prediction_lines import NUMBER, Widths, head, row_line, summary, widths
 from bptui.model.debugger.predictions import Predictions, Row, predictions
@@ -36,7 +37,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
     right, of = found.right
     order: Line = (Span("largest loss first  ", "dim"),) if scene.session.view.worst else ()
     count: Line = (Span(str(right), "text bold"), Span(f" of {of} right", "dim")) if of else ()
-    return (), (*order, *(count or (Span(f"{len(found.rows)} samples", "dim"),)))
+    return (), (*order, *(count or (Span(counted(len(found.rows), "sample"), "dim"),)))
 
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:

@@ -27,6 +27,8 @@ MARGIN = 2
 """Cells left blank at both sides of the three numbers, where there is room."""
 PLACE = "-0.0000"
 """The room of a number that nobody may know yet."""
+ROW, ALONE, STACKED = range(len(SIZES), len(SIZES) + 3)
+"""Numbers that are not drawn in large digits (`Form.digits`)."""
 FORMULAS = 2
 """Rows of formulas: of more than two nothing is read from the last row of a room."""
 
@@ -76,7 +78,8 @@ class Slide(NamedTuple):
 class Form(NamedTuple):
     """How a page is drawn: each is the less the larger it is.
 
-    digits    0, 1 for large ones, 2 for a row with what each number is, 3 for that row alone, 4 for the numbers alone
+    digits    of that place in SIZES, else ROW: a row with what each number is, ALONE: that row without it, STACKED: the
+              numbers under each other
     columns   of the answers; in one they stand under each other, with the mistakes beside them
     tight     no empty rows;  bare  without formulas;  alone  without the timeline
     """
@@ -88,14 +91,15 @@ class Form(NamedTuple):
     alone: bool
 
     @property
-    def cost(self) -> int:
+    def cost(self) -> float:
         """How much is lost."""
-        numbers, answers = (0, 1, 6, 7, 9)[self.digits], {1: 0, 2: 3, 4: 4}[self.columns]
+        numbers = {ROW: 6, ALONE: 7, STACKED: 9}.get(self.digits, self.digits / len(SIZES))
+        answers = {1: 0, 2: 3, 4: 4}[self.columns]
         return numbers + answers + 4 * self.tight + 8 * self.bare + 5 * self.alone
 
 
 FORMS = sorted(
-    (Form(*form) for form in every_pair(range(5), (1, 2, 4), (False, True), (False, True), (False, True))),
+    (Form(*form) for form in every_pair(range(STACKED + 1), (1, 2, 4), (False, True), (False, True), (False, True))),
     key=lambda form: form.cost,
 )
 
@@ -171,7 +175,7 @@ def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[L
     rows = [*prose.wrap(strong(slide.question), width), *answers, *replies(kept, width, 2, 0)]
     rows = [head(slide, width), *rows] if height > len(rows) else rows
     room = height - len(rows)
-    body = (_body(slide, width, room, look, 4) if room > 0 else None) or []
+    body = (_body(slide, width, room, look, STACKED) if room > 0 else None) or []
     body = body if len(body) <= room else []
     return ([*rows[:1], *body, *rows[1:]] + [()] * height)[:height]
 
@@ -201,7 +205,7 @@ def _body(slide: Slide, width: int, room: int, look: RenderOptions, digits: int)
     """What stands in the middle; None where it has no room in digits of this size."""
     if slide.figure is not None:
         made = slide.figure(width, room)
-        return made if made is not None or digits < 4 else []
+        return made if made is not None or digits < STACKED else []
     if slide.equation is not None:
         return _equation(slide.equation, slide.full or slide.equation, width, look, digits)
     return _number(slide.number, width, look, digits) if slide.number is not None else []
@@ -211,10 +215,10 @@ def _number(made: Number, width: int, look: RenderOptions, digits: int) -> list[
     """What is computed, and below it the number that comes out."""
     kind = kind_of_symbol(made.symbol)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in made.symbol)
-    steps = made.written if digits < 4 else made.written[-1:]
+    steps = made.written if digits < STACKED else made.written[-1:]
     written = [middle(row, width) for forms in steps for row in _brief(forms, width)]
     style = "fail reverse" if made.text in ("NaN", "inf", "-inf") else f"{kind} bold"
-    if digits >= 2:
+    if digits >= ROW:
         result = (*symbol, Span(f" {made.sign} ", "text"), Span(made.text, style))
         return [*written, *(middle(row, width) for row in wrap(result, width, 2))]
     big, place = (large(text, look.unicode, SIZES[digits]) for text in (made.text, made.place))
@@ -238,10 +242,10 @@ def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, d
     kinds = [kind_of_symbol(operand.symbol) for operand in made]
     symbols = [bold(operand.symbol) for operand in made]
     styles = [_style(x, kind) for x, kind in zip(made.numbers, kinds, strict=True)]
-    if digits == 4:
+    if digits == STACKED:
         return _stacked(symbols, shown, sign, styles, width)
-    heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made] if digits < 3 else [(), (), ()]
-    size = SIZES[digits] if digits < 2 else 1
+    heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made] if digits < ALONE else [(), (), ()]
+    size = SIZES[digits] if digits < ROW else 1
     drawn = [_digits(text, size, look) for text in shown]
     kept = [_digits(text, size, look) for text in places]
     if any(each is None for each in (*drawn, *kept)):
@@ -251,7 +255,7 @@ def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, d
         max(len(cell[0]), len(keep[0]) if keep else 0, length(head), length(symbol))
         for cell, keep, head, symbol in zip(cells, kept, heads, symbols, strict=True)
     ]
-    least = 3  # an operator with a blank at each side
+    least = max(3, size)  # an operator with a blank at each side, more beside larger digits
     gap = max(least, min(9, (width - sum(wide) - 2 * MARGIN) // 2))
     if sum(wide) + 2 * least > width:
         return None
@@ -267,7 +271,7 @@ def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, d
                 out += [Span(" " * side), Span(mark, "text bold"), Span(" " * (gap - 1 - side))]
         return middle(tuple(out), width)
 
-    rows = [row(heads, False)] if digits < 3 else []
+    rows = [row(heads, False)] if digits < ALONE else []
     rows.append(row(symbols, False))
     rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == size // 2)
              for y in range(size)]  # fmt: skip

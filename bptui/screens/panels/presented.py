@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.numbers import DECIMALS, HIDDEN, field
-from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import CHIPS, COLOURS, Line, Span, plain
 from bptui.screens.card.band import kind_of_symbol
 from bptui.screens.panels import loss
 from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.present import Number, Slide, draw
 from bptui.screens.panels.question import Asked, asked, asked_of_loss, worked_out
-from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for

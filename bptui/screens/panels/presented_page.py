@@ -7,13 +7,12 @@ import re
 from functools import partial
 
 from bptui.model.base.numbers import HIDDEN
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import COLOURS, Line, line, plain
 from bptui.screens.board import Board
 from bptui.screens.panels import presented
 from bptui.screens.panels.choices import Choice, Mistake, choices
 from bptui.screens.panels.present import Number, Slide, draw
 from bptui.screens.panels.text import strip
-from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import RenderOptions, crop, middle
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for

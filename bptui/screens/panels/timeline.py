@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base.spans import Line, Span, line, merge
+from bptui.model.base.spans import CHIPS, COLOURS, Line, Span, line, merge
 from bptui.screens.panels import select_node
-from bptui.screens.render import clip, fit, length, under
+from bptui.screens.render import clip, fit, length, scrolled, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from bptui.model.engine.timeline import Phase
     from bptui.screens.scene import Scene
 
-COLOURS: dict[Phase, str] = {"forward": "value", "backward": "gradient", "update": "parameter"}
-CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
-ORDER = ("forward", "backward", "update")  # model.timeline.PHASES, without its NumPy
+ORDER = tuple(COLOURS)  # model.timeline.PHASES, without its NumPy
 LABEL = 10  # columns for the words forward and backward
 SEED, UPDATE = 13, 5  # from the turn to the update column, with and without room for "seed 1"
+
+
+Label = tuple[int, str, bool]
+"""A name over its column: where it begins, its text, whether it is that of this Moment."""
 
 
 class Plan(NamedTuple):
@@ -27,7 +30,7 @@ class Plan(NamedTuple):
 
     nodes: tuple[Node, ...]
     columns: tuple[int, ...]
-    labels: tuple[tuple[int, str, bool], ...]  # (column, text, of this Moment)
+    labels: tuple[Label, ...]
     turn: int
     update: int
     spacing: int
@@ -48,7 +51,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def move(scene: Scene, down: int, right: int) -> str:
     """Right and down to the next node, as the forward pass runs."""
     session, timeline = scene.session, scene.session.timeline
-    at = timeline.computed_at.get(session.node.id, 0) + (right or down)
+    at = (timeline.computed_at(session.node.id) or 0) + (right or down)
     return select_node(session, timeline.forward[max(0, min(len(timeline.forward) - 1, at))].id)
 
 
@@ -65,15 +68,9 @@ def lines(scene: Scene) -> list[Line]:
         return [strip(scene)][:height]
     moment, timeline = session.cursor, session.timeline
     plan = _plan(session, width)
-    names: list[Span] = []
-    x = 0
-    for column, text, current in plan.labels:
-        if column > x or (column == x == 0):
-            names += [Span(" " * (column - x), "dim"), Span(text, "text bold" if current else "dim")]
-            x = column + len(text)
     here = timeline.node(moment) if moment.phase == "update" else None
     now = [Span("update", "text bold" if moment.phase == "update" else "dim")]
-    rows = [(*fit(names, plan.update, "dim"), *now)]
+    rows = [(*fit(named(plan.labels), plan.update, "dim"), *now)]
     params = timeline.update
     marks = _update_marks(session, plan, width)
     below: list[Span]
@@ -100,8 +97,7 @@ def moments(session: Session, width: int, room: int) -> list[Line]:
     the room, so that most steps move nothing."""
     timeline, cursor = session.timeline, session.cursor
     at, wide = timeline.index(cursor), len(str(timeline.length))
-    half = max(1, room // 2)
-    first = max(0, min(at // half * half - half // 2, timeline.length - room))
+    first = scrolled(timeline.length, room, at)
     rows: list[Line] = []
     longest = session.graph.once(_longest)
     for place in range(first, min(first + room, timeline.length)):
@@ -225,29 +221,39 @@ def _window(
     """As many nodes as there is room for, so chosen that the cursor's is among them; it moves by half a window."""
     count = len(nodes)
     here = _node_index(session)
-    if count <= room:
-        first = 0
-    else:
-        half = max(1, room // 2)
-        first = min(max(0, (here // half) * half - half // 2), count - room)
+    first = scrolled(count, room, here)
     shown = nodes[first : first + room]
     columns = tuple(LABEL + 1 + spacing * i for i in range(len(shown)))
     turn = columns[-1] + max(2, _bend(spacing)) if columns else LABEL + 1
     current, place = nodes[here].scope or nodes[here].name, 0
-    wanted: list[tuple[int, str, bool]] = []
+    wanted: list[Label] = []
     for scope, group in groupby(shown, key=lambda n: n.scope or n.name):
         wanted.append((columns[place], scope, scope == current))
         place += len(tuple(group))
-    kept: list[tuple[int, str, bool]] = []
-    for label in sorted(
-        wanted, key=lambda label: not label[2]
-    ):  # the current one first, the others where there is room
-        start, end = label[0], label[0] + len(label[1])
-        if end < turn + 4 and all(end < other or start > other + len(name) for other, name, _ in kept):
-            kept.append(label)
-    labels = sorted(kept)
+    labels = placed(wanted, turn + 4)
     update = turn + (SEED if seed else UPDATE)
-    return Plan(shown, columns, tuple(labels), turn, update, spacing, step, first > 0, first + room < count, False)
+    return Plan(shown, columns, labels, turn, update, spacing, step, first > 0, first + room < count, False)
+
+
+def placed(wanted: list[Label], end: int) -> tuple[Label, ...]:
+    """Of labels those that have room before a column, without touching: that of this Moment first."""
+    kept: list[Label] = []
+    for label in sorted(wanted, key=lambda label: not label[2]):
+        start, after = label[0], label[0] + len(label[1])
+        if after < end and all(after < other or start > other + len(name) for other, name, _ in kept):
+            kept.append(label)
+    return tuple(sorted(kept))
+
+
+def named(labels: Sequence[Label]) -> Line:
+    """Labels in their columns; what would begin in another is left out."""
+    out: list[Span] = []
+    x = 0
+    for column, text, current in labels:
+        if column > x or (column == x == 0):
+            out += [Span(" " * (column - x), "dim"), Span(text, "text bold" if current else "dim")]
+            x = column + len(text)
+    return tuple(out)
 
 
 def _node_index(session: Session) -> int:
@@ -258,7 +264,7 @@ def _node_index(session: Session) -> int:
         return int(moment.index)
     if moment.phase == "update" or moment.index == 0:
         return last
-    place = timeline.computed_at.get(timeline.node(moment).id)
+    place = timeline.computed_at(timeline.node(moment).id)
     return last if place is None else place
 
 
@@ -268,11 +274,12 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
     here, seed = _node_index(session), timeline.is_seed(moment)
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
-    places, parts = timeline.computed_at, divergence(session)
+    parts = divergence(session)
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
     for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
-        place = places[node.id]
+        place = timeline.computed_at(node.id)
+        assert place is not None
         been = done or (active and not seed and (place <= here if forward else place >= here))
         left = done or (active and not seed and (place < here if forward else place >= here))
         for x in range(column, end):

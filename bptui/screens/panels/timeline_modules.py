@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base.spans import Line, Span, line, merge
+from bptui.model.base.spans import CHIPS, COLOURS, Line, Span, line, merge
 from bptui.model.debugger import folding
 from bptui.screens.panels import select_node, timeline
 from bptui.screens.panels.listing import shorten
-from bptui.screens.panels.timeline import CHIPS, COLOURS, LABEL, ORDER, chip
-from bptui.screens.render import clip, fit
+from bptui.screens.panels.timeline import LABEL, ORDER, chip
+from bptui.screens.render import clip, fit, scrolled
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -169,8 +169,7 @@ def _plan(session: Session, found: Stretches, width: int) -> Plan:
     spacing = max(LEAST, min(MOST, room // len(columns)))
     count = max(1, min(len(columns), room // spacing))
     here = _column(session, found, session.here.id)
-    half = max(1, count // 2)
-    first = 0 if count == len(columns) else min(max(0, here // half * half - half // 2), len(columns) - count)
+    first = scrolled(len(columns), count, here)
     at = tuple(LABEL + 1 + (spacing - 1) // 2 + spacing * n for n in range(count))
     turn = at[-1] + max(2, spacing // 2)
     update = turn + (10 if seed else 4)
@@ -192,17 +191,7 @@ def _names(session: Session, plan: Plan) -> Line:
         here = inside and n == plan.here
         name = each.name if here and len(each.name) < 2 * spacing else _short(each.name, spacing - 1)
         wanted.append((max(0, x - len(name) // 2), name, here))
-    kept: list[tuple[int, str, bool]] = []
-    for start, name, here in sorted(wanted, key=lambda each: not each[2]):
-        end = start + len(name)
-        if end < plan.update and all(end < other or start > other + len(text) for other, text, _ in kept):
-            kept.append((start, name, here))
-    out: list[Span] = []
-    x = 0
-    for start, name, here in sorted(kept):
-        out += [Span(" " * (start - x), "dim"), Span(name, "text bold" if here else "dim")]
-        x = start + len(name)
-    return tuple(out)
+    return timeline.named(timeline.placed(wanted, plan.update))
 
 
 def _short(name: str, room: int) -> str:

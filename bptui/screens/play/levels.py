@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens import pixels
 from bptui.screens.render import RenderOptions
@@ -64,4 +65,8 @@ def legend(of: Range, look: RenderOptions) -> Line:
     low, high = of.ends
     shown = range(1, 6) if of.steps else (FAINT, BRIGHT, FULL)
     cells = [pixels.legend(level, look) for level in shown]
-    return (Span(f"{low:.3g} ", "dim"), *(Span(text[:1], style) for text, style in cells), Span(f" {high:.3g}", "dim"))
+    return (
+        Span(f"{significant(low, 3)} ", "dim"),
+        *(Span(text[:1], style) for text, style in cells),
+        Span(f" {significant(high, 3)}", "dim"),
+    )

@@ -49,7 +49,7 @@ def title(frame: Frame, width: int, cross: tuple[float, float] | None, predicted
         return (Span(f"{len(frame.sight.points):,} of {frame.sight.all_points:,} points", "dim"),)
     if frame.sight.answer.kind == "number":
         answer = frame.sight.answer
-        return (Span(f"{answer.low:.2g} to {answer.high:.2g}", "dim"),)
+        return (Span(f"{numbers.significant(answer.low, 2)} to {numbers.significant(answer.high, 2)}", "dim"),)
     if _many(frame):
         return (Span(f"classes a to {LETTERS[frame.seen.layers[-1].shape[1] - 1]}", "dim"),)
     if drawn_points(frame)[0] is not frame.sight.points:
@@ -60,7 +60,7 @@ def title(frame: Frame, width: int, cross: tuple[float, float] | None, predicted
 
 def point_text(point: tuple[float, float], width: int) -> str:
     """`(5.8, -0.2)`, without brackets where there is little room."""
-    x, y = (f"{each:.2g}" if abs(each) >= 0.01 else "0" for each in point)
+    x, y = (numbers.significant(each, 2) if abs(each) >= 0.01 else "0" for each in point)
     return f"{x} {y}" if width < ROOMY else f"({x}, {y})"
 
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import plain
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
@@ -236,7 +237,7 @@ def said(factor: float) -> str:
         return "½"
     if abs(factor) < 1 and abs(1 / factor - round(1 / factor)) < 1e-9 * abs(1 / factor):
         return f"{'-' if factor < 0 else ''}1/{abs(round(1 / factor))}"
-    return f"{factor:.6g}"
+    return significant(factor)
 
 
 def _meanings(recording: Recording) -> Iterator[tuple[float, str]]:
@@ -265,8 +266,8 @@ def _meanings(recording: Recording) -> Iterator[tuple[float, str]]:
             yield 2.0 * count, f"sum for mean and a 2 too much: {text}"
             yield count / 2, f"sum for mean and a ½ too much: {text}"
             yield 0.5 / count, f"divided by 2 and once more by {text}"
-    yield rate, f"the learning rate {rate:g}: that is the change of the update"
-    yield -rate, f"minus the learning rate {rate:g}: that is the change of the update"
+    yield rate, f"the learning rate {significant(rate)}: that is the change of the update"
+    yield -rate, f"minus the learning rate {significant(rate)}: that is the change of the update"
 
 
 def _decay(recording: Recording, node: Node) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 
 from bptui.model.base import syntax
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
@@ -278,7 +279,7 @@ class _Names(ast.NodeTransformer):
     def called(self, source: Source) -> str:
         """How a source is written."""
         if source.number is not None:
-            return f"{source.number:g}"
+            return significant(source.number)
         name = self.graph.nodes[source.node].name
         return f"grad({name})" if source.grad else name
 

@@ -20,7 +20,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.notation import ANGLES, GAMMA, ROUNDED, Round, detach
+from bptui.symbolic.calculus.notation import FUNCTIONS, RELATIONS
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import sizes
 from bptui.symbolic.formula.read import from_hint, from_text
@@ -212,12 +212,7 @@ def _letters(statement: t.Statement, rank: int, elementwise: bool) -> list[str]:
     return [f"_{n}" for n in range(rank)]
 
 
-_FUNCTIONS: Mapping[str, Any] = {
-    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh, "cosh": sp.cosh,
-    "sinh": sp.sinh, "erf": sp.erf, "abs": sp.Abs, "sign": sp.sign, "floor": sp.floor,
-    "round": Round, "detach": detach, **ROUNDED, **GAMMA, **ANGLES,
-}  # fmt: skip
-_COMPARE: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
+_FUNCTIONS: Mapping[str, Any] = {**FUNCTIONS, "abs": sp.Abs, "sign": sp.sign}
 
 
 class _Walk:
@@ -274,7 +269,7 @@ class _Walk:
                     return walk(yes if test == sp.true else no)
                 return sp.Piecewise((walk(yes), test), (walk(no), True))
             case t.Compare(sign, left, right):
-                return _COMPARE[sign](walk(left), walk(right))
+                return RELATIONS[sign](walk(left), walk(right))
             case t.Logic("not", (part,)):
                 return sp.Not(walk(part))
             case t.Logic(word, logic):

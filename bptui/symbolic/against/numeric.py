@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Node
@@ -35,7 +36,7 @@ def by_differences(recording: Recording, c: Compared) -> str:
                 recording, c, step, back, np.ndindex(c.ours.shape)
             ):
                 better = ": central ones are nearer" if not back else ""
-                return f"those are {word} differences with a step of {step:g}{better}"
+                return f"those are {word} differences with a step of {significant(step)}{better}"
     return ""
 
 

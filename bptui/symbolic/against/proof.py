@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import sympy as sp
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import plain
 from bptui.model.base.types import Array
 from bptui.model.engine.recording import Recording
@@ -211,7 +212,9 @@ def within(seconds: float, work: Callable[[], Proof], going: Going | None = None
     try:
         return limit.run(work, seconds)
     except TooLong:
-        return Proof(why="it was interrupted" if stopped.is_set() else f"algebra took longer than {seconds:g} s")
+        return Proof(
+            why="it was interrupted" if stopped.is_set() else f"algebra took longer than {significant(seconds)} s"
+        )
     except (Beyond, RecursionError, ZeroDivisionError, sp.PolynomialError, NotImplementedError) as problem:
         return Proof(why=str(problem) if isinstance(problem, Beyond) else "it cannot be written as one expression")
     finally:

@@ -14,6 +14,7 @@ from math import prod
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Graph, Node
@@ -113,7 +114,9 @@ def _no_factor(graph: Graph) -> Iterator[Slip]:
             if name in ("mul", "div") and len(node.inputs) == 2:
                 other = graph.nodes[node.inputs[1 - position]]
                 what = (
-                    f"{float(np.asarray(other.value)):g}" if other.role == "const" and not other.shape else other.name
+                    significant(float(np.asarray(other.value)))
+                    if other.role == "const" and not other.shape
+                    else other.name
                 )
                 said = f"1/{what}" if name == "div" and position == 0 else what
                 if name == "mul" or position == 0:
@@ -126,7 +129,8 @@ def _no_factor(graph: Graph) -> Iterator[Slip]:
                 exponent = float(node.attributes.get("exponent", 2.0))
                 if exponent not in (0.0, 1.0):
                     less = rules.scaled(1 / exponent)
-                    text = f"the exponent {exponent:g} of {node.name} was not brought down: d(x**n) is n*x**(n-1)"
+                    text = f"the exponent {significant(exponent)} of {node.name} was not brought down: "
+                    text += "d(x**n) is n*x**(n-1)"
                     yield Slip("missing 2" if exponent == 2 else "missing exponent", text, _at(node, position, less))
             if name == "dropout":
                 yield Slip("missing mask", f"the mask of {node.name} was left out", _at(node, position, rules.passed))
@@ -233,7 +237,8 @@ def _reduced(graph: Graph) -> Iterator[Slip]:
                 count = prod(graph.nodes[node.inputs[position]].shape) / max(prod(node.shape), 1)
                 if count > 1:
                     other, factor = ("sum", count) if node.op.name == "mean" else ("mean", 1 / count)
-                    text = f"the {other} of {count:g} numbers in the place of their {node.op.name} ({node.name})"
+                    text = f"the {other} of {significant(count)} numbers in the place of their "
+                    text += f"{node.op.name} ({node.name})"
                     yield Slip(f"{other} for {node.op.name}", text, _at(node, position, rules.scaled(factor)))
 
 

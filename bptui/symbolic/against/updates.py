@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine.optimizers import FLAGS, OPTIMIZERS, Optimizer
 from bptui.model.engine.recording import NotRecorded, Recording
@@ -73,10 +74,14 @@ def _variants(o: Optimizer, given: dict[str, Array]) -> Iterator[tuple[Cause, Ru
             "(sqrt(v_new) + eps)", "sqrt(v_new + eps)"))  # fmt: skip
         yield Cause("eps", "eps inside of the root"), inside, given
         for eps in (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 0.0):
-            yield Cause("eps", f"eps {eps:g} for {float(given['eps']):g}"), rule, {**given, "eps": np.asarray(eps)}
+            yield (
+                Cause("eps", f"eps {significant(eps)} for {significant(float(given['eps']))}"),
+                rule,
+                {**given, "eps": np.asarray(eps)},
+            )
     for factor in (2.0, 0.5, 10.0, 0.1):
         rate = float(given["lr"]) * factor
-        yield Cause("rate", f"a learning rate of {rate:g}"), rule, {**given, "lr": np.asarray(rate)}
+        yield Cause("rate", f"a learning rate of {significant(rate)}"), rule, {**given, "lr": np.asarray(rate)}
 
 
 def _corrected(hat: Statement) -> t.Tree:
@@ -113,7 +118,7 @@ def _known(other: Optimizer, given: dict[str, Array]) -> dict[str, Array]:
 
 def _called(o: Optimizer) -> str:
     """`sgd with momentum 0.9`."""
-    options = [f"{n.replace('_', ' ')} {float(x):g}" for n in o.rule.options
+    options = [f"{n.replace('_', ' ')} {significant(float(x))}" for n in o.rule.options
                if (x := getattr(o, n)) and n in ("momentum", "weight_decay")]  # fmt: skip
     options += ["nesterov"] if o.nesterov else []
     return o.kind + (f" with {', '.join(options)}" if options else " alone" if o.kind == "sgd" else "")

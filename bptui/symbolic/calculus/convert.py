@@ -13,27 +13,11 @@ from typing import Any
 import sympy as sp
 from sympy.core.relational import Relational
 
-from bptui.symbolic.calculus.notation import (
-    ANGLES,
-    GAMMA,
-    ROUNDED,
-    Abs,
-    FloorDiv,
-    Product,
-    Remainder,
-    Round,
-    detach,
-    sign,
-)
+from bptui.model.base.numbers import significant
+from bptui.symbolic.calculus.notation import CALLED, FloorDiv, Product, Remainder
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Number, Tree
 
-_FUNCTIONS: Mapping[Any, str] = {
-    Abs: "abs", sign: "sign", Round: "round", detach: "detach",
-    **{function: name for name, function in {**ROUNDED, **GAMMA, **ANGLES}.items()},
-    sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
-    sp.sinh: "sinh", sp.erf: "erf", sp.sign: "sign", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
-}  # fmt: skip
 _LETTERS = "klmnrsuvw"
 _LAST = 10**6
 _AXIS = re.compile(r"(\w+)\.shape\[(\d+)\]")
@@ -102,7 +86,7 @@ class _Converter:
             return t.Compare("==", t.integer(1), t.integer(1 if e == sp.true else 0))
         if isinstance(e, sp.Heaviside):
             return t.IfElse(t.Compare(">", self.tree(e.args[0]), t.integer(0)), t.integer(1), t.integer(0))
-        name = _FUNCTIONS.get(e.func, str(e.func))
+        name = CALLED.get(e.func, str(e.func))
         return t.Call(name, tuple(self.tree(a) for a in e.args))
 
     def name(self, symbol: Any) -> str:
@@ -125,7 +109,7 @@ class _Converter:
         if isinstance(e, sp.Integer):
             return t.integer(int(e)) if e >= 0 else t.Neg(t.integer(-int(e)))
         value = float(e)
-        return Number(value, f"{value:.6g}")
+        return Number(value, significant(value))
 
     def side(self, e: Any) -> Tree:
         """A side of a comparison: a number as a bound is written, 0.8 and not 4/5."""

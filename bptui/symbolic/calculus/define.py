@@ -21,13 +21,6 @@ from bptui.symbolic.calculus.sizes import Known, Sizes
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 
-_FUNCTIONS: Mapping[str, Any] = {
-    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": n.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
-    "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": n.sign, "floor": sp.floor,
-    "round": n.Round, "detach": n.detach, **n.ROUNDED, **n.GAMMA, **n.ANGLES,
-}  # fmt: skip
-_RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
-
 
 def define(signature: Signature, op: Op | None = None) -> Definition:
     """The definition of an operation for one signature. `op` is looked up by name where it is not given.
@@ -265,12 +258,12 @@ class _Builder:
             for a in reversed(arguments[:-1]):
                 best = n.Piecewise((a, self.compared(">=" if function == "max" else "<=", a, best)), (best, True))
             return best
-        return _FUNCTIONS[function](*arguments)
+        return n.FUNCTIONS[function](*arguments)
 
     def compared(self, sign: str, a: Expr, b: Expr) -> Expr:
         if any(side.has(*n.UNREAL) or side.is_extended_real is False for side in (a, b)):
             raise UserError(self.where, *n.NO_NUMBER)
-        return _RELATIONS[sign](a, b)
+        return n.RELATIONS[sign](a, b)
 
     # ------------------------------------------------------------------------------------------------- ranges
     def limits(self, tree: t.Reduction) -> tuple[list[tuple[Expr, Expr, Expr]], Expr]:

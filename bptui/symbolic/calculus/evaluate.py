@@ -9,52 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import matrices
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.gamma import digamma, lgamma, of_order
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Matrix
 from bptui.symbolic.calculus.exact import Digits
-from bptui.symbolic.calculus.notation import (
-    GAMMA,
-    ROUNDED,
-    UPSTREAM,
-    Abs,
-    Expr,
-    FloorDiv,
-    Remainder,
-    Round,
-    detach,
-    index,
-    name_of,
-    sign,
-)
+from bptui.symbolic.calculus.notation import CALLED, RELATIONS, UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
+from bptui.symbolic.formula import numeric
 
 BLOCK = 5_000_000
 """Cells of one intermediate array (40 MB)."""
 REPAIRS = 64
 """Non-finite elements of a whole tensor that are looked at again at 50 digits."""
 
-_erf = np.frompyfunc(math.erf, 1, 1)
-_FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    Abs: np.abs, sign: np.sign,
-    sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
-    sp.cosh: np.cosh,
-    sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
-    sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
-    sp.Eq: np.equal, sp.Ne: np.not_equal,
-    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint, detach: np.positive,
-    sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
-    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["polygamma"]: of_order,
-    **{function: partial(rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
+FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
+    **{function: numeric.FUNCTIONS[name] for function, name in CALLED.items()},
+    **{relation: numeric.COMPARE[sign] for sign, relation in RELATIONS.items()},
+    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,
 }  # fmt: skip
 _REDUCED: Mapping[Any, Callable[..., Any]] = {
     sp.Add: np.add, sp.Mul: np.multiply, sp.Max: np.maximum, sp.Min: np.minimum,
@@ -234,7 +211,7 @@ class _Walk:
             for other in values[1:]:
                 result = _REDUCED[e.func](result, other)
             return result
-        return _FUNCTIONS[e.func](*values)
+        return FUNCTIONS[e.func](*values)
 
     def element(self, leaf: Expr, at: list[Any], guarded: bool) -> Any:
         name = name_of(leaf)

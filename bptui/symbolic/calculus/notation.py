@@ -6,7 +6,7 @@ every size whole and positive, and a bound index is a Dummy: a derivative can th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -230,9 +230,20 @@ class bfloat16(Rounded):
     """To 8 binary digits."""
 
 
-GAMMA = {kind.__name__: kind for kind in (lgamma, digamma, polygamma)}
-ANGLES = {"asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2}
 ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}
+FUNCTIONS: Mapping[str, Any] = {
+    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
+    "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": sign, "floor": sp.floor, "round": Round, "detach": detach,
+    "asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2,
+    **{kind.__name__: kind for kind in (lgamma, digamma, polygamma)}, **ROUNDED,
+}  # fmt: skip
+"""What the functions of a definition are in SymPy's terms; but for max and min, which choose."""
+CALLED: Mapping[Any, str] = {
+    **{function: name for name, function in FUNCTIONS.items()},
+    sp.Abs: "abs", sp.sign: "sign", sp.Max: "max", sp.Min: "min",
+}  # fmt: skip
+"""What a definition calls a function of SymPy's."""
+RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
 
 
 class FloorDiv(sp.Function):  # type: ignore[misc]

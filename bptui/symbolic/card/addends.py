@@ -14,10 +14,10 @@ import numpy as np
 
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
-from bptui.symbolic.card.conventions import choices, spans_of
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.written import names_of
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
@@ -72,10 +72,8 @@ def addends(recording: Recording, node: Node, element: Index) -> Addends | None:
 class _Terms:
     def __init__(self, reading: BoundDefinition, element: Index) -> None:
         self.reading, self.element = reading, element
-        self.bare = reading.op.elementwise and not reading.letters
         self.names: Names = names_of(reading.recording.graph, reading, True)
-        self.known: Mapping[str, Any] = reading.at(element) if self.bare else reading.helped
-        self.index: Mapping[str, int] = {} if self.bare else reading.index(element)
+        self.known, self.index = reading.numbers(element)
 
     def found(self) -> Addends | None:
         body = self.reading.statements[-1].value
@@ -126,30 +124,21 @@ class _Terms:
 
     def _summed(self, part: _Part) -> tuple[list[tuple[str, tuple[Factor, ...], float]], tuple[int, float]] | None:
         """The largest terms of a sum, and how many are left over with what they add."""
-        reduction = t.substitute(part.tree, self.index)
-        assert isinstance(reduction, t.Reduction)
-        spans = spans_of(self.reading, reduction)
-        shape = tuple(high - low for low, high in spans)
-        if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
+        cells = self.reading.cells(part.tree, self.index, self.known)
+        if not cells.fit:
             return None
-        axes = np.ix_(*(np.arange(low, high) for low, high in spans)) if shape else ()
-        grid = dict(zip((r.index for r in reduction.ranges), axes, strict=True))
-        inner = part._replace(tree=reduction.body)
+        inner = part._replace(tree=cells.reduction.body)
         with np.errstate(all="ignore"):
-            values: Array = np.full(shape, part.sign)
+            values: Array = np.full(cells.shape, part.sign)
             for factor in _factors_of(inner):
-                values = values * np.broadcast_to(np.asarray(self._number(factor, grid), float), shape)
-        keep = np.ones(shape, bool)
-        for condition in reduction.conditions:
-            keep &= np.broadcast_to(self._number(condition, grid), shape)
-        places = np.flatnonzero(keep)
+                values = values * cells.values(factor).astype(float)
+        places = np.flatnonzero(cells.kept)
         flat = values.reshape(-1)[places]
         size = np.where(np.isnan(flat), np.inf, np.abs(flat))
         order = np.argsort(-size, kind="stable")
         several = []
         for n in order[:KEPT]:
-            at = np.unravel_index(int(places[n]), shape)
-            index = {r.index: int(i) + low for r, i, (low, _) in zip(reduction.ranges, at, spans, strict=True)}
+            index = cells.at(int(places[n]))
             label = ",".join(str(i) for i in index.values())
             several.append((label, self._factors(inner, index), float(flat[n])))
         left = order[KEPT:]
@@ -158,7 +147,7 @@ class _Terms:
     def _formula(self, tree: Tree) -> Addends:
         """Neither a sum nor a product: the numbers that stand in it."""
         leaves = self._leaves(tree)
-        if not leaves and self.bare:  # a constant was chosen: what it was chosen by
+        if not leaves and self.reading.bare:  # a constant was chosen: what it was chosen by
             leaves = self._leaves(self.reading.statements[-1].value)
         factors = tuple(
             Factor(to_spans(leaf, self.names), float(self._number(leaf, {})), self._source(leaf))
@@ -175,17 +164,13 @@ class _Terms:
         """What a maximum takes, the first among equals."""
         if not (isinstance(tree, t.Reduction) and tree.kind in ("max", "min") and isinstance(tree.body, t.Element)):
             return None
-        values = choices(self.reading, tree, self.index)
-        if values is None:
+        cells = self.reading.cells(tree, self.index)
+        best = cells.best()
+        if best is None:
             return None
-        reduction = t.substitute(tree, self.index)
-        assert isinstance(reduction, t.Reduction)
-        best = int(values.argmax() if reduction.kind == "max" else values.argmin())
-        at = np.unravel_index(best, values.shape)
-        pairs = zip(reduction.ranges, at, spans_of(self.reading, reduction), strict=True)
-        leaf = self.reading.resolve(reduction.body, {r.index: int(i) + low for r, i, (low, _) in pairs}, self.known)
-        factor = Factor(to_spans(leaf, self.names), float(values[at]), self._source(leaf))
-        return Addends("choice", "", (Addend("", (factor,), factor.value),), (values.size - 1, 0.0))
+        leaf = self.reading.resolve(cells.reduction.body, cells.at(best), self.known)
+        factor = Factor(to_spans(leaf, self.names), float(cells.chosen.flat[best]), self._source(leaf))
+        return Addends("choice", "", (Addend("", (factor,), factor.value),), (cells.count - 1, 0.0))
 
     def _source(self, tree: Tree, alone: bool = False) -> Source | None:
         """The element that stands in a formula; of several the first that is computed, else the first."""
@@ -194,7 +179,7 @@ class _Terms:
         for part in [tree] if alone else t.walk(tree):
             if isinstance(part, t.Name) and part.name in inputs:
                 source = inputs[part.name]
-                place = _aligned(self.element, source.shape) if self.bare else () if not source.shape else None
+                place = fit(self.element, source.shape) if self.reading.bare else () if not source.shape else None
             elif isinstance(part, t.Element) and part.base in inputs:
                 source = inputs[part.base]
                 place = _constant(part.index)
@@ -240,12 +225,6 @@ def _factors_of(part: _Part) -> list[Tree]:
     """The factors of a term, divisors as `1/N`."""
     factors = list(part.tree.factors) if isinstance(part.tree, t.Mul) else [part.tree]
     return [*factors, *(t.Div(t.integer(1), divisor) for divisor in part.over)]
-
-
-def _aligned(element: Index, shape: Index) -> Index:
-    """Which element of a broadcast input stands behind one of the output."""
-    own = element[len(element) - len(shape) :]
-    return tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))
 
 
 def _constant(index: tuple[Tree, ...]) -> Index | None:

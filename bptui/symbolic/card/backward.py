@@ -66,8 +66,7 @@ class Backward:
         self.names = names_of(self.recording.graph, self.reading, self.unicode, rule)
         self.name = self.reading.op.input_names[wrt]
         self.out, self.symbol = self.names.symbol(self.reading.output), self.names.symbol(self.name)
-        self.bare = self.reading.op.elementwise and not self.reading.letters
-        self.single = self.bare and self.source.shape == node.shape
+        self.single = self.reading.bare and self.source.shape == node.shape
 
     def card(self) -> Card:
         """All that is to be said of it."""
@@ -103,8 +102,6 @@ class Backward:
             facts += convention(reading, element if self.single else _output_of(reading, self.name, element))
         else:
             facts.append(sentence("absent", "gradient", ("not yet", "dim")))
-        nodes = self.recording.graph.nodes
-        wanted = (p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and nodes[i].wants_grad)
         rules = derived(reading, self.names, self.name, self.derivation, self.form.raw, self.unicode)
         return Card(
             title=title(self.recording.graph, node),
@@ -123,7 +120,7 @@ class Backward:
             node=node.name,
             input=self.source.name,
             position=self.wrt,
-            inputs=tuple(wanted),
+            inputs=self.recording.graph.passed_to(node),
         )
 
     def formulas(self, terms: Tree | None, down: Array | None) -> tuple[Formula, ...]:
@@ -137,13 +134,13 @@ class Backward:
         arriving, leaving = (gradient(symbol.text, self.unicode) for symbol in (self.out, self.symbol))
         shown = {**self.names.symbols, UPSTREAM: arriving, whole: leaving}
         scalars = frozenset(name for name in shown if not np.shape(reading.arrays.get(name, 0.0)))
-        bare = self.names.bare | {UPSTREAM, whole} if self.bare else self.names.bare
-        own = Names(shown, self.names.letters, bare if self.single or not self.bare else scalars)
+        bare = self.names.bare | {UPSTREAM, whole} if reading.bare else self.names.bare
+        own = Names(shown, self.names.letters, bare if self.single or not reading.bare else scalars)
         q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in self.element)
         partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(self.name, q))
         local_, vjp = self.rules(rule)
         result += [Formula("local", partial, local_, own), *winners(own, rule)]
-        if not self.bare:
+        if not reading.bare:
             result.append(Formula("gradient", t.Element(whole, q), vjp, own))
         if terms is not None and down is not None:
             filled = with_numbers(own, reading.at(self.element) if self.single else None, reading)

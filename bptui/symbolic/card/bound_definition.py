@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base import kinds
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.recording import Recording
@@ -39,7 +40,7 @@ class BoundDefinition:
     @cached_property
     def signature(self) -> Signature:
         """What its derivation is filed under."""
-        return self.op.signature([source.shape for source in self.inputs], self.node.attributes)
+        return self.recording.graph.signature(self.node)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -56,6 +57,11 @@ class BoundDefinition:
             return "y"
         target = self.statements[-1].target
         return target.base if isinstance(target, t.Element) else target.name
+
+    @property
+    def bare(self) -> bool:
+        """Is its definition one of numbers alone, the same for every element?"""
+        return self.op.elementwise and not self.letters
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -101,10 +107,18 @@ class BoundDefinition:
         """Scalars of an elementwise node at one element of its output; what broadcasts is taken from where it comes."""
         out = {}
         for name, array in self.arrays.items():
-            shape = np.shape(array)
-            place = tuple(0 if n == 1 else i for i, n in zip(element[len(element) - len(shape) :], shape, strict=True))
-            out[name] = np.asarray(array)[place]
+            out[name] = np.asarray(array)[fit(element, np.shape(array))]
         return self.with_helpers(out)
+
+    def numbers(self, element: Index) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """(the numbers, the index) that its definition is evaluated with at one element of its output."""
+        return (self.at(element), {}) if self.bare else (self.helped, self.index(element))
+
+    def cells(self, tree: Tree, index: Mapping[str, int], known: Mapping[str, Any] | None = None) -> Cells:
+        """Those of a reduction of the definition at one element."""
+        reduction = substitute(tree, index)
+        assert isinstance(reduction, t.Reduction)
+        return Cells(reduction, self.helped if known is None else known, self.size)
 
     def with_helpers(self, known: dict[str, Any]) -> dict[str, Any]:
         """The numbers that are given, and those of the helpers that are made of them."""
@@ -210,20 +224,59 @@ def _as_part(helper: Statement) -> Part:
 
 def _win(winner: ArgMax, known: Mapping[str, Any], size: Mapping[str, int]) -> dict[str, Any]:
     """The active index of every element, the first among equals."""
-    shape = tuple(int(evaluate(s, known, {}, size)) for s in winner.sizes)
-    counts = [
-        int(evaluate(r.high, known, {}, size)) if r.high is not None else size[r.index.upper()] for r in winner.ranges
-    ]
-    lows = [int(evaluate(r.low, known, {}, size)) if r.low is not None else 0 for r in winner.ranges]
-    spans = [high - low for low, high in zip(lows, counts, strict=True)]
-    grid = np.ogrid[tuple(slice(0, n) for n in (*shape, *spans))]
-    index = dict(zip((*winner.indices, *(r.index for r in winner.ranges)), grid, strict=True))
-    for r, low in zip(winner.ranges, lows, strict=True):
-        index[r.index] = index[r.index] + low
-    terms = np.broadcast_to(evaluate(winner.term, known, index, size), (*shape, *spans))
-    worst = -np.inf if winner.kind == "max" else np.inf
-    if winner.condition is not None:
-        terms = np.where(evaluate(winner.condition, known, index, size), terms, worst)
-    flat = terms.reshape(*shape, -1)
+    own = tuple(t.Range(i, None, n) for i, n in zip(winner.indices, winner.sizes, strict=True))
+    conditions = () if winner.condition is None else (winner.condition,)
+    cells = Cells(t.Reduction(winner.kind, winner.term, (*own, *winner.ranges), conditions), known, size)
+    flat = cells.chosen.reshape(*cells.shape[: len(own)], -1)
     best = flat.argmax(-1) if winner.kind == "max" else flat.argmin(-1)
-    return {winner.name: np.unravel_index(best, spans)[winner.position] + lows[winner.position]}
+    low = cells.lows[len(own) :][winner.position]
+    return {winner.name: np.unravel_index(best, cells.shape[len(own) :])[winner.position] + low}
+
+
+class Cells:
+    """The cells of a reduction whose free indices have been put in: the places of its own, and the terms there."""
+
+    def __init__(self, reduction: t.Reduction, known: Mapping[str, Any], size: Mapping[str, int]) -> None:
+        self.reduction, self.known, self.size = reduction, known, size
+        self.lows = [0 if r.low is None else self._counted(r.low) for r in reduction.ranges]
+        highs = [size[r.index.upper()] if r.high is None else self._counted(r.high) for r in reduction.ranges]
+        self.shape = tuple(max(0, high - low) for low, high in zip(self.lows, highs, strict=True))
+        self.count = int(np.prod(self.shape, dtype=np.int64))
+        self.fit = self.count <= MAX_CELLS
+
+    def _counted(self, tree: Tree) -> int:
+        return int(evaluate(tree, self.known, {}, self.size))
+
+    @cached_property
+    def _grid(self) -> dict[str, Any]:
+        axes = np.ix_(*(np.arange(low, low + n) for low, n in zip(self.lows, self.shape, strict=True)))
+        return dict(zip((r.index for r in self.reduction.ranges), axes, strict=True))
+
+    def values(self, tree: Tree) -> Array:
+        """A formula with the reduction's indices, at every cell."""
+        return np.broadcast_to(np.asarray(evaluate(tree, self.known, self._grid, self.size)), self.shape)
+
+    @cached_property
+    def kept(self) -> Array:
+        """Where the conditions of the reduction hold."""
+        keep = np.ones(self.shape, bool)
+        for condition in self.reduction.conditions:
+            keep &= self.values(condition)
+        return keep
+
+    def at(self, cell: int) -> dict[str, int]:
+        """The indices of a cell, counted row by row."""
+        place = np.unravel_index(cell, self.shape)
+        return {r.index: int(i) + low for r, i, low in zip(self.reduction.ranges, place, self.lows, strict=True)}
+
+    @cached_property
+    def chosen(self) -> Array:
+        """What a max or min chooses from, infinitely bad where a condition fails."""
+        worst = -np.inf if self.reduction.kind == "max" else np.inf
+        return np.where(self.kept, self.values(self.reduction.body), worst)
+
+    def best(self) -> int | None:
+        """The cell that a max or min takes, the first among equals; None where there is none, or too many to look."""
+        if not self.shape or not self.count or not self.fit:
+            return None
+        return int(self.chosen.argmax() if self.reduction.kind == "max" else self.chosen.argmin())

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.kinds import KINDS
-from bptui.model.base.types import Array
 from bptui.model.engine.pairs import complex_nodes
-from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.facts import Fact, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
@@ -25,9 +24,7 @@ def convention(reading: BoundDefinition, element: Index) -> list[Fact]:
         return [sentence("convention", "convention", BY_PARTS)]
     if not reading.op.convention:
         return []
-    bare = reading.op.elementwise and not reading.letters
-    known = reading.at(element) if bare else reading.helped
-    index: Mapping[str, int] = {} if bare else reading.index(element)
+    known, index = reading.numbers(element)
     if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
         return []
     return [sentence("convention", "convention", _shortened(reading))]
@@ -64,38 +61,9 @@ def _special(reading: BoundDefinition, part: Tree, known: Mapping[str, Any], ind
             sides = [number(a) for a in part.arguments]
             return len(set(sides)) < len(sides)
         if isinstance(part, t.Reduction) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
-            values = choices(reading, part, index)
-            return (
-                values is not None and int((values == (values.max() if part.kind == "max" else values.min())).sum()) > 1
-            )
+            cells = reading.cells(part, index)
+            best = cells.best()
+            return best is not None and int((cells.chosen == cells.chosen.flat[best]).sum()) > 1
     except (KeyError, TypeError, ValueError):  # it has an index of its own, of a sum: not one number
         return False
     return False
-
-
-def choices(reading: BoundDefinition, body: t.Reduction, index: Mapping[str, int]) -> Array | None:
-    """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
-    reduction = t.substitute(body, index)
-    assert isinstance(reduction, t.Reduction)
-    spans = spans_of(reading, reduction)
-    grid = dict(zip((r.index for r in reduction.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
-    shape = tuple(hi - lo for lo, hi in spans)
-    if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
-        return None
-    values = np.broadcast_to(evaluate(reduction.body, reading.helped, grid, reading.size), shape)
-    for condition in reduction.conditions:
-        worst = -np.inf if reduction.kind == "max" else np.inf
-        values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
-    return values
-
-
-def spans_of(reading: BoundDefinition, reduction: t.Reduction) -> list[tuple[int, int]]:
-    """(first, one past the last) of each range of a reduction whose free indices have been put in."""
-    found = []
-    for r in reduction.ranges:
-        low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
-        high = (
-            reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
-        )
-        found.append((low, max(low, high)))
-    return found

@@ -27,13 +27,12 @@ def derived(
         return (Fact("local", "local", head, ((Span("deriving…" if unicode else "deriving...", "dim"),),)),)
     if isinstance(rule, Failure):
         return (Fact("local", "local", head, note=Note(((Span(rule.reason, "kink"),),), warning=True)),)
-    bare = reading.op.elementwise and not reading.letters
-    full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
-    out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
+    full = names if not reading.bare else Names(names.symbols, names.letters, frozenset(), None)
+    out_index, in_index = ("", "") if reading.bare else (_bracket(names, rule.out), _bracket(names, rule.q))
     formula = to_spans(rule.raw if raw else rule_at(reading, rule, rule.local), names, unicode)
     first = Fact("local", "local", local(out, wrt, unicode, out_index, in_index), (formula,), note=_how(rule, raw))
     told = (first, *_winners(names, rule, unicode))
-    if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
+    if reading.bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
         return told
     if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
         return told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 
@@ -14,9 +13,9 @@ from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.choice import Choice
-from bptui.symbolic.card.conventions import choices, convention, spans_of
+from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import kind, title
 from bptui.symbolic.card.specialize import definition_at
@@ -88,8 +87,7 @@ def forward(state: State, node: Node, element: Index, form: Form) -> Card:
 
 def _underflows(reading: BoundDefinition, element: Index) -> bool:
     """Is the element above 0 by its definition, whatever its number is: an exponential, say?"""
-    bare = reading.op.elementwise and not reading.letters
-    known, index = (reading.at(element), {}) if bare else (reading.helped, reading.index(element))
+    known, index = reading.numbers(element)
     helpers = {s.target.name: s.value for s in reading.statements[:-1] if isinstance(s.target, t.Name)}
 
     def positive(tree: Tree) -> bool:
@@ -117,7 +115,7 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
     """The selected element, written out."""
     body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
     left = t.Element(reading.output, tuple(t.integer(i) for i in element))
-    if reading.op.elementwise and not reading.letters:
+    if reading.bare:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
         return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value, reading.eps)
@@ -136,7 +134,7 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     left = element_span(names, reading.output, element)
     told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
-    if reading.op.elementwise and not reading.letters:
+    if reading.bare:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
         if concealed(value) and isinstance(body, t.IfElse) and isinstance(tree, t.Number | t.Name):
@@ -175,31 +173,23 @@ def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> 
     """A product over a few elements written out; None for anything else."""
     if not (isinstance(body, t.Reduction) and body.kind == "prod" and not body.conditions):
         return None
-    reduction = t.substitute(body, index)
-    assert isinstance(reduction, t.Reduction)
-    spans = spans_of(reading, reduction)
-    if not 1 < int(np.prod([high - low for low, high in spans])) <= MAX_FACTORS:
+    cells = reading.cells(body, index)
+    if not 1 < cells.count <= MAX_FACTORS:
         return None
-    places = product(*(range(low, high) for low, high in spans))
-    letters = [r.index for r in reduction.ranges]
-    return t.Mul(tuple(reading.resolve(reduction.body, dict(zip(letters, at, strict=True))) for at in places))
+    return t.Mul(tuple(reading.resolve(cells.reduction.body, cells.at(n)) for n in range(cells.count)))
 
 
 def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
     """The element that a `max(x[…] for …)` takes, the first among equals; and the numbers that it is taken from."""
     if not (isinstance(body, t.Reduction) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
-    values = choices(reading, body, index)
-    if values is None or kept_back(values).any():
+    cells = reading.cells(body, index)
+    best = cells.best()
+    if best is None or kept_back(cells.chosen).any():
         return None
-    reduction = t.substitute(body, index)
-    assert isinstance(reduction, t.Reduction)
-    spans = spans_of(reading, reduction)
-    best = np.unravel_index(int(values.argmax() if reduction.kind == "max" else values.argmin()), values.shape)
-    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(reduction.ranges, best, spans, strict=True)}
-    place = reading.resolve(reduction.body, at)
+    place = reading.resolve(cells.reduction.body, cells.at(best))
     assert isinstance(place, t.Element)
-    among = [float(x) for x in values[~np.isinf(values)][: _WINDOW + 1]]
+    among = [float(x) for x in cells.chosen[~np.isinf(cells.chosen)][: _WINDOW + 1]]
     return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number)), among
 
 
@@ -210,24 +200,17 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
     index, unicode = reading.index(element), form.unicode
     body = t.substitute(definition_at(reading, reading.statements[-1].value), index)
     reduction, after = _split(body)
-    if reduction is None or (reading.op.elementwise and not reading.letters):
+    if reduction is None or reading.bare:
         return None, None
-    spans = spans_of(reading, reduction)
-    shape = tuple(high - low for low, high in spans)
-    if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
+    cells = reading.cells(reduction, {})
+    if not cells.fit:
         return None, None
     factors = reduction.body.factors if isinstance(reduction.body, t.Mul) else (reduction.body,)
-    grid = dict(zip((r.index for r in reduction.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
-    arrays, size = reading.helped, reading.size
-    values = [np.broadcast_to(np.asarray(evaluate(f, arrays, grid, size), float), shape).reshape(-1) for f in factors]
-    keep = np.ones(int(np.prod(shape)), bool)
-    for condition in reduction.conditions:
-        keep &= np.broadcast_to(evaluate(condition, arrays, grid, size), shape).reshape(-1)
-    places = np.flatnonzero(keep)
+    values = [cells.values(f).astype(float).reshape(-1) for f in factors]
+    places = np.flatnonzero(cells.kept)
 
     def place(n: int) -> dict[str, int]:
-        at = np.unravel_index(int(places[n]), shape)
-        return {r.index: int(i) + lo for r, i, (lo, _) in zip(reduction.ranges, at, spans, strict=True)}
+        return cells.at(int(places[n]))
 
     def symbolic(n: int) -> tuple[Line, ...]:
         return tuple(to_spans(reading.resolve(f, place(n)), names, unicode) for f in factors)
@@ -236,7 +219,8 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
         return ",".join(str(i) for i in place(n).values())
 
     total = float(np.asarray(reading.arrays[reading.output])[element])
-    steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
+    known, size = reading.helped, reading.size
+    steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, known, {}, size))) for sign, tree in after]
     heads = Heads(
         ",".join(names.symbol(r.index).text for r in reduction.ranges),
         tuple(to_spans(f, names, unicode) for f in factors),

@@ -45,8 +45,7 @@ class Products:
         self.reading, self.names, self.rule, self.q, self.unicode = reading, names, rule, q, unicode
         self.places, self.at_q = places, dict(zip(rule.q, q, strict=True))
         self.out, self.symbol = names.symbol(reading.output), names.symbol(rule.wrt)
-        self.bare = reading.op.elementwise and not reading.letters
-        self.local = rule.local if self.bare else held(rule.local)  # every row is one where its conditions hold
+        self.local = rule.local if self.reading.bare else held(rule.local)  # every row is one where its conditions hold
         found = zip(rule.out, places, strict=True)
         self.fixed = {letter: int(axis[0]) for letter, axis in found if axis.size and (axis == axis[0]).all()}
         self.varying = [letter for letter in rule.out if letter not in self.fixed]
@@ -67,12 +66,12 @@ class Products:
 
     def factor_tree(self, at: Mapping[str, int]) -> Tree:
         """The local derivative with its indices put in, as far as they are known."""
-        placed = _placed(self.local, self.reading, self.rule.out) if self.bare else self.local
+        placed = _placed(self.local, self.reading, self.rule.out) if self.reading.bare else self.local
         return settle(t.substitute(placed, {**self.at_q, **at}))
 
     def factor(self, at: Mapping[str, int]) -> Line:
         """The local derivative; a long one as `∂y[0,2]/∂x[0,1]`."""
-        full = Names(self.names.symbols, self.names.letters) if self.bare else self.names
+        full = Names(self.names.symbols, self.names.letters) if self.reading.bare else self.names
         spans = to_spans(self.factor_tree(at), full, self.unicode)
         if length(spans) <= _SHORT:
             return spans
@@ -104,5 +103,5 @@ class Products:
         """A row as a formula."""
         place = self.place(n)
         arriving = t.Element(UPSTREAM, tuple(t.integer(place[i]) for i in self.rule.out))
-        factor = self.factor_tree(place) if self.bare else self.derivative(n)
-        return arriving if factor == t.integer(1) else t.Mul((arriving, factor))
+        factor = self.factor_tree(place) if self.reading.bare else self.derivative(n)
+        return t.product((arriving, factor))

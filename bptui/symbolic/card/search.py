@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Span, line, merge
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
@@ -182,7 +183,7 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
     begun = starts(known, o, *flat_states(recording))
     for k, (start, step) in enumerate(zip(begun, made, strict=True), 1):
         yield sentence("symbols", "" if k > 1 else "directions", f"{k}: ", *_direction(start, step, unicode))
-    told = ", ".join(f"{name} {numbers.significant(known.after[name])}" for name in NUMBERS)
+    told = ", ".join(f"{name} {significant(known.after[name])}" for name in NUMBERS)
     yield sentence("symbols", "carried", f"{told}; d, prev_grad, s and y of {known.after.pairs} pairs")
 
 
@@ -202,21 +203,21 @@ def _limit(search: Search, o: Optimizer) -> str:
     """The setting that ended it, with what else counts."""
     why, made = search.stopped, search.iterations
     if why == UPHILL and made:
-        return f"slope {numbers.significant(made[-1].slope)}, tolerance_change {o.tolerance_change:g}"
+        return f"slope {significant(made[-1].slope)}, tolerance_change {significant(o.tolerance_change)}"
     if why in (ITERATIONS, EVALUATIONS):
         return f"{o.max_iter}" if why == ITERATIONS else f"{most(o)}"
-    return f"{o.tolerance_grad if why == GRADIENT else o.tolerance_change:g}"
+    return significant(o.tolerance_grad if why == GRADIENT else o.tolerance_change)
 
 
 def _evaluated(seen: Evaluation, made: tuple[Iteration, ...]) -> Iterator[Span]:
     """`loss 0.31, largest gradient 0.05; iteration 2, t 1, slope -0.2, accepted`."""
     largest = float(np.abs(seen.g).max(initial=0.0))
-    yield Span(f"loss {numbers.significant(seen.loss)}, largest gradient {numbers.significant(largest)}; ")
+    yield Span(f"loss {significant(seen.loss)}, largest gradient {significant(largest)}; ")
     if not seen.iteration:
         yield Span("the pass that this step shows", "dim")
         return
-    yield Span(f"iteration {seen.iteration}, t {numbers.significant(seen.t)}, ", "dim")
-    yield Span(f"slope {numbers.significant(seen.slope)}")
+    yield Span(f"iteration {seen.iteration}, t {significant(seen.t)}, ", "dim")
+    yield Span(f"slope {significant(seen.slope)}")
     step = made[seen.iteration - 1]
     if step.t == seen.t:
         yield Span(f", {'gone to' if step.ended == NO_SEARCH else ENDS[step.ended]}", "dim")
@@ -224,7 +225,7 @@ def _evaluated(seen: Evaluation, made: tuple[Iteration, ...]) -> Iterator[Span]:
 
 def _direction(start: Start, step: Iteration, unicode: bool) -> Iterator[Span]:
     """`-H·g by 3 pairs: γ 0.2; ρ 3, …; α 0.1, …; β 0.1, …; slope -0.1`."""
-    slope = f"slope {numbers.significant(step.slope)}"
+    slope = f"slope {significant(step.slope)}"
     gamma, *letters = ("γ", "ρ", "α", "β") if unicode else ("gamma", "rho", "alpha", "beta")
     if not start.pairs:
         yield Span(f"-g, without pairs; {slope}" if start.first else f"-{gamma}·g, without pairs; {slope}")
@@ -233,8 +234,8 @@ def _direction(start: Start, step: Iteration, unicode: bool) -> Iterator[Span]:
     with np.errstate(all="ignore"):
         found = recursion(np.array(start.g), s, y, start.scale)
     count = len(start.pairs)
-    yield Span(f"-H·g by {count} pair{'s' * (count > 1)}: {gamma} {numbers.significant(start.scale)}")
+    yield Span(f"-H·g by {count} pair{'s' * (count > 1)}: {gamma} {significant(start.scale)}")
     for letter, row in zip(letters, (found.ro, found.alpha, found.beta), strict=True):
-        shown = ", ".join(numbers.significant(float(x)) for x in row[:FEW])
+        shown = ", ".join(significant(float(x)) for x in row[:FEW])
         yield Span(f"; {letter} {shown}{', …' * (count > FEW)}")
     yield Span(f"; {slope}")

@@ -23,19 +23,26 @@ from bptui.symbolic.types import Rule
 def support(reading: BoundDefinition, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:
     """(places of the outputs that read the input's element `q`, the local derivative there); None where it is too
     much."""
-    node = reading.node
-    arrays, size = reading.rule_numbers(rule)
-    if reading.op.elementwise and not reading.letters:
+    if reading.bare:
         return _stretched(reading, rule, q)
-    if int(np.prod(node.shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
+    found = _local(reading, rule, rule.out, reading.node.shape, dict(zip(rule.q, q, strict=True)))
+    if found is None:
         return None
-    grid = np.ogrid[tuple(slice(0, n) for n in node.shape)]
-    index = {**dict(zip(rule.out, grid, strict=True)), **dict(zip(rule.q, q, strict=True))}
-    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), node.shape)
-    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), node.shape)
-    if not node.shape:
-        return (), values.reshape(1)[mask.reshape(1)]
-    return np.nonzero(mask), values[mask]
+    values, mask = found
+    return (np.nonzero(mask), values[mask]) if mask.ndim else ((), values.reshape(1)[mask.reshape(1)])
+
+
+def _local(
+    reading: BoundDefinition, rule: Rule, letters: tuple[str, ...], shape: Index, at: Mapping[str, int]
+) -> tuple[Array, Array] | None:
+    """(the local derivative, where its structure lets it be other than 0) at every place of `letters`, the other
+    indices being `at`; None where it is too much."""
+    arrays, size = reading.rule_numbers(rule)
+    if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
+        return None
+    index = {**dict(zip(letters, np.ogrid[tuple(slice(0, n) for n in shape)], strict=True)), **at}
+    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), shape)
+    return values, np.broadcast_to(_reads(rule.local, arrays, index, size, values), shape)
 
 
 def _reads(
@@ -84,8 +91,7 @@ def held(tree: Tree) -> Tree:
     if isinstance(tree, t.Delta):
         return t.integer(1)
     if isinstance(tree, t.Mul):
-        factors = tuple(f for f in map(held, tree.factors) if f != t.integer(1))
-        return t.integer(1) if not factors else factors[0] if len(factors) == 1 else t.Mul(factors)
+        return t.product(map(held, tree.factors))
     if isinstance(tree, t.Neg):
         return t.Neg(held(tree.of))
     if isinstance(tree, t.Div):
@@ -140,30 +146,22 @@ def settle(tree: Tree) -> Tree:
                 return t.integer(0)
         if isinstance(part, t.Mul):
             factors = [t.rebuild(f, change) for f in part.factors]
-            left = tuple(f for f in factors if f != t.integer(1))
-            if any(f == t.integer(0) for f in left):
-                return t.integer(0)
-            return t.integer(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
+            return t.integer(0) if t.integer(0) in factors else t.product(factors)
         return None
 
     return t.rebuild(tree, change)
 
 
-def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index, which: int = 0) -> Index:
+def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, which: int = 0) -> Index:
     """An element of an input that `element` of the output reads: the first, or the `which`-th on; the last of fewer."""
     reading = BoundDefinition(state.recording, node)
+    shape = reading.inputs[wrt].shape
     nearest = fit(element, shape)
     if reading.op.elementwise or not isinstance(rule, Rule) or not shape or 0 in (*shape, *node.shape):
         return nearest
     try:
-        arrays, size = reading.rule_numbers(rule)
+        made = _local(reading, rule, rule.q, shape, dict(zip(rule.out, element, strict=True)))
     except NotRecorded:
         return nearest
-    if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
-        return nearest
-    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
-    index = {**dict(zip(rule.q, grid, strict=True)), **dict(zip(rule.out, element, strict=True))}
-    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), shape)
-    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), shape)
-    found = np.argwhere(mask)
+    found = np.argwhere(made[1]) if made is not None else ()
     return tuple(int(i) for i in found[min(which, len(found) - 1)]) if len(found) else nearest

@@ -147,8 +147,7 @@ class _Settler:
             isinstance(a, t.IfElse) and not isinstance(b, t.IfElse) for a, b in zip(tree.factors, factors, strict=True)
         ):
             factors.sort(key=_place)  # what a condition was left out of stands where it would without
-        kept = tuple(f for f in factors if f != t.integer(1)) or (t.integer(1),)
-        return kept[0] if len(kept) == 1 else t.Mul(kept)
+        return t.product(factors)
 
     def narrow(self, tree: Tree, to: Interval, ranges: dict[str, Interval]) -> None:
         """`tree`, an index plus or minus what is known, lies within `to`."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Span, merge
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
@@ -187,7 +188,7 @@ def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statemen
             shown = names.symbol(name)
             word = WORDS.get(f"{optimizer.kind} {name}", WORDS.get(name, ""))
             said += [*([Span(", ")] if said else []), shown, Span(f" {word} " if word else " ", "dim")]
-            said.append(Span(numbers.significant(value)))
+            said.append(Span(significant(value)))
     return sentence("symbols", "where", *said)
 
 
@@ -209,7 +210,8 @@ def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) ->
     if norm is not None:
         said.append(
             Span(
-                f"  length of all gradients {numbers.significant(norm)}, limit {recording.optimizer.clip_norm:g}", "dim"
+                f"  length of all gradients {significant(norm)}, limit {significant(recording.optimizer.clip_norm)}",
+                "dim",
             )
         )
     return sentence("clipped", "clipped", *said)

@@ -25,7 +25,7 @@ def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule |
     written so."""
     found = dict(symbols(graph, reading.node, unicode))
     found[reading.output] = found["y"]
-    bare = frozenset(found) if reading.op.elementwise and not reading.letters else frozenset()
+    bare = frozenset(found) if reading.bare else frozenset()
     scalars = frozenset(n for n, i in zip(reading.op.input_names, reading.inputs, strict=False) if i.shape == ())
     trees: list[Tree] = [part for s in reading.statements for part in (s.target, s.value)]
     known = {**found, **{name: Span(name) for name in reading.node.attributes}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Shape
 
 
@@ -58,7 +59,9 @@ def _nearly(got: Array, expected: Array) -> str:
     if 2 * count < got.size:
         return f"wrong at {count} of {got.size} elements only"
     digits = float(np.max(error / size))
-    return f"right to {digits:.1e} of itself only" + (": single precision, or an eps" if digits < 2e-7 else "")
+    return f"right to {significant(digits, 2)} of itself only" + (
+        ": single precision, or an eps" if digits < 2e-7 else ""
+    )
 
 
 def _factor(ratio: float, shapes: Iterable[Shape]) -> str:
@@ -80,7 +83,11 @@ def _factor(ratio: float, shapes: Iterable[Shape]) -> str:
         return "a factor 2 is missing"
     if near(-2) or near(-0.5):
         return "the sign and a factor 2"
-    return f"too large by a factor of {ratio:.6g}" if abs(ratio) > 1 else f"too small by a factor of {ratio:.6g}"
+    return (
+        f"too large by a factor of {significant(ratio)}"
+        if abs(ratio) > 1
+        else f"too small by a factor of {significant(ratio)}"
+    )
 
 
 def _lost_sum(got: Array, upstream: Array) -> str:

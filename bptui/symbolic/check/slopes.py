@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import Probe
@@ -173,7 +174,7 @@ class Slopes:
         numbers |= {"error": abs(got - found.value), "tolerance": allowed}
         if not math.isfinite(allowed):
             return self.row(row, "skipped", note="not finite", **numbers)
-        sides = f"left {found.left:.6g}, right {found.right:.6g}, the engine uses {got:.6g}"
+        sides = f"left {significant(found.left)}, right {significant(found.right)}, the engine uses {significant(got)}"
         if found.kink:
             inside = found.between(got, allowed + found.rounding)
             return self.row(row, "KINK" if inside else "FAIL", note=sides, **numbers)
@@ -196,7 +197,7 @@ class Slopes:
         if not self.chance or row.verdict != "ok" or not largest or row.tolerance is None:
             return row
         missed = min(1.0, math.sqrt(2 / math.pi) * row.tolerance / (1e-3 * largest))
-        said = f"misses an element that is wrong by 1/1000 of the largest with probability {missed:.1g}"
+        said = f"misses an element that is wrong by 1/1000 of the largest with probability {significant(missed, 1)}"
         return replace(row, note="; ".join(part for part in (row.note, said) if part))
 
     def located(self, row: CheckRow, direction: Array, measure: Measure) -> CheckRow:

@@ -20,6 +20,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from bptui.model.engine.composites import made_by
 from bptui.model.engine.graph import Node
 from bptui.model.engine.opaque import SAID
@@ -45,6 +47,7 @@ that takes several times their memory."""
 __all__ = ["Report", "check_node", "check_step", "check_update", "report_json", "row_json"]
 
 
+@np.errstate(all="ignore")
 def check_step(of: Recording | Program | Network, progress: Callable[[int, int], bool] | None = None) -> Report:
     """Every operation and every update of one training step: of a recording, or the next one of a program or a network.
 
@@ -64,6 +67,7 @@ def check_step(of: Recording | Program | Network, progress: Callable[[int, int],
     return Report((*rows, *check_paths(recording), *check_finite(recording)))
 
 
+@np.errstate(all="ignore")
 def check_node(
     recording: Recording, node: Node, wrt: int | None = None, element: Index | None = None
 ) -> tuple[CheckRow, ...]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import sympy as sp
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
@@ -81,7 +82,7 @@ def _made(
     attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
     for key in scan.integer_settings:
         if not float(defaults[key]).is_integer():
-            raise UserError(where, f"'{key}' stands in an index and is {defaults[key]:g}", "a whole number")
+            raise UserError(where, f"'{key}' stands in an index and is {significant(defaults[key])}", "a whole number")
         attributes[key] = Attribute(int(defaults[key]), integer())
     tensors = {tensor: 1 if scan.elementwise else scan.tensors[tensor] for tensor in names}
     parse(text, Names(tensors, scan.integers, defaults, scan.elementwise), where)
@@ -226,6 +227,15 @@ class _Own:
 
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`."""
+        shapes = [array.shape for array in inputs]
+        key = self, *shapes, out.shape, *attributes.items()
+        rule = emit.noted.get(key)
+        if rule is None:
+            rule = emit.noted[key] = self._rule(shapes, out.shape, attributes)
+        return rule, rule.forward(emit, inputs, out, attributes)
+
+    def _rule(self, shapes: Sequence[Shape], out: Shape, attributes: Attributes) -> Rule:
+        """Definition and derived rules, evaluated over stand-ins of these shapes."""
         definition, rules = self.definition(attributes), self.rules(attributes)
         numbers = {key: float(value) for key, value in attributes.items()}
 
@@ -233,28 +243,27 @@ class _Own:
             evaluator = Evaluator(given[0].trace, definition, numbers, self.name)
             kept.append(evaluator)
             if self.scan.elementwise:
-                evaluator.over(dict(zip(self.names, given, strict=True)), out.shape)
-                return evaluator.fills(definition.body, tuple(evaluator.elements), out.shape)
+                evaluator.over(dict(zip(self.names, given, strict=True)), out)
+                return evaluator.fills(definition.body, tuple(evaluator.elements), out)
             evaluator.parts = {name: Value(x) for name, x in zip(self.names, given, strict=True)}
-            sizes = Extents(definition, [array.shape for array in inputs], self.output).sizes
+            sizes = Extents(definition, shapes, self.output).sizes
             evaluator.sizes = {symbol: sp.Integer(n) for symbol, n in sizes.items()}
-            return evaluator.fills(definition.body, definition.out, out.shape)
+            return evaluator.fills(definition.body, definition.out, out)
 
         def vjp(name: str) -> Any:
             def contribution(upstream: Any, y: Any, /, *given: Any, **settings: Any) -> Any:
-                (evaluator,) = kept
+                evaluator = kept[-1]
                 if self.scan.elementwise:
-                    evaluator.over({UPSTREAM: upstream}, out.shape)
-                    return evaluator.fills(rules[name], tuple(evaluator.elements), out.shape)
+                    evaluator.over({UPSTREAM: upstream}, out)
+                    return evaluator.fills(rules[name], tuple(evaluator.elements), out)
                 evaluator.parts[UPSTREAM] = Value(upstream)
-                shape = inputs[self.names.index(name)].shape
+                shape = shapes[self.names.index(name)]
                 return evaluator.fills(rules[name], input_indices(definition, name), shape)
 
             return contribution
 
         kept: list[Evaluator] = []
-        rule = Rule(forward, *(vjp(name) if name in rules else None for name in self.names))
-        return rule, rule.forward(emit, inputs, out, attributes)
+        return Rule(forward, *(vjp(name) if name in rules else None for name in self.names))
 
     def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is one."""

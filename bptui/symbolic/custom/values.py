@@ -17,29 +17,24 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.discrete import cast_to
-from bptui.model.engine.ops.gamma import digamma, lgamma, of_order
-from bptui.model.engine.ops.special import erf
+from bptui.model.engine.ops.erf import erf
 from bptui.model.engine.trace import Standin, Trace, noted
-from bptui.symbolic.calculus.notation import GAMMA, ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, detach, sign
+from bptui.symbolic.calculus import evaluate
+from bptui.symbolic.calculus.notation import RELATIONS, ROUNDED, Expr
 from bptui.symbolic.custom.stable import Inverse
+from bptui.symbolic.formula.numeric import COMPARE
 
 MOST = 2**24
 """Cells of a table of constants that is made when a step is planned (128 MB); scratch arrays have the Plan's limit."""
 TESTS: Mapping[Any, Callable[..., Any]] = {
-    sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal, sp.Eq: np.equal,
-    sp.Ne: np.not_equal, sp.KroneckerDelta: np.equal, sp.Not: np.logical_not, sp.And: np.logical_and,
-    sp.Or: np.logical_or,
+    **{relation: COMPARE[sign] for sign, relation in RELATIONS.items()}, sp.KroneckerDelta: np.equal,
+    sp.Not: np.logical_not, sp.And: np.logical_and, sp.Or: np.logical_or,
 }  # fmt: skip
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    Abs: np.absolute, sign: np.sign,
-    sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
-    sp.cosh: np.cosh, sp.Abs: np.absolute, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf,
-    sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
-    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["polygamma"]: of_order, Round: np.rint,
-    detach: np.positive,
-    **{made: partial(cast_to, dtype=name) for name, made in ROUNDED.items()},
-    FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
+    **evaluate.FUNCTIONS, sp.erf: erf, **{made: partial(cast_to, dtype=name) for name, made in ROUNDED.items()},
+    Inverse: np.reciprocal,
 }  # fmt: skip
+"""Of elements, as those that evaluate numbers; but for what runs over stand-ins in a form of its own."""
 WHOLE: set[Any] = {
     np.add, np.subtract, np.multiply, np.floor_divide, np.mod, np.maximum, np.minimum, np.absolute, np.negative,
     *TESTS.values(),

@@ -23,15 +23,16 @@ from bptui.symbolic.formula.tree import Tree, walk
 Arrays = Mapping[str, Any]
 Index = Mapping[str, Any]
 
-_FUNCTIONS: Mapping[str, Any] = {
+_erf = np.frompyfunc(math.erf, 1, 1)
+FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
-    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint, "detach": np.positive,
+    "erf": lambda x: np.asarray(_erf(x), np.float64), "round": np.rint, "detach": np.positive,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
     "polygamma": of_order,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
 }  # fmt: skip
-_COMPARE: Mapping[str, Any] = {
+COMPARE: Mapping[str, Any] = {
     ">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal
 }  # fmt: skip
 
@@ -58,6 +59,8 @@ def evaluate(tree: Tree, arrays: Arrays, index: Index, size: Mapping[str, int] |
     `arrays`: tensors by name, and attributes; a name without indices is taken as it is. Out-of-range elements of a
     branch that is not taken are clipped. Numbers that are not finite are ordinary results.
     """
+    if isinstance(tree, t.Number):  # as most indices are
+        return tree.value
     known = dict(size or {})
     for name, value in sizes((tree,), arrays).items():
         known.setdefault(name, value)
@@ -118,9 +121,9 @@ class _Walk:
                 return matrices.OF[function](np.broadcast_to(elements, shape))
             case t.Call(function, arguments):
                 values = [self(a, env) for a in arguments]
-                result = _FUNCTIONS[function](*values[:2]) if len(values) > 1 else _FUNCTIONS[function](values[0])
+                result = FUNCTIONS[function](*values[:2]) if len(values) > 1 else FUNCTIONS[function](values[0])
                 for value in values[2:]:
-                    result = _FUNCTIONS[function](result, value)
+                    result = FUNCTIONS[function](result, value)
                 return result
             case t.Reduction():
                 return self.reduction(tree, env)
@@ -130,7 +133,7 @@ class _Walk:
                     return self(yes if test else no, env)
                 return np.where(test, self(yes, env), self(no, env))
             case t.Compare(sign, left, right):
-                return _COMPARE[sign](self(left, env), self(right, env))
+                return COMPARE[sign](self(left, env), self(right, env))
             case t.Logic(word, parts):
                 tests = [self(part, env) for part in parts]
                 if word == "not":

@@ -11,7 +11,9 @@ from functools import lru_cache
 from bptui.model.base import syntax
 from bptui.model.base.errors import Part, UserError
 
-LIMITS = syntax.Limits(characters=2_000, brackets=40, parts=4_000, digits=400)
+LIMITS = syntax.Limits(
+    characters=2_000, brackets=40, parts=4_000, digits=400, example="for example y = x/(1 + exp(-x))"
+)
 MAX_BITS = 1000
 """Of a number that powers and products of constants make: SymPy works them out exactly, which nothing can break into.
 float64 ends at 2**1024."""
@@ -66,15 +68,8 @@ def _tree(text: str, where: str) -> ast.Module:
     except syntax.Unreadable as problem:
         if not problem.line:
             raise UserError(where, problem.what, problem.right) from None
-        place, right = (problem.line, problem.column), _called(text, problem.line) or problem.right
-        raise placed(where, text, place, f"not a formula: {problem.what}", right) from None
-
-
-def _called(text: str, line: int) -> str:
-    """What would be right where a function is written without brackets, as in `exp x`."""
-    row = text.split("\n")[line - 1]
-    found = re.search(r"\b(?!(?:if|else|for|in|and|or|not)\b)([a-z]+) +[a-z0-9]", row[row.find("=") + 1 :])
-    return f"functions are written {found[1]}(x), products a*b" if found else ""
+        place = problem.line, problem.column
+        raise placed(where, text, place, f"not a formula: {problem.what}", problem.right) from None
 
 
 def bits(node: ast.AST) -> int:

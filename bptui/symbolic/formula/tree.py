@@ -8,7 +8,7 @@ made from the text itself, not from SymPy's reordered form, and is there before 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from operator import is_
@@ -255,6 +255,12 @@ def _rebuilt(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
 def integer(value: int) -> Number:
     """An integer as a tree."""
     return Number(value, str(value))
+
+
+def product(factors: Iterable[Tree]) -> Tree:
+    """Factors as one formula, those that are 1 left out."""
+    left = tuple(factor for factor in factors if factor != integer(1))
+    return integer(1) if not left else left[0] if len(left) == 1 else Mul(left)
 
 
 def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.engine.optimizers import OPTIMIZERS
 from bptui.model.source.plane import FEATURES
 from bptui.teach.play import setup as bounds
@@ -87,7 +88,7 @@ def written(value: Any) -> str:
         return " ".join(map(str, value)) or "none"
     if isinstance(value, Mapping):
         return str(value.get("kind"))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return significant(value) if isinstance(value, float) else str(value)
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.teach.play.setup import MAX_LAYERS, MAX_UNITS
 
 
@@ -25,9 +26,11 @@ def between(low: float, high: float, off: bool = False) -> Callable[[Sequence[st
         try:
             found = float(word)
         except ValueError:
-            raise ValueError(f"'{word[:40]}' is not a number (from {low:g} to {high:g})") from None
+            raise ValueError(
+                f"'{word[:40]}' is not a number (from {significant(low)} to {significant(high)})"
+            ) from None
         if not low <= found <= high:
-            raise ValueError(f"found {word[:40]} (from {low:g} to {high:g})")
+            raise ValueError(f"found {word[:40]} (from {significant(low)} to {significant(high)})")
         return found
 
     return parse

@@ -12,6 +12,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from bptui.model.base.numbers import significant
 from bptui.model.source.captured.record import Stats, Step, Value
 from bptui.model.source.captured.table import KINDS
 
@@ -119,7 +120,8 @@ class Numbers:
     def _full(self, value: Value) -> None:
         if self.rule.limit >= 0:
             self.step.warnings.append(
-                f"more than {self.rule.limit / GIGA:g} GB of numbers: from value {value.id} on only what is counted of"
+                f"more than {significant(self.rule.limit / GIGA)} GB of numbers: from value {value.id} "
+                "on only what is counted of"
                 ' them is kept (tensors="boundary" keeps less, limit= allows more)'
             )
         self.rule = Keep(self.rule.tensors, -1)

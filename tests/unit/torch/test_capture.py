@@ -54,6 +54,21 @@ def test_what_autocast_rounds_is_called_after_what_it_is(tmp_path: Path) -> None
     assert [node.op.name for node in graph.ops if node.symbol == "linear"] == ["affine"]
 
 
+def test_a_weight_that_a_half_precision_layer_shares_is_right(tmp_path: Path) -> None:
+    """Its gradient is the sum of two, of which one was rounded to float16: it cannot be more exact than that."""
+    torch.manual_seed(1)
+    table = torch.nn.Embedding(20, 32)
+    head = torch.nn.Linear(32, 20, bias=False)
+    head.weight = table.weight
+    words = torch.randint(20, (8, 16))
+    with bptui.torch.capture(tmp_path / "step.bptui", table, head):
+        with torch.autocast("cpu", torch.float16):
+            loss = torch.nn.functional.cross_entropy(head(table(words).tanh()).view(-1, 20), words.view(-1))
+        (loss * 2.0**16).backward()
+    shared = [row for row in checked(tmp_path / "step.bptui") if row.input == "weight" and "other consumer" in row.note]
+    assert {(row.verdict, row.note) for row in shared} == {("ok", "with 1 other consumer")}
+
+
 def test_hooks_and_results_that_are_arguments_come_back_from_the_file(tmp_path):
     w = torch.ones(2, 3, requires_grad=True)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
+from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
 
 family = Family("Copy and keep")
@@ -46,17 +46,11 @@ def restore(session: Session) -> Reply:
     return take_up()
 
 
-@family.front_end(
-    "copy", "Copy the selected number or tensor", keys=("y",), short="copy", usage="[text|latex|numpy|json]",
-    complete="text|latex|numpy|json",
+family.front_end(
+    "copy", "Copy the selected number or tensor", FrontEnd.do_copy, keys=("y",), short="copy",
+    usage="[text|latex|numpy|json]", complete="text|latex|numpy|json",
 )  # fmt: skip
-def copy(front: FrontEnd, argument: str) -> None:
-    front.do_copy(argument)
-
-
-@family.front_end("copy-panel", "Copy the text of the panel", keys=("Y",))
-def copy_panel(front: FrontEnd, argument: str) -> None:
-    front.do_copy_panel()
+family.front_end("copy-panel", "Copy the text of the panel", FrontEnd.do_copy_panel, keys=("Y",))
 
 
 @family.text(
@@ -69,9 +63,7 @@ def write(session: Session, text: str) -> Reply:
     return export.write(session, text)
 
 
-@family.front_end(
+family.front_end(
     "export", "Write a derivation, this moment, the training step or the screen as Markdown, LaTeX or SVG",
-    usage="[NUMBER [from NODE]|moment|step|screen] [FILE.md|.tex|.svg]", complete="exported",
+    FrontEnd.do_export, usage="[NUMBER [from NODE]|moment|step|screen] [FILE.md|.tex|.svg]", complete="exported",
 )  # fmt: skip
-def export_(front: FrontEnd, argument: str) -> None:
-    front.do_export(argument)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
+from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family, choice
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import DRAWN, PREDICTIONS, VIEWS
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Node
 
@@ -43,12 +43,10 @@ def producer(session: Session) -> Reply:
     return say("nothing is asked yet: why and paths do", ok=False)
 
 
-@family.front_end(
+family.front_end(
     "claim", "Is this the gradient of the selected number? Proved, or refuted with a number that shows it",
-    usage="[NAME =] FORMULA", complete="expression", needed=True,
+    FrontEnd.do_claim, usage="[NAME =] FORMULA", complete="expression", needed=True,
 )  # fmt: skip
-def claim(front: FrontEnd, argument: str) -> None:
-    front.do_claim(argument)
 
 
 @family.text(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
 
 family = Family("Panels")
@@ -28,14 +28,10 @@ def focus(session: Session, text: str) -> Reply:
     return Reply()
 
 
-@family.front_end("focus-next", "To the next panel", keys=("tab",), twin="focus-previous")
-def focus_next(front: FrontEnd, argument: str) -> None:
-    front.do_focus(1)
-
-
-@family.front_end("focus-previous", "To the panel before", keys=("shift+tab",), twin="focus-next")
-def focus_previous(front: FrontEnd, argument: str) -> None:
-    front.do_focus(-1)
+family.front_end("focus-next", "To the next panel", FrontEnd.do_focus_next, keys=("tab",), twin="focus-previous")
+family.front_end(
+    "focus-previous", "To the panel before", FrontEnd.do_focus_previous, keys=("shift+tab",), twin="focus-next",
+)  # fmt: skip
 
 
 @family.nothing("zoom", "Give the panel the whole screen, and back", keys=("z",), short="zoom")
@@ -69,12 +65,10 @@ def close(session: Session) -> Reply:
     return session.select("")
 
 
-@family.front_end(
-    "present", "One operation for a whole room, or the loss: a question, then its answer; esc leaves", keys=("P",),
-    short="present", usage="[on|off|loss]", complete="on|off|loss",
+family.front_end(
+    "present", "One operation for a whole room, or the loss: a question, then its answer; esc leaves",
+    FrontEnd.do_present, keys=("P",), short="present", usage="[on|off|loss]", complete="on|off|loss",
 )  # fmt: skip
-def present(front: FrontEnd, argument: str) -> None:
-    front.do_present(argument)
 
 
 @family.nothing("page", "In present mode the answer, then what is asked next", twin="page-back")
@@ -101,12 +95,10 @@ def says(session: Session, text: str) -> Reply:
     return Reply()
 
 
-@family.front_end("autoplay", "Turn the pages of present mode every 5 seconds, or so many; space stops it",
-                  usage="[SECONDS|off]", complete="off")  # fmt: skip
-def autoplay(front: FrontEnd, argument: str) -> None:
-    front.do_autoplay(argument)
-
-
-@family.front_end("theme", "Choose the colours; alone: the next theme", usage=f"[{THEMES}]", complete=THEMES)
-def theme(front: FrontEnd, argument: str) -> None:
-    front.do_theme(argument)
+family.front_end(
+    "autoplay", "Turn the pages of present mode every 5 seconds, or so many; space stops it", FrontEnd.do_autoplay,
+    usage="[SECONDS|off]", complete="off",
+)  # fmt: skip
+family.front_end(
+    "theme", "Choose the colours; alone: the next theme", FrontEnd.do_theme, usage=f"[{THEMES}]", complete=THEMES,
+)  # fmt: skip

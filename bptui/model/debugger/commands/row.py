@@ -51,7 +51,7 @@ class Command:
     summary  one line, for help, palette and documentation
     takes    nothing, a count (default 1), or text;  usage  how help writes its argument
     run      carries it out in a session, with its argument as it was typed
-    ask      asks it of the front end instead, which alone can do it: one of the two is None
+    ask      the method of the front end that does it instead, which alone can: one of the two is None
     keys     Textual's names of its keys, the first of which is shown
     line     what its key runs, where that is not the bare word; a blank at the end opens the `:` line with it instead,
              `{selected}` in it being the selected number
@@ -97,7 +97,7 @@ class Command:
     def asked(self, argument: str) -> Callable[[FrontEnd], None] | None:
         """What is asked of the front end, None where the session does it."""
         ask = self.ask
-        return None if ask is None else lambda front: ask(front, argument)
+        return None if ask is None else lambda front: getattr(front, ask.__name__)(argument)
 
     @property
     def help(self) -> str:
@@ -150,17 +150,10 @@ class Family:
 
         return add
 
-    def front_end(
-        self, word: str, summary: str, **parts: Unpack[Parts]
-    ) -> Callable[[Callable[[FrontEnd, str], None]], Callable[[FrontEnd, str], None]]:
-        """A command that only the front end can carry out; with a `usage` it takes text."""
-
-        def add(function: Callable[[FrontEnd, str], None]) -> Callable[[FrontEnd, str], None]:
-            takes: Takes = "text" if parts.get("usage") else "nothing"
-            self.rows.append(Command(word, summary, self.group, takes, ask=function, **parts))
-            return function
-
-        return add
+    def front_end(self, word: str, summary: str, ask: Callable[[FrontEnd, str], None], **parts: Unpack[Parts]) -> None:
+        """A command that only the front end can carry out, by that method; with a `usage` it takes text."""
+        takes: Takes = "text" if parts.get("usage") else "nothing"
+        self.rows.append(Command(word, summary, self.group, takes, ask=ask, **parts))
 
 
 def _count(word: str, text: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
 
 family = Family("Scripts")
@@ -31,9 +31,7 @@ def end(session: Session) -> Reply:
     raise UserError("end", "nothing is being defined", "define NAME begins it")
 
 
-@family.front_end(
-    "expect", "Fail where a text is not shown, or an expression has another value",
+family.front_end(
+    "expect", "Fail where a text is not shown, or an expression has another value", FrontEnd.do_expect,
     usage="TEXT | print EXPR == VALUE",
 )  # fmt: skip
-def expect(front: FrontEnd, argument: str) -> None:
-    front.do_expect(argument)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
@@ -193,7 +194,8 @@ def _network(session: Session) -> list[Line]:
     count = sum(prod(node.shape) for node in graph.params)
     rate, optimized = session.recorded.rate, lines(network.optimizer, [node.name for node in graph.params])
     unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params or rate != rate else [
-        f"the learning rate {rate:g} is outside of the usual {USUAL[0]:g} to {USUAL[1]:g}: is it meant?"
+        f"the learning rate {significant(rate)} is outside of the usual "
+        f"{significant(USUAL[0])} to {significant(USUAL[1])}: is it meant?"
     ]  # fmt: skip
     rows = [
         line((network.name, "bold"), f"  {network.about.partition(chr(10))[0]}"),

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from bptui.model.base.numbers import apart, significant
+from bptui.model.base.numbers import apart, scientific, significant
 from bptui.model.base.printable import one_line
 from bptui.model.debugger.diff.calls import Call, captured
 from bptui.model.debugger.diff.rows import Row
@@ -59,8 +59,8 @@ def _texts(one: Any, other: Any) -> tuple[str, str]:
 
 
 def _power(x: float) -> str:
-    mantissa, power = f"{x:.5e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}" if x else "0"
+    mantissa, _, power = scientific(x, 5).partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{power}" if x else "0"
 
 
 def _number(x: Any) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bptui.model.base.numbers import index, just_apart
+from bptui.model.base.numbers import index, just_apart, scientific, significant
 from bptui.model.base.printable import one_line
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import COLOURS, Line, Span, line
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.debugger.diff.runs import Runs
@@ -18,8 +18,6 @@ from bptui.model.engine.timeline import PHASES
 FORMAT = 1
 LISTED = 8
 """Rows that the report lists, from the last equal one on."""
-COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
-"""The kind of number that each phase writes."""
 
 
 def ratio(x: float | None) -> str:
@@ -28,8 +26,7 @@ def ratio(x: float | None) -> str:
         return "·"
     if x == 0 or x == float("inf"):
         return "0" if x == 0 else "inf"
-    mantissa, power = f"{x:.1e}".split("e")
-    return f"{x:.2g}" if 0.01 <= x < 100 else f"{mantissa}e{int(power)}"
+    return significant(x, 2) if 0.01 <= x < 100 else scientific(x, 1)
 
 
 def said(gap: Gap) -> str:
@@ -98,10 +95,12 @@ def _largest(runs: Runs) -> Line:
 
 
 def _counts(runs: Runs) -> str:
+    """How many operations each phase has, and of how many runs that are apart differ there."""
     parts = []
     for phase in PHASES:
         rows = [i for i, row in enumerate(runs.rows) if row.phase == phase]
-        parts.append(f"{phase} {sum(map(runs.apart, rows)):,} of {len(rows):,}")
+        apart = "" if runs.first is None else f"{sum(map(runs.apart, rows)):,} of "
+        parts.append(f"{phase} {apart}{len(rows):,}")
     return ", ".join(parts)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
@@ -42,11 +42,11 @@ def independent(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "independent", "data-dependence", "warning",
         ("data.targets", "loss", *subject.structure.places(targets.node)),
-        f"after {number} training steps the loss is {numbers.significant(loss, 3)}, that of a constant answer "
-        f"{numbers.significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
+        f"after {number} training steps the loss is {significant(loss, 3)}, that of a constant answer "
+        f"{significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
         node=targets.node.name, number=share, threshold=UNLIKELY,
         source="distance correlation (Szekely 2007), against shuffled targets",
-        evidence=(f"{100 * share:.3g} % of shuffled targets depend on the inputs as much as these",),
+        evidence=(f"{significant(100 * share, 3)} % of shuffled targets depend on the inputs as much as these",),
         advice=("are inputs and targets in the same order? shuffle both by one permutation",),
     )  # fmt: skip
 
@@ -90,10 +90,10 @@ def overshot(subject: Subject) -> Iterator[Finding]:
         remedies = (replace(made, loss_before=after, loss_after=step.at(suits)),)
     yield Finding(
         "rate high", "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
-        f"the step overshot: the loss of this batch goes from {numbers.significant(before, 4)} to "
-        f"{numbers.significant(after, 4)}",
+        f"the step overshot: the loss of this batch goes from {significant(before, 4)} to "
+        f"{significant(after, 4)}",
         node=subject.graph.params[0].name, phase="update", number=after / before, threshold=LONGER_LOSS, source=RISE,
-        evidence=(f"ΔL = {numbers.significant(step.promised, 3)} promised by g·Δw",
-                  *(f"learning rate {rate:g}" for rate in rates)),
+        evidence=(f"ΔL = {significant(step.promised, 3)} promised by g·Δw",
+                  *(f"learning rate {significant(rate)}" for rate in rates)),
         remedies=remedies,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Table
 from bptui.model.debugger.findings.finding import Remedy
 from bptui.model.source import formula
@@ -92,7 +93,7 @@ def written(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
+    return significant(value) if isinstance(value, float) else json.dumps(value)
 
 
 def remedy(text: str, *changes: Change | Redefined) -> Remedy:

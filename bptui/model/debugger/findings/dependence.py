@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import Data, Subject, tenths
@@ -59,7 +59,7 @@ def dependence(subject: Subject) -> Iterator[Finding]:
     limit = min(random) - max(3 * float(np.std(random)), BETTER * constant)
     if not last >= limit:
         return
-    told = ", ".join(numbers.significant(x, 4) for x in random)
+    told = ", ".join(significant(x, 4) for x in random)
     yield Finding(
         "dependence",
         "data-dependence",
@@ -72,9 +72,10 @@ def dependence(subject: Subject) -> Iterator[Finding]:
         threshold=limit,
         source="TheDeepChecker (fits zeroed inputs as well as real ones); Gretton et al. 2005",
         evidence=(
-            f"loss after {steps} steps {numbers.significant(last, 4)}; of targets dealt out at random {told}",
-            f"the best constant answer costs {numbers.significant(constant, 4)}",
-            f"at no distance of two samples are their targets more than {abs(near):.2g} standard deviations off chance",
+            f"loss after {steps} steps {significant(last, 4)}; of targets dealt out at random {told}",
+            f"the best constant answer costs {significant(constant, 4)}",
+            f"at no distance of two samples are their targets more than "
+            f"{significant(abs(near), 2)} standard deviations off chance",
         ),
     )
 

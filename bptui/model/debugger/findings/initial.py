@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, spelled
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.scale import LARGEST
@@ -39,7 +39,7 @@ def equal(subject: Subject) -> Iterator[Finding]:
     behind = [other for layer in found for other in layers[layers.index(layer) + 1 :][:1]]
     stay = all(np.ptp(np.asarray(layer.weight.value)) == 0 for layer in behind)
     weight = found[0].weight if found else tables[0]
-    value = numbers.significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)
+    value = significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)
     yield Finding(
         "equal weights",
         "init",
@@ -107,8 +107,7 @@ def initial(subject: Subject) -> Iterator[Finding]:
             "init",
             "warning",
             tuple(wrong),
-            f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} "
-            f"= {numbers.significant(wrong[worst], 3)}",
+            f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} = {significant(wrong[worst], 3)}",
             node=layer.weight.name,
             number=wrong[worst],
             threshold=limit,
@@ -131,7 +130,7 @@ def embeddings(subject: Subject) -> Iterator[Finding]:
                 "init",
                 "warning",
                 (node.scope or node.name,),
-                f"the rows of {node.name} start too large: rms {numbers.significant(size, 3)}",
+                f"the rows of {node.name} start too large: rms {significant(size, 3)}",
                 node=node.name,
                 number=size,
                 threshold=LARGEST,
@@ -170,7 +169,8 @@ def biases(subject: Subject) -> Iterator[Finding]:
         "init",
         "warning",
         tuple(found),
-        f"the biases of {', '.join(found)} drown what they are added to, {max(found.values()):.3g} times its spread",
+        f"the biases of {', '.join(found)} drown what they are added to, "
+        f"{significant(max(found.values()), 3)} times its spread",
         node=layers[0].z.name,
         number=max(found.values()),
         threshold=DROWNS,
@@ -203,8 +203,8 @@ def _flow(subject: Subject) -> Iterator[str]:
     for layer in subject.structure.layers:
         size = rms(subject.recording(0).value(layer.z))
         weight = factor(layer)
-        told = "" if weight is None else f", std·√fan_in {numbers.significant(weight, 3)}"
-        yield f"rms({layer.z.name}) = {numbers.significant(size, 3)}{told}"
+        told = "" if weight is None else f", std·√fan_in {significant(weight, 3)}"
+        yield f"rms({layer.z.name}) = {significant(size, 3)}{told}"
 
 
 def suits(layer: Layer) -> str:

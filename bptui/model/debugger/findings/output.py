@@ -8,7 +8,7 @@ from math import inf, log
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy, Severity
@@ -75,7 +75,7 @@ def pairing(subject: Subject) -> Iterator[Finding]:
     gradient = subject.recording(0).grad(output.z)
     size = None if gradient is None else float(np.max(np.abs(gradient), initial=0.0))
     if size is not None:
-        evidence.append(f"largest |∂L/∂{output.z.name}| = {numbers.significant(size, 3)}")
+        evidence.append(f"largest |∂L/∂{output.z.name}| = {significant(size, 3)}")
     yield Finding(
         "pairing",
         "output-activation",
@@ -156,7 +156,7 @@ def _slower(subject: Subject, text: str, ends: list[Remedy]) -> _Found:
         before, after = told[0].loss_before, told[0].loss_after
         if before is not None and after is not None and after < HALF * before and not told[0].note:
             severity = "warning"
-            evidence = [f"trained by the other, the same loss is {numbers.significant(after, 3)}"]
+            evidence = [f"trained by the other, the same loss is {significant(after, 3)}"]
     return severity, text, evidence, told
 
 
@@ -182,8 +182,11 @@ def _scores(subject: Subject, output: Output, loss: Loss, units: int) -> _Found 
     if floor < FLOOR * log(max(units, 2)):
         return None
     twice = f"the softmax twice: {kind} has one" if "softmax" in last else f"{kind} on {last}: a softmax is its own"
-    evidence = [f"scores from {low:g} to {high:g}: the loss of {units} classes cannot fall below {floor:.3g}"]
-    return "warning", f"{twice}; the loss cannot fall below {floor:.3g}", evidence, plain
+    evidence = [
+        f"scores from {significant(low)} to {significant(high)}: the loss of {units} classes cannot fall below "
+        f"{significant(floor, 3)}"
+    ]
+    return "warning", f"{twice}; the loss cannot fall below {significant(floor, 3)}", evidence, plain
 
 
 def _logits(subject: Subject, output: Output, kind: str) -> _Found | None:
@@ -214,7 +217,9 @@ def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array 
     weighted = output.z.op is not None and (output.z.op.name in WEIGHTED or output.z.op.name == "add")
     if not out and not (weighted or last in RANGES):
         return None
-    evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at {subject.when(0)}"]
+    evidence = (
+        [] if out is None else [f"{significant(100 * out, 3)} % of the outputs lie outside 0 to 1 at {subject.when(0)}"]
+    )
     text = f"{loss.kind} takes probabilities, and {_named(last)} leaves 0 to 1"
     if loss.kind == "bce":
         text += ": the logarithm has no value there"
@@ -255,14 +260,15 @@ def reach(subject: Subject) -> Iterator[Finding]:
         tuple(
             dict.fromkeys((subject.structure.place(targets.node), *_places(subject, output, loss), targets.node.name))
         ),
-        f"{100 * share:.3g} % of the targets lie outside of what {whose} can give",
+        f"{significant(100 * share, 3)} % of the targets lie outside of what {whose} can give",
         node=output.made.name,
         number=share,
         threshold=MANY,
         source="DeepDiagnosis (targets outside of the last activation)",
         evidence=(
-            f"targets {numbers.significant(least, 4)} to {numbers.significant(most, 4)}, {whose} {low:g} to {high:g}",
-            f"the first: y[{', '.join(map(str, first))}] = {numbers.significant(float(values[first]), 4)}",
+            f"targets {significant(least, 4)} to {significant(most, 4)}, "
+            f"{whose} {significant(low)} to {significant(high)}",
+            f"the first: y[{', '.join(map(str, first))}] = {significant(float(values[first]), 4)}",
         ),
         remedies=tuple(remedies),
     )

@@ -45,8 +45,8 @@ LATE = ("rate high", "weight decay", "no activation")
 
 def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings as the rules found them, most important first: errors and warnings before notes, what follows from
-    another one under it. One that has no remedy of its own has those of what follows from it; the first has one more
-    where there are several: all of them at once."""
+    another one under it: it is as grave as that. One that has no remedy of its own has those of what follows from it;
+    the first has one more where there are several: all of them at once."""
     told = [finding for finding in findings if finding.severity != "note"]
     notes = [finding for finding in findings if finding.severity == "note"]
     above = {id(finding): cause(finding, told) for finding in told}
@@ -54,7 +54,8 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     def folded(finding: Finding) -> Finding:
         under = tuple(folded(other) for other in told if above[id(other)] is finding)
         remedies = next((each.remedies for each in (finding, *under) if each.remedies or each.advice), ())
-        return replace(finding, therefore=under, remedies=remedies) if under else finding
+        severity = "error" if any(each.severity == "error" for each in under) else finding.severity
+        return replace(finding, severity=severity, therefore=under, remedies=remedies) if under else finding
 
     roots = [folded(finding) for finding in told if above[id(finding)] is None]
     both = together([finding.remedies[0] for finding in roots if finding.remedies])

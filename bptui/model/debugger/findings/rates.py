@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.probe import Step
@@ -79,12 +79,11 @@ def _slower(subject: Subject) -> Iterator[Finding]:
     yield _of_rate(
         subject,
         "high",
-        f"at a tenth of the rate the same steps reach {numbers.significant(reached, 3)}, "
-        f"not {numbers.significant(last, 3)}",
+        f"at a tenth of the rate the same steps reach {significant(reached, 3)}, not {significant(last, 3)}",
         number=reached / last,
         threshold=HALF,
         source="a trial on the same seed",
-        evidence=(f"the first loss is {numbers.significant(first, 3)}",),
+        evidence=(f"the first loss is {significant(first, 3)}",),
         remedies=(remedy("a tenth of the rate", Change("optimizer.learning_rate", float(f"{rate:.2g}"))),),
     )
 
@@ -148,7 +147,7 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
     if suits is not None:
         better = float(f"{suits * rate:.2g}")
         change = Change("optimizer.learning_rate", better)
-        remedies.append(remedy(f"{suits:.2g} × the rate: there ρ is ½ or more", change))
+        remedies.append(remedy(f"{significant(suits, 2)} × the rate: there ρ is ½ or more", change))
     optimizer = subject.network.optimizer
     if optimizer.rule.room is not None:
         if optimizer.line_search_fn == "none":
@@ -156,13 +155,13 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
     elif optimizer.clip_norm is None:
         remedies.append(remedy("no step longer than its gradient of length 1", Change("optimizer.clip_norm", 1.0)))
     rho = ratios[at]
-    seen = ["ρ at training step " + ", ".join(f"{k}: {numbers.significant(ratio, 3)}" for k, ratio in ratios.items())]
+    seen = ["ρ at training step " + ", ".join(f"{k}: {significant(ratio, 3)}" for k, ratio in ratios.items())]
     if suits is not None:
-        seen.append(f"at {suits:.2g} × the step ρ would be {numbers.significant(step.rho(suits), 3)}")
+        seen.append(f"at {significant(suits, 2)} × the step ρ would be {significant(step.rho(suits), 3)}")
     return _of_rate(
         subject,
         "high",
-        f"the step overshot: ΔL = {numbers.significant(promised, 3)} promised, {numbers.significant(actual, 3)} came",
+        f"the step overshot: ΔL = {significant(promised, 3)} promised, {significant(actual, 3)} came",
         training_step=at,
         number=rho,
         threshold=FAR if rho < FAR else 0.0,
@@ -194,7 +193,7 @@ def low(subject: Subject) -> Iterator[Finding]:
         last, reached = tenths(subject.losses)[1], with_rate(subject, TENFOLD)
         if not reached < HALF * last:
             return
-        told = (f"at ten times the rate {numbers.significant(reached, 3)}, not {numbers.significant(last, 3)}",)
+        told = (f"at ten times the rate {significant(reached, 3)}, not {significant(last, 3)}",)
     yield _low(subject, promises[0], min(ratios), told)
 
 
@@ -213,14 +212,20 @@ def _low(subject: Subject, promise: float, rho: float, told: tuple[str, ...]) ->
     return _of_rate(
         subject,
         "low",
-        f"at this pace {planned} steps gain {100 * promise:.3g} % of the loss, and a tenfold step would still be right",
+        f"at this pace {planned} steps gain {significant(100 * promise, 3)} % of the loss, and "
+        f"a tenfold step would still be right",
         number=rho,
         threshold=HALF if told else STRAIGHT,
         source=SOURCE,
         evidence=(
-            f"ΔL = {numbers.significant(step.promised, 3)} promised, {numbers.significant(step.actual(), 3)} came",
-            f"ρ at {longer:g} times the step: {numbers.significant(step.rho(longer), 3)}",
+            f"ΔL = {significant(step.promised, 3)} promised, {significant(step.actual(), 3)} came",
+            f"ρ at {significant(longer)} times the step: {significant(step.rho(longer), 3)}",
             *told,
         ),
-        remedies=(remedy(f"{longer:g} × the rate: there ρ is ½ or more", Change("optimizer.learning_rate", rate)),),
+        remedies=(
+            remedy(
+                f"{significant(longer)} × the rate: there ρ is ½ or more",
+                Change("optimizer.learning_rate", rate),
+            ),
+        ),
     )

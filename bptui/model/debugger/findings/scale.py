@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
@@ -33,9 +33,9 @@ def scale(subject: Subject) -> Iterator[Finding]:
             continue
         wide = SMALLEST <= size <= LARGEST
         large = "large" if size > LARGEST else "small"
-        text = f"the inputs are {large}: rms({data.node.name}) = {numbers.significant(size, 3)}"
+        text = f"the inputs are {large}: rms({data.node.name}) = {significant(size, 3)}"
         if wide:
-            text = f"columns of {data.node.name} differ in size {apart:.3g} times"
+            text = f"columns of {data.node.name} differ in size {significant(apart, 3)} times"
         yield Finding(
             "scale",
             "input-scale",
@@ -56,8 +56,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
             "target-scale",
             "warning",
             tuple(dict.fromkeys((*subject.places(far), "loss"))),
-            f"the targets are {'large' if size > TARGETS else 'small'}: rms({far.node.name}) = "
-            + numbers.significant(size, 3),
+            f"the targets are {'large' if size > TARGETS else 'small'}: rms({far.node.name}) = " + significant(size, 3),
             node=far.node.name,
             number=size,
             threshold=TARGETS if size > TARGETS else SMALLEST,
@@ -105,7 +104,7 @@ def _columns(values: Array, most: int = 3) -> tuple[str, ...]:
         means, spreads = flat.mean(0), flat.std(0)
         order = np.argsort(-np.sqrt(np.square(means) + np.square(spreads)))[:most]
     name = "column {}: " if values.ndim == 2 and values.shape[1] > 1 else "all: "
-    told = [(i, *(numbers.significant(float(x[i]), 3) for x in (means, spreads))) for i in order]
+    told = [(i, *(significant(float(x[i]), 3) for x in (means, spreads))) for i in order]
     return tuple(f"{name.format(i)}mean {mean}, std {std}" for i, mean, std in told)
 
 
@@ -115,7 +114,7 @@ def _first_layer(subject: Subject) -> tuple[str, ...]:
         return ()
     first = subject.structure.layers[0]
     z = subject.recording(0).value(first.z)
-    return (f"rms({first.z.name}) = {numbers.significant(rms(z), 3)} at {subject.when(0)}",)
+    return (f"rms({first.z.name}) = {significant(rms(z), 3)} at {subject.when(0)}",)
 
 
 def _rescaled(data: Data, size: float, far: Data | None) -> Iterator[Remedy]:
@@ -171,7 +170,7 @@ def labels(subject: Subject) -> Iterator[Finding]:
     if np.all(targets.values == targets.values[:1]):
         if subject.captured is not None and _meant(subject.captured, targets.node):
             return
-        value = numbers.significant(float(targets.values.reshape(-1)[0]), 4)
+        value = significant(float(targets.values.reshape(-1)[0]), 4)
         text = f"all targets are equal, {value}: there is nothing to tell apart"
         severity: Severity = "warning"
         if subject.captured is not None:

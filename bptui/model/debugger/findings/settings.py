@@ -10,6 +10,7 @@ from math import sqrt
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Finding, Severity
 from bptui.model.debugger.findings.structure import MOVES, REGRESSION, Structure
@@ -45,7 +46,8 @@ def dropout(subject: Subject) -> Iterator[Finding]:
             "regularisation",
             "warning",
             (place,),
-            f"dropout of {p:g} " + ("on the outputs: they are 0 at random" if outputs else "drops more than it keeps"),
+            f"dropout of {significant(p)} "
+            + ("on the outputs: they are 0 at random" if outputs else "drops more than it keeps"),
             node=node.name,
             number=p,
             threshold=0.0 if outputs else DROPPED,
@@ -80,10 +82,11 @@ def unusual(subject: Subject) -> Iterator[Finding]:
     for name, usual in (("momentum", 0.9), ("beta1", 0.9)):
         value = getattr(optimizer, name)
         if value is not None and value > MOMENTUM:
-            text = f"{name} {value:g}: a step is the sum of some {1 / max(1 - value, 1e-12):.3g} gradients"
+            text = f"{name} {significant(value)}: a step is the sum of "
+            text += f"some {significant(1 / max(1 - value, 1e-12), 3)} gradients"
             yield _setting(name, "warning", "optimizer", text, value, MOMENTUM, usual)
     if optimizer.eps is not None and optimizer.eps > EPS:
-        text = f"eps {optimizer.eps:g} outweighs small gradients: their steps shrink"
+        text = f"eps {significant(optimizer.eps)} outweighs small gradients: their steps shrink"
         yield _setting("eps", "warning", "optimizer", text, optimizer.eps, EPS, 1e-8)
     yield from _clipped(subject, optimizer)
 
@@ -120,8 +123,8 @@ def _clipped(subject: Subject, optimizer: Optimizer) -> Iterator[Finding]:
         planned = max(subject.branch.planned, subject.steps)
         tiny = step is not None and planned * abs(step.promised) < abs(step.loss)
         severity: Severity = "warning" if tiny and optimizer.kind not in ADAPTIVE else "note"
-        text = f"{name} {limit:g} leaves {100 * limit / size:.3g} % of the gradient"
-        told = f"the gradient's size is {numbers.significant(size, 3)}"
+        text = f"{name} {significant(limit)} leaves {significant(100 * limit / size, 3)} % of the gradient"
+        told = f"the gradient's size is {significant(size, 3)}"
         yield _setting(name, severity, "clipping", text, limit / size, CLIPPED, float(f"{2 * size:.2g}"), told)
 
 
@@ -147,7 +150,9 @@ def reduction(subject: Subject) -> Iterator[Finding]:
         number=float(samples),
         threshold=1.0,
         source="TheDeepChecker (the loss doubles with the batch)",
-        evidence=(f"of the fall that this step promised {100 * told.rho():.3g} % came",) if far and told else (),
+        evidence=(f"of the fall that this step promised {significant(100 * told.rho(), 3)} % came",)
+        if far and told
+        else (),
         remedies=fix,
     )
 
@@ -172,7 +177,7 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
             off = float(np.max(np.maximum(shifted, np.maximum(wider, 1 / wider))))
         node = next(n for n in subject.graph.nodes if n.composite == name)
         if off > OFF:
-            sizes = [numbers.significant(rms(each), 3) for each in (now, mean, spread, kept)]
+            sizes = [significant(rms(each), 3) for each in (now, mean, spread, kept)]
             told = "mean {} of the batch, {} kept; std {} of the batch, {} kept".format(*sizes)
             found.append((node.scope or node.name, node.name, off, told))
     if not found:
@@ -184,7 +189,7 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
         "batch-norm",
         "warning",
         places,
-        f"batch norm in evaluation mode: what it keeps is {numbers.significant(worst[2], 3)} times off the batch",
+        f"batch norm in evaluation mode: what it keeps is {significant(worst[2], 3)} times off the batch",
         node=worst[1],
         number=worst[2],
         threshold=OFF,

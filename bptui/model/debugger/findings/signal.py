@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
@@ -56,7 +57,7 @@ def signal(subject: Subject) -> Iterator[Finding]:
     recording = subject.recording(0)
     sizes = [(layer, _arriving(subject, recording, layer)) for layer in layers]
     known = [(layer, size) for layer, size in sizes if size is not None]
-    lines = tuple(f"∂L/∂{layer.z.name}  {numbers.significant(size, 3)}" for layer, size in known)
+    lines = tuple(f"∂L/∂{layer.z.name}  {significant(size, 3)}" for layer, size in known)
     if len(known) > 1 and np.isfinite(known[0][1]) and known[-1][1] > 0:
         ratio = known[0][1] / known[-1][1]
         limit = FADES * (STANDING if FADES <= ratio < FADES * STANDING and stands(subject) else 1)
@@ -68,7 +69,7 @@ def signal(subject: Subject) -> Iterator[Finding]:
                 "warning",
                 tuple(dict.fromkeys(layer.place for layer, _ in known[:-1])),
                 f"the gradient {'fades' if fades else 'grows'} on its way to the input: "
-                f"of ∂L/∂{known[-1][0].z.name} {numbers.significant(ratio, 3)} arrives at {known[0][0].z.name}",
+                f"of ∂L/∂{known[-1][0].z.name} {significant(ratio, 3)} arrives at {known[0][0].z.name}",
                 node=known[0][0].z.name,
                 phase="backward",
                 number=ratio,
@@ -111,7 +112,7 @@ def _outputs(subject: Subject, lines: Sequence[str]) -> Iterator[Finding]:
         "vanishing",
         "warning",
         tuple(dict.fromkeys((*(layer.place for layer in hidden), last.place))),
-        f"{output.z.name} hardly differs between samples: its spread is {numbers.significant(found, 3)} of its size",
+        f"{output.z.name} hardly differs between samples: its spread is {significant(found, 3)} of its size",
         node=output.z.name,
         number=found,
         threshold=SAME,
@@ -156,7 +157,8 @@ def hidden_softmax(subject: Subject) -> Iterator[Finding]:
         "hidden-activation",
         "warning",
         tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
-        f"softmax inside the network: the {units} numbers of {found[0].a.name} sum to 1, {1 / units:.3g} each",
+        f"softmax inside the network: the {units} numbers of {found[0].a.name} sum to 1, "
+        f"{significant(1 / units, 3)} each",
         node=found[0].a.name,
         number=1 / units,
         source="the definition of softmax",
@@ -201,13 +203,15 @@ def saturated(subject: Subject) -> Iterator[Finding]:
         "saturated-units",
         "warning",
         tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
-        f"{100 * found[worst]:.3g} % of {worst.a.name} are at the ends of {worst.activation}, where it is flat",
+        f"{significant(100 * found[worst], 3)} % of {worst.a.name} are at the ends of "
+        f"{worst.activation}, where it is flat",
         node=worst.a.name,
         number=found[worst],
         threshold=HALF,
         source="DeepDiagnosis, TheDeepChecker, SageMaker Debugger (50 %)",
         evidence=tuple(
-            f"{layer.a.name}: {100 * share:.3g} % with under 4 % of the largest slope" for layer, share in found.items()
+            f"{layer.a.name}: {significant(100 * share, 3)} % with under 4 % of the largest slope"
+            for layer, share in found.items()
         ),
         remedies=(
             remedy("weights drawn for the activation", *(
@@ -270,6 +274,7 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
     if not unmoved:
         return
     rate = subject.network.optimizer.learning_rate
+    why = "a step of 0 is none" if rate == 0 else "the step is less than the last digit of the numbers"
     some: Severity = (
         "warning" if subject.captured is None else "note"
     )  # a bias before a normalisation: 0 but for rounding
@@ -284,8 +289,17 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
         number=0.0,
         threshold=0.0,
         source="exact; TrainCheck",
-        evidence=(f"learning rate {rate:g}: the step is less than the last digit of the numbers",),
+        evidence=(f"learning rate {significant(rate)}: {why}",),
+        remedies=_moving(subject),
     )
+
+
+def _moving(subject: Subject) -> tuple[Remedy, ...]:
+    """The optimizer's usual rate, where the present one is below it."""
+    optimizer = subject.network.optimizer
+    if subject.captured is not None or not optimizer.learning_rate < optimizer.rule.rate:
+        return ()
+    return (remedy("the usual rate", Change("optimizer.learning_rate", optimizer.rule.rate)),)
 
 
 def _frozen(subject: Subject) -> Iterator[Finding]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from textwrap import wrap
 
 from bptui.model.base import numbers
+from bptui.model.base.prose import counted
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy
 
@@ -12,6 +14,8 @@ MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim
 """Glyph and style of each severity."""
 HELPS = 0.95
 """A remedy has helped where the loss that it reached is below so much of the other."""
+BETWEEN = "\x1f· "
+"""Between the names of what was looked for, some of which have commas; a row does not begin with it."""
 NAME, WIDTH = 8, 79
 """Columns of the names of facts, and of a long list."""
 
@@ -19,26 +23,27 @@ NAME, WIDTH = 8, 79
 def report(diagnosis: Diagnosis) -> list[Line]:
     """All findings with their evidence and remedies, then what was looked for and not found."""
     count = len(diagnosis.findings)
-    found = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
+    found = counted(count, "finding") if count else "nothing found"
     rows = [line((f"{diagnosis.network.name}: {found} in {training_steps(diagnosis)}", "bold"))]
     for number, finding in enumerate(diagnosis.findings, 1):
         rows += [line(""), *about(finding, diagnosis, number)]
     absent = [rule.about for rule in diagnosis.looked_for if not rule.found and not rule.skipped]
     if absent:
-        rows += [line(""), *_listed("looked for, and not found: ", ", ".join(absent))]
+        rows += [line(""), *_listed("looked for, and not found: ", BETWEEN.join(absent))]
     reasons: dict[str, list[str]] = {}
     for rule in diagnosis.looked_for:
         if rule.skipped:
             reasons.setdefault(rule.skipped, []).append(rule.about)
     if reasons:
-        said = (f"{', '.join(abouts)} ({why})" for why, abouts in reasons.items())
+        said = (f"{BETWEEN.join(abouts)} ({why})" for why, abouts in reasons.items())
         rows += _listed("could not be looked for: ", "; ".join(said))
     return rows
 
 
 def _listed(name: str, text: str) -> list[Line]:
     """A long list in rows."""
-    return [line((row, "dim")) for row in wrap(name + text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)]
+    rows = wrap(name + text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    return [line((row.replace("\x1f", " "), "dim")) for row in rows]
 
 
 def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:
@@ -58,7 +63,7 @@ def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:
 
 def training_steps(diagnosis: Diagnosis) -> str:
     """How many were looked at."""
-    return "1 training step" if diagnosis.steps == 1 else f"{diagnosis.steps:,} training steps"
+    return counted(diagnosis.steps, "training step")
 
 
 def title(finding: Finding) -> str:
@@ -79,11 +84,19 @@ def facts(finding: Finding) -> list[tuple[str, str]]:
         limit = "" if finding.threshold is None else f", limit {numbers.significant(finding.threshold, 3)}"
         rows.append(("number", f"{numbers.significant(finding.number, 4)}{limit}"))
     rows += [("" if n else "seen", text) for n, text in enumerate(finding.evidence)]
-    rows += [("" if n else "so", other.text) for n, other in enumerate(finding.therefore)]
+    rows += [("" if n else "so", text) for n, text in enumerate(_consequences(finding))]
     rows += [("" if n else "try", f"{text} (in the program: not tried here)") for n, text in enumerate(finding.advice)]
     rows.append(("since", finding.when or f"training step {finding.training_step}"))
     rows.append(("rule", f"{finding.rule}: {finding.source}" if finding.source else finding.rule))
     return rows
+
+
+def _consequences(finding: Finding) -> Iterator[str]:
+    """What follows from it; of an error also by what it is seen."""
+    for other in finding.therefore:
+        yield other.text
+        if other.severity == "error":
+            yield from (f"  {text}" for text in other.evidence)
 
 
 def verdict(remedy: Remedy) -> tuple[str, str]:

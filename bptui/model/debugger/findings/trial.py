@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Diagnosis, Remedy
 from bptui.model.debugger.findings.structure import REGRESSION, Structure
@@ -41,7 +42,9 @@ def tried(remedy: Remedy, diagnosis: Diagnosis, progress: Progress) -> Remedy:
 
     done = trained(history, steps, report)
     if done < steps:
-        return replace(remedy, note=f"not tried to the end: {done} of {steps} training steps in {SECONDS:g} s")
+        return replace(
+            remedy, note=f"not tried to the end: {done} of {steps} training steps in {significant(SECONDS)} s"
+        )
     before, after = reached(diagnosis.losses), reached(history.losses[:steps])
     asked, given = Asked.of(diagnosis.network), Asked.of(network)
     if asked is None or given is None or asked.same(given):

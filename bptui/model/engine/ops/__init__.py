@@ -19,8 +19,8 @@ FAMILIES = (
     "reduce", "extremes", "lengths", "shape", "slices", "parts", "rearrange", "join", "patches", "index", "lists",
     "bags", "scatter", "overwrite", "scan", "order", "softmax", "losses", "likelihood", "counts", "cross_entropy",
     "classes", "focal", "conv", "conv_transpose", "pool", "adaptive", "images", "running", "norm", "scaled",
-    "similarity", "distances", "attention", "multi_head", "recurrent", "matrices", "embeddings", "composed_losses",
-    "multilabel", "ctc", "complex", "spectral",
+    "similarity", "distances", "attention", "multi_head", "recurrent", "singular", "matrices", "embeddings",
+    "composed_losses", "multilabel", "ctc", "complex", "spectral",
 )  # fmt: skip
 """The files of the rows, in the order in which they are listed."""
 

@@ -4,16 +4,19 @@ mask, for those who write attention themselves."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature, stretched
 from bptui.model.engine.ops.common import at, flag, full, letters, literal, masking, optional, real
 from bptui.model.engine.rule import Rule
 
+Use = Callable[..., Any]
+BATCH = "bhlnortuw"
 MASKED = -1e9
 """What `causal_mask` writes by default: exp(-1e9) is exactly 0, so softmax gives it 0 beside scores not as low."""
 
@@ -40,15 +43,18 @@ _CAUSAL = Rule(
 )
 
 
-def _seen(signature: Signature, query: str, key: str) -> str:
-    """` if …`: the condition under which a query looks at a key, "" where it looks at all; the batch axes of the output
-    in front."""
-    rank = signature.out_rank
-    batch = letters(max(0, rank - 2), start="bhlnortuw")
-    seen = [f"{key} <= {query}"] if signature["causal"] else []
-    for rank in signature.ranks[1:]:
-        seen.append(f"{at('mask', [*batch, query, key][-rank:] if rank else [])} != 0")
-    return f" if {' and '.join(seen)}" if seen else ""
+def read(signature: Signature, position: int, name: str, *own: str) -> str:
+    """An input at the batch of the output and its own last indices; grouped, several heads of q read one of k and v."""
+    rank, batch = signature.ranks[position], letters(max(0, signature.out_rank - 2), start=BATCH)
+    if name in "kv" and dict(signature.attributes).get("grouped"):
+        batch[-1] = f"{batch[-1]}*{name}.shape[{rank - 3}]//{batch[-1].upper()}"
+    return at(name, [*batch, *own][-rank:] if rank else [])
+
+
+def seen(causal: bool, mask: str, query: str = "i", key: str = "j") -> str:
+    """` if …`: the condition under which a query looks at a key, "" where it looks at all."""
+    tests = [*([f"{key} <= {query}"] if causal else []), *([f"{mask} != 0"] if mask else [])]
+    return f" if {' and '.join(tests)}" if tests else ""
 
 
 def _masked_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -64,15 +70,17 @@ def _masked_definition(signature: Signature) -> str:
     def x(key: str) -> str:
         return at("x", [*row, key][-signature.ranks[0] :])
 
-    here, there = _seen(signature, "i", "j"), _seen(signature, "i", "k")
+    here, there = (
+        seen(signature["causal"], read(signature, 1, "mask", "i", key) if len(signature.ranks) > 1 else "", key=key)
+        for key in "jk"
+    )
     share = f"exp({x('j')})/sum(exp({x('k')}) for k in K{there})"
     return f"{at('y', [*row, 'j'])} = {share}{f'{here} else 0' if here else ''}"
 
 
 def _row(signature: Signature) -> list[str]:
     """The indices of an output but for its last: batches and the query."""
-    rank = signature.out_rank
-    return [*letters(max(0, rank - 2), start="bhlnortuw"), *(["i"] if rank > 1 else [])]
+    return [*letters(max(0, signature.out_rank - 2), start=BATCH), *(["i"] if signature.out_rank > 1 else [])]
 
 
 def _masked_hint(signature: Signature) -> dict[str, str]:
@@ -85,32 +93,30 @@ def _masked_hint(signature: Signature) -> dict[str, str]:
 
 
 def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    """Returns where it is 0 because nobody looks there."""
+    """Returns 0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other
+    place, whatever stands there."""
     x, *masks = inputs
-    hidden = np.array(_hidden(out)) if attributes["causal"] else np.zeros(out.shape, np.bool_)
+    nothing = np.where(np.tri(*out.shape[-2:]) if attributes["causal"] else True, np.nan, 0)
+    nothing = nothing.astype(out.dtype)
+    least = nothing - out.dtype.type(np.inf)
     if masks:
-        later, hidden = hidden, emit.temp(out.shape, np.bool_)
+        later, shape = nothing, np.broadcast_shapes(nothing.shape, masks[0].shape)
+        hidden, nothing, least = emit.temp(shape, np.bool_), emit.temp(shape), emit.temp(shape)
         emit(np.equal, masks[0], emit.const(0.0), hidden)
-        if attributes["causal"]:
-            emit(np.logical_or, hidden, later, hidden)
+        emit(np.copyto, nothing, later)
+        emit(np.copyto, nothing, emit.const(0.0), where=hidden)
+        emit(np.subtract, nothing, emit.const(np.inf), least)
     if not out.size:
-        return hidden
+        return nothing
     sums = emit.temp((*out.shape[:-1], 1))
-    emit(np.copyto, out, x)
-    emit(np.copyto, out, emit.const(-np.inf), where=hidden)
+    emit(np.fmin, x, least, out)
     emit(np.maximum.reduce, out, -1, None, sums, True)
-    if masks:  # a query that looks at nothing
-        none = emit.temp(sums.shape, np.bool_)
-        emit(np.logical_and.reduce, hidden, -1, None, none, True)
-        emit(np.copyto, sums, emit.const(0.0), where=none)
     emit(np.subtract, out, sums, out)
     emit(np.exp, out, out)
     emit(np.add.reduce, out, -1, None, sums, True)
-    if masks:
-        emit(np.copyto, sums, emit.const(1.0), where=none)
     emit(np.divide, out, sums, out)
-    emit(np.copyto, out, emit.const(0.0), where=hidden)  # beside a NaN that is seen, too
-    return hidden
+    emit(np.fmin, out, nothing, out)  # beside a NaN that is seen, and for a query that looks at nothing
+    return nothing
 
 
 def _masked_vjp(emit: Emit, ctx: Backward) -> None:
@@ -119,45 +125,58 @@ def _masked_vjp(emit: Emit, ctx: Backward) -> None:
         return
     sums = emit.temp((*ctx.out.shape[:-1], 1))
     emit(np.multiply, ctx.upstream, ctx.out, d)  # (g - Σ g·y)·y, over what is seen
-    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
+    emit(np.fmin, d, ctx.saved, d)
     emit(np.add.reduce, d, -1, None, sums, True)
     emit(np.subtract, ctx.upstream, sums, d)
     emit(np.multiply, d, ctx.out, d)
-    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
+    emit(np.fmin, d, ctx.saved, d)
 
 
-def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
-    q, k, v, *masks = inputs
-    shown = [mask for mask in masks[:1] if mask.shape]  # a single number hides nothing
-    kept, bias = [drop for drop in masks[1:2] if drop.shape], masks[2:]
-    for name, tensor in (("q", q), ("k", k), ("v", v)):
+def weighed(use: Use, inputs: Sequence[Any], scale: float, causal: bool, name: str) -> Any:
+    """How much each query looks at each key; `inputs`: q, k, a mask, and what is added to the scores, as far as there
+    are."""
+    q, k, *more = inputs
+    rank = len(k.shape)
+    scores = use(
+        "matmul", q, use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2)), name="scores"
+    )
+    scores = use("mul", scores, scale, name="scaled")
+    for added in more[1:]:
+        scores = use("add", scores, added, name="biased")
+    shown = [mask for mask in more[:1] if mask.shape]  # a single number hides nothing
+    if shown or causal:
+        return use("masked_softmax", scores, *shown, name=name, causal=causal)
+    return use("softmax", scores, name=name, axis=-1)
+
+
+def check_places(**given: Any) -> None:
+    """Raises where q or k (or v) has no axes of places and features, or those of q and k are not as many."""
+    for name, tensor in given.items():
         if len(tensor.shape) < 2:
             raise ValueError(f"{name} has shape {tensor.shape}: it must have at least two axes (places, features)")
+    q, k = given["q"], given["k"]
     if q.shape[-1] != k.shape[-1] or not q.shape[-1]:
         raise ValueError(f"q has shape {q.shape} and k has shape {k.shape}: their last axes must be equal")
+
+
+def _attention(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    q, k, v, *masks = inputs
+    kept = [drop for drop in masks[1:2] if drop.shape]
+    check_places(q=q, k=k, v=v)
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"k has shape {k.shape} and v has shape {v.shape}: as many keys as values")
     if attributes["dropout"] and not kept:
         raise ValueError("dropout needs drop, which is 1 for the weights that are kept; the layer `attention` draws it")
     if attributes["grouped"]:
         k, v = (_for_each_query(use, name, x, q) for name, x in (("k", k), ("v", v)))
-    rank = len(k.shape)
     scale = 1 / float(np.sqrt(q.shape[-1])) if attributes["scale"] is None else attributes["scale"]
-    turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
-    scores = use("matmul", q, turned, name="scores")
-    scores = use("mul", scores, scale, name="scaled")
-    for added in bias:
-        scores = use("add", scores, added, name="biased")
-    if shown or attributes["causal"]:
-        weights = use("masked_softmax", scores, *shown, name="weights", causal=attributes["causal"])
-    else:
-        weights = use("softmax", scores, name="weights", axis=-1)
+    weights = weighed(use, [q, k, *masks[:1], *masks[2:]], scale, attributes["causal"], "weights")
     for drop in kept:
         weights = use("dropout", weights, drop, name="dropped", p=attributes["dropout"])
     return use("matmul", weights, v, name="y")
 
 
-def _for_each_query(use: Callable[..., Any], name: str, x: Any, q: Any) -> Any:
+def _for_each_query(use: Use, name: str, x: Any, q: Any) -> Any:
     """Keys or values, each head as often as heads of queries read it."""
     if len(x.shape) < 3 or len(q.shape) < 3 or not x.shape[-3] or q.shape[-3] % x.shape[-3]:
         raise ValueError(
@@ -168,43 +187,41 @@ def _for_each_query(use: Callable[..., Any], name: str, x: Any, q: Any) -> Any:
     return use("repeat_interleave", x, name=f"{name}_heads", repeats=times, axis=-3) if times > 1 else x
 
 
-def _attention_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
-    """Batch axes broadcast against each other; a mask's last two against queries and keys, too."""
+def stretched_batches(count: int, shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
+    """Batch axes broadcast against each other; the last two of a mask (after the first `count` inputs) against queries
+    and keys, too. Grouped, heads of keys are fewer: they are not stretched."""
     leads = [shape[:-2] for shape in shapes]
     most = max(map(len, leads))
-    batch = np.max([(1,) * (most - len(lead)) + lead for lead in leads], 0).tolist() if most else []
-    full = (*batch, shapes[0][-2], shapes[1][-2])  # grouped, heads of keys are fewer: they are not stretched
-    found = []
-    for name, shape in zip("qkvmmm", shapes, strict=False):
-        axes = range(len(shape) if name == "m" else len(shape) - 2)
-        found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
-    return tuple(found)
+    batch = map(max, zip(*((1,) * (most - len(lead)) + lead for lead in leads), strict=True))
+    return stretched(shapes, (*batch, shapes[0][-2], shapes[1][-2]), (2,) * count)
+
+
+def scored(signature: Signature, mask: int) -> tuple[str, str]:
+    """(the scores s and the sum z of their exponentials, the share of each); i: queries, j: keys, d: features of both.
+    `mask`: the position of the mask, `bias` is the last input."""
+    batch, given = letters(signature.out_rank - 2, start=BATCH), len(signature.ranks)
+    bias = 3 if mask == 2 else 5
+    scale = signature["scale"]
+    score = f"sum({read(signature, 0, 'q', 'i', 'd')}*{read(signature, 1, 'k', 'j', 'd')} for d in D)"
+    score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
+    score += f" + {read(signature, bias, 'bias', 'i', 'j')}" if given > bias else ""
+    shown = read(signature, mask, "mask", "i", "j") if given > mask and signature.ranks[mask] else ""
+    return shares(at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), score, seen(signature["causal"], shown))
+
+
+def shares(s: str, z: str, score: str, only: str) -> tuple[str, str]:
+    """(the statements of a score and of the sum of the exponentials of those that are seen, the share of each)"""
+    return f"{s} = {score}; {z} = sum(exp({s}) for j in J{only})", f"exp({s})/{z}{f'{only} else 0' if only else ''}"
 
 
 def _attention_definition(signature: Signature) -> str:
-    """Scores s, the sum z of their exponentials, weights p; i: queries, j: keys, d: features of both, e: of values."""
-    batch = letters(signature.out_rank - 2, start="bhlnortuw")
-
-    def element(position: int, name: str, *own: str) -> str:
-        rank, lead = signature.ranks[position], list(batch)
-        if signature["grouped"] and name in "kv":
-            lead[-1] = f"{batch[-1]}*{name}.shape[{rank - 3}]//{batch[-1].upper()}"
-        return at(name, [*lead, *own][-rank:] if rank else [])
-
-    score = f"sum({element(0, 'q', 'i', 'd')}*{element(1, 'k', 'j', 'd')} for d in D)"
-    scale = signature["scale"]
-    score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
-    score += f" + {element(5, 'bias', 'i', 'j')}" if len(signature.ranks) > 5 else ""
-    seen = ["j <= i"] if signature["causal"] else []
-    if len(signature.ranks) > 3 and signature.ranks[3]:
-        seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
-    only = f" if {' and '.join(seen)}" if seen else ""
-    s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
-    kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 and signature.ranks[4] else ""
-    return (
-        f"{s} = {score}; {z} = sum(exp({s}) for j in J{only}); {p} = exp({s})/{z}{f'{only} else 0' if only else ''}; "
-        f"{at('y', [*batch, 'i', 'e'])} = sum({p}{kept}*{element(2, 'v', 'j', 'e')} for j in J)"
-    )
+    """With weights p, and features e of values."""
+    batch = letters(signature.out_rank - 2, start=BATCH)
+    made, share = scored(signature, 3)
+    p, dropped = at("p", [*batch, "i", "j"]), len(signature.ranks) > 4 and signature.ranks[4]
+    kept = f"*{read(signature, 4, 'drop', 'i', 'j')}/(1 - dropout)" if dropped else ""
+    y = at("y", [*batch, "i", "e"])
+    return f"{made}; {p} = {share}; {y} = sum({p}{kept}*{read(signature, 2, 'v', 'j', 'e')} for j in J)"
 
 
 def _attention_hint(signature: Signature) -> dict[str, str]:
@@ -218,7 +235,7 @@ def _attention_hint(signature: Signature) -> dict[str, str]:
         or any(signature.stretched)
     ):
         return {}
-    batch = letters(rank - 2, start="bhlnortuw")
+    batch = letters(rank - 2, start=BATCH)
     same = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(batch))
     place, feature = f"q{rank - 2}", f"q{rank - 1}"
 
@@ -283,7 +300,7 @@ COMPOSITES = (
             "causal: query i looks at keys 0 … i; a query that looks at nothing gives 0; "
             "kept weights are divided by 1 - dropout"
         ),
-        stretched=_attention_stretched,
+        stretched=partial(stretched_batches, 3),
         hint=_attention_hint,
         axes=dict.fromkeys(("scores", "scaled", "biased", "weights", "dropped"), ("queries", "keys")),
     ),

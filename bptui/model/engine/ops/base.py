@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 from bptui.model.base.types import Array, Attributes, Shape
@@ -43,6 +44,18 @@ class Signature:
 
     def __getitem__(self, attribute: str) -> Any:
         return dict(self.attributes)[attribute]
+
+
+def stretched(shapes: Sequence[Shape], out: Shape, inner: Sequence[int] = ()) -> tuple[tuple[int, ...], ...]:
+    """`Signature.stretched` of inputs that broadcast to `out`; `inner[i]` axes at the end of input i do not."""
+    return tuple(
+        tuple(
+            axis
+            for axis, size in enumerate(shape[: len(shape) - kept])
+            if len(shape) <= len(out) and size == 1 != out[len(out) - len(shape) + axis]
+        )
+        for shape, kept in zip(shapes, chain(inner, repeat(0)), strict=False)
+    )
 
 
 @dataclass(frozen=True)
@@ -186,24 +199,14 @@ class Op(Inputs):
     def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
         """The key under which this use of the op is derived."""
         out = self.shape(shapes, attributes)
-        stretched: tuple[tuple[int, ...], ...] = tuple(() for _ in shapes)
+        axes: tuple[tuple[int, ...], ...] = tuple(() for _ in shapes)
         if self.broadcasts or self.elementwise:
-            stretched = tuple(
-                tuple(
-                    axis
-                    for axis, size in enumerate(shape)
-                    if len(shape) <= len(out)
-                    and len(shape) - axis > self.inner
-                    and size == 1
-                    and out[len(out) - len(shape) + axis] != 1
-                )
-                for shape in shapes
-            )
+            axes = stretched(shapes, out, (self.inner,) * len(shapes))
         elif self.stretched_axes is not None:
-            stretched = self.stretched_axes(shapes, attributes)
+            axes = self.stretched_axes(shapes, attributes)
         known = self.attributes
         static = tuple(sorted((k, v) for k, v in attributes.items() if k in known and known[k].static))
-        return Signature(self.name, static, tuple(len(s) for s in shapes), stretched, len(out))
+        return Signature(self.name, static, tuple(len(s) for s in shapes), axes, len(out))
 
     def define(self, signature: Signature) -> str:
         """The definition's text for this signature."""

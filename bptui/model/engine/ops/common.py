@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
-from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.ops.base import Attribute, Signature
 
 LARGEST = 2**63 - 1
 """Of whole numbers: those of NumPy."""
@@ -58,9 +59,11 @@ def real(low: float | None = None, high: float | None = None, open_high: bool = 
         if not isfinite(number):
             raise ValueError(f"must be a finite number, not {number}")
         if low is not None and number < low:
-            raise ValueError(f"must be at least {low:g}, not {number:g}")
+            raise ValueError(f"must be at least {significant(low)}, not {significant(number)}")
         if high is not None and (number > high or (open_high and number == high)):
-            raise ValueError(f"must be {'below' if open_high else 'at most'} {high:g}, not {number:g}")
+            raise ValueError(
+                f"must be {'below' if open_high else 'at most'} {significant(high)}, not {significant(number)}"
+            )
         return number
 
     return check
@@ -234,6 +237,20 @@ def at(name: str, indices: Sequence[str | int]) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
+def element(signature: Signature, position: int, name: str, batch: Sequence[str], *own: str) -> str:
+    """An input at those of the output's batch indices that it has, 0 where it is stretched, and indices of its own."""
+    lead, lost = signature.ranks[position] - len(own), signature.stretched[position]
+    return at(name, [*("0" if n in lost else i for n, i in enumerate(batch[len(batch) - lead :])), *own])
+
+
+def batches(a: Shape, b: Shape) -> Shape:
+    """The axes of both but for the last two, which must broadcast."""
+    try:
+        return np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise ValueError(f"the batch axes of a {a} and b {b} do not broadcast") from None
+
+
 def over(indices: Sequence[str], condition: str = "") -> str:
     """The ranges of a sum: ` for i in I for j in J`."""
     return "".join(f" for {i} in {i.upper()}" for i in indices) + (f" if {condition}" if condition else "")
@@ -288,11 +305,3 @@ def contiguous(emit: Emit, array: Array) -> Array:
 def rows(array: Array) -> Array:
     """A contiguous array as a matrix: all axes but the last become one. A vector becomes one row."""
     return array.reshape(-1, array.shape[-1]) if array.shape[-1] else array.reshape(int(np.prod(array.shape[:-1])), 0)
-
-
-def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
-    """Emit the largest element along an axis into `top`, which keeps that axis: of complex numbers by the real part."""
-    if emit.dtype.kind == "c":  # a complex step of the check
-        emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
-    else:
-        emit(np.maximum.reduce, x, axis, None, top, True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, letters
+from bptui.model.engine.ops.common import at, element, letters
 from bptui.model.engine.ops.einsum import equation_of, indices
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -101,12 +101,7 @@ def _product_definition(signature: Signature) -> str:
     """(a₀ + i·a₁)·(b₀ + i·b₁), over the axes that each has."""
     *own, c = letters(signature.out_rank, avoid="ab")
 
-    def part(name: str, position: int, which: int) -> str:
-        stretched, rank = signature.stretched[position], signature.ranks[position] - 1
-        mine = own[len(own) - rank :] if rank else []
-        return at(name, [*("0" if axis in stretched else i for axis, i in enumerate(mine)), which])
-
-    a0, a1, b0, b1 = (part(name, n, which) for n, name in enumerate("ab") for which in (0, 1))
+    a0, a1, b0, b1 = (element(signature, n, name, own, which) for n, name in enumerate("ab") for which in "01")
     return f"{at('y', [*own, c])} = {a0}*{b0} - {a1}*{b1} if {c} == 0 else {a0}*{b1} + {a1}*{b0}"
 
 

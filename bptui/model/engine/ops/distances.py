@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from bptui.model.base.types import Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, choice, flag, letters, literal, real
-from bptui.model.engine.ops.matrices import SINGULAR_VALUES, singular_definition
+from bptui.model.engine.ops.base import Attribute, Composite, Signature, stretched
+from bptui.model.engine.ops.common import at, batches, choice, element, flag, letters, literal, real
+from bptui.model.engine.ops.singular import SINGULAR_VALUES, singular_definition
 
 Use = Callable[..., Any]
 
@@ -65,10 +63,7 @@ def _cdist(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
         _matrices(name, x.shape)
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"a has shape {a.shape} and b has shape {b.shape}: the last axes must be equal")
-    try:
-        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ValueError(f"the batch axes of a {a.shape} and b {b.shape} do not broadcast") from None
+    batches(a.shape, b.shape)
     left = use("reshape", a, name="rows", shape=(*a.shape[:-1], 1, a.shape[-1]))
     right = use("reshape", b, name="columns", shape=(*b.shape[:-2], 1, *b.shape[-2:]))
     return length_of(use, use("sub", left, right, name="away"), attributes["p"], "y")
@@ -97,33 +92,25 @@ def length_of(use: Use, away: Any, p: float, name: str, keepdims: bool = False) 
     return use("where", apart, root, 0.0, name=name)
 
 
-def _cdist_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
-    batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
-    return tuple(
-        tuple(axis for axis in range(len(s) - 2) if s[axis] == 1 != batch[len(batch) - len(s) + 2 + axis])
-        for s in shapes
-    )
-
-
 def _cdist_definition(signature: Signature) -> str:
     """With the batch axes of each, 0 where they are stretched."""
     batch, p = letters(signature.out_rank - 2, start="lmnopqrstuvw"), signature["p"]
-
-    def element(name: str, position: int, row: str) -> str:
-        lead, stretched = signature.ranks[position] - 2, signature.stretched[position]
-        own = batch[len(batch) - lead :]
-        return at(name, [*("0" if axis in stretched else i for axis, i in enumerate(own)), row, "k"])
-
-    away, y = f"{element('a', 0, 'i')} - {element('b', 1, 'j')}", at("y", [*batch, "i", "j"])
-    if p == 2:
-        return f"{y} = sqrt(sum(({away})**2 for k in K))"
-    if p in (1, inf):
-        return f"{y} = {'sum' if p == 1 else 'max'}(abs({away}) for k in K)"
-    if p == 0:
-        return f"{y} = sum({power_text(away, p)} for k in K)"
-    total = at("d", [*batch, "i", "j"])
+    away = f"{element(signature, 0, 'a', batch, 'i', 'k')} - {element(signature, 1, 'b', batch, 'j', 'k')}"
+    y, total = at("y", [*batch, "i", "j"]), at("d", [*batch, "i", "j"])
+    if p in (0, 1, 2, inf):
+        return f"{y} = {length_text(away, p)}"
     root = f"{total}**(1/{literal(p)})"
     return f"{total} = sum({power_text(away, p)} for k in K); {y} = {root} if {total} != 0 else 0"
+
+
+def length_text(term: str, p: float) -> str:
+    """(Σ|term|^p)^(1/p) along the last axis, whose index is k."""
+    if p == 2:
+        return f"sqrt(sum(({term})**2 for k in K))"
+    if p in (1, inf):
+        return f"{'sum' if p == 1 else 'max'}(abs({term}) for k in K)"
+    total = f"sum({power_text(term, p)} for k in K)"
+    return f"{total}**(1/{literal(p)})" if p else total
 
 
 def power_text(away: str, p: float) -> str:
@@ -184,7 +171,7 @@ COMPOSITES = (
         "many places they differ.",
         {"p": Attribute(2.0, distance_order)},
         convention="where two rows are equal the gradient is 0, and below p = 1 where they are equal in one place",
-        stretched=_cdist_stretched,
+        stretched=lambda shapes: stretched(shapes, (*batches(*shapes), 0, 0), (2, 2)),
     ),
     Composite(
         "bilinear",

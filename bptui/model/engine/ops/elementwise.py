@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
+from bptui.model.engine.ops.erf import normal_cdf
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
+from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus, times_sigmoid
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -27,7 +29,7 @@ def _silu(g: Any, y: Any, x: Any) -> Any:
 
 def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
     t = np.tanh(softplus(x))
-    return ((1 - t * t) * sigmoid(x) * x + t) * g
+    return (times_sigmoid(1 - t * t, x) * x + t) * g
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
@@ -68,7 +70,7 @@ def _softplus(x: Any, beta: float, threshold: float | None) -> Any:
 
 
 def _softplus_vjp(g: Any, y: Any, x: Any, beta: float, threshold: float | None) -> Any:
-    slope = g / (np.exp(-_times(x, beta)) + 1)
+    slope = times_sigmoid(g, _times(x, beta))
     return slope if threshold is None else np.where(_times(x, beta) > threshold, g, slope)
 
 
@@ -81,7 +83,9 @@ def _leaky(x: Any, negative_slope: float) -> Any:
 def _bounded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     low, high = attributes["min_val"], attributes["max_val"]
     if low > high:
-        raise ValueError(f"min_val is {low:g} and max_val is {high:g}: min_val must not be above max_val")
+        raise ValueError(
+            f"min_val is {significant(low)} and max_val is {significant(high)}: min_val must not be above max_val"
+        )
     return shapes[0]
 
 
@@ -112,25 +116,20 @@ def _gelu_hint(signature: Signature) -> str:
 
 
 def _gelu_part(x: Any, approximate: str) -> Any:
-    """Φ(x), or tanh(u)."""
-    if approximate == "none":
-        return (erf(x * (1 / np.sqrt(2))) + 1) * 0.5
-    return np.tanh((x * x * (_CUBIC * _C) + _C) * x)
+    """Φ(x), or (1 + tanh(u))/2 in its place."""
+    return normal_cdf(x) if approximate == "none" else (np.tanh((x * x * (_CUBIC * _C) + _C) * x) + 1) * 0.5
 
 
 def _gelu(x: Any, approximate: str) -> Any:
-    t = _gelu_part(x, approximate)
-    return x * t if approximate == "none" else (t + 1) * 0.5 * x
+    return _gelu_part(x, approximate) * x
 
 
 def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
     t = _gelu_part(x, approximate)
     if approximate == "none":  # Φ + x·φ
         return (np.exp(x * x * -0.5) * x * (1 / np.sqrt(2 * np.pi)) + t) * g
-    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf, but for inf itself
-    near = np.where(np.isinf(x), np.nan, near)
-    bend = (near * near * (1.5 * _CUBIC * _C) + 0.5 * _C) * near * (1 - t * t)  # x·(1 - t²)·u'/2
-    return (bend + (t + 1) * 0.5) * g
+    far = t * (1 - t) * x  # x·(1 - tanh²)/4: first, that it is 0 before a power of x is inf, and NaN at inf itself
+    return ((far * x * x * (3 * _CUBIC) + far) * (2 * _C) + t) * g
 
 
 def _softsign_vjp(g: Any, y: Any, x: Any) -> Any:

@@ -4,13 +4,12 @@ triplet_margin, cosine_embedding."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import Any
 
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, flag, letters, literal, real, require_equal
-from bptui.model.engine.ops.distances import distance_order, length_of, power_text
+from bptui.model.engine.ops.common import at, flag, letters, real, require_equal
+from bptui.model.engine.ops.distances import distance_order, length_of, length_text
 from bptui.model.engine.ops.pointwise import finished, reduced, reduction
 
 Use = Callable[..., Any]
@@ -25,16 +24,6 @@ def _embedded(names: Sequence[str], inputs: Sequence[Any]) -> None:
     require_equal(names, [x.shape for x in inputs])
     if not inputs[0].shape:
         raise ValueError(f"{names[0]} has shape (): it must have an axis, the last, of the numbers of an embedding")
-
-
-def _length_text(term: str, p: float) -> str:
-    """(Σ|term|^p)^(1/p) along the last axis."""
-    if p == 2:
-        return f"sqrt(sum(({term})**2 for k in K))"
-    if p in (1, inf):
-        return f"{'sum' if p == 1 else 'max'}(abs({term}) for k in K)"
-    total = f"sum({power_text(term, p)} for k in K)"
-    return f"{total}**(1/{literal(p)})" if p else total
 
 
 # --------------------------------------------------------------------------------------------------- pairwise_distance
@@ -52,7 +41,7 @@ def _distance(use: Use, a: Any, b: Any, attributes: Attributes, name: str, keepd
 def _pairwise_definition(signature: Signature) -> str:
     lead = letters(signature.ranks[0] - 1, avoid="abk")
     row = [*lead, _ROW]
-    text = _length_text(f"{at('a', row)} - {at('b', row)} + eps", signature["p"])
+    text = length_text(f"{at('a', row)} - {at('b', row)} + eps", signature["p"])
     return f"{at('y', [*lead, 0] if signature['keepdims'] else lead)} = {text}"
 
 
@@ -74,7 +63,7 @@ def _triplet_definition(signature: Signature) -> str:
 
     def distance(name: str, a: str, b: str) -> tuple[str, str]:
         term = f"{at(a, [*lead, _ROW])} - {at(b, [*lead, _ROW])} + eps"
-        return at(name, lead), f"{at(name, lead)} = {_length_text(term, signature['p'])}; "
+        return at(name, lead), f"{at(name, lead)} = {length_text(term, signature['p'])}; "
 
     near, text = distance("near", "anchor", "positive")
     far, more = distance("far", "anchor", "negative")

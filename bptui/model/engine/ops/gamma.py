@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each, operation
+from bptui.model.engine.as_operation import operation
+from bptui.model.engine.trace import Standin, each
 
 _FROM = 10.0
 """From here on the series below are exact to the last digits; what is smaller is moved up, by x in steps of 1."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.as_operation import held
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, literal, many_axes, masking
 from bptui.model.engine.ops.reduce import (
@@ -22,7 +23,7 @@ from bptui.model.engine.ops.reduce import (
     spread,
 )
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import held, noted
+from bptui.model.engine.trace import noted
 
 
 def _norm(x: Array, axes: tuple[int, ...], out: Array) -> None:

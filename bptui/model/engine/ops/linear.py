@@ -10,7 +10,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Composite, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, letters, rows
+from bptui.model.engine.ops.common import at, batches, contiguous, element, letters, rows
 
 # -------------------------------------------------------------------------------------------------------- matmul
 
@@ -23,11 +23,7 @@ def _matmul_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     if a[-1] != b[-2 if len(b) > 1 else -1]:
         inner = "the second last axis of b" if len(b) > 1 else "b"
         raise ValueError(f"a has shape {a} and b has shape {b}: the last axis of a and {inner} must be equal")
-    try:
-        batch = np.broadcast_shapes(a[:-2], b[:-2])
-    except ValueError:
-        raise ValueError(f"the batch axes of a {a} and b {b} do not broadcast") from None
-    return batch + a[-2:-1] + (b[-1:] if len(b) > 1 else ())
+    return batches(a, b) + a[-2:-1] + (b[-1:] if len(b) > 1 else ())
 
 
 def _matmul_definition(signature: Signature) -> str:
@@ -36,13 +32,8 @@ def _matmul_definition(signature: Signature) -> str:
     row, column = (["i"] if rank_a > 1 else []), (["j"] if rank_b > 1 else [])
     batch = letters(signature.out_rank - len(row) - len(column), start="lmnopqrstuvw")
 
-    def element(name: str, rank: int, stretched: tuple[int, ...], own: list[str]) -> str:
-        leading = rank - len(own)
-        mine = ["0" if axis in stretched else batch[len(batch) - leading + axis] for axis in range(leading)]
-        return at(name, mine + own)
-
-    a = element("a", rank_a, signature.stretched[0], [*row, "k"])
-    b = element("b", rank_b, signature.stretched[1], ["k", *column])
+    a = element(signature, 0, "a", batch, *row, "k")
+    b = element(signature, 1, "b", batch, "k", *column)
     return f"{at('y', batch + row + column)} = sum({a}*{b} for k in K)"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import (
     KEEPDIMS,
@@ -24,7 +25,7 @@ from bptui.model.engine.ops.common import (
 )
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted, operation
+from bptui.model.engine.trace import noted
 
 NOTHING = "no gradient passes"
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import matrices
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, choice, flag, letters
+from bptui.model.engine.ops.common import at, flag, letters
 from bptui.model.engine.ops.rearrange import lower, upper
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted, operation
+from bptui.model.engine.trace import noted
 
 SINGULAR = "nan where a matrix is singular (NumPy and PyTorch raise an error there)"
 
@@ -143,26 +144,6 @@ def _cholesky_definition(signature: Signature) -> str:
     return f"{half}; {low} = cholesky({a}); {at('w', own)} = inverse({low}); {at('y', own)} = {factor}"
 
 
-SINGULAR_VALUES = {
-    "2": ("first_singular", "first_pair"), "-2": ("last_singular", "last_pair"), "nuc": ("nuclear", "orthogonal")
-}  # fmt: skip
-"""A norm by its order → what of singular values it is, and Σ u·vᵀ of their vectors."""
-
-
-def singular_definition(signature: Signature) -> str:
-    lead, (value, pair) = letters(signature.ranks[0] - 2, avoid="ijqsxy"), SINGULAR_VALUES[signature["ord"]]
-    x, s = at("x", [*lead, "i", "j"]), at("s", lead)
-    y = at("y", [*lead, *((0, 0) if signature["keepdims"] else ())])
-    return f"{at('q', [*lead, 'i', 'j'])} = {pair}({x}); {s} = {value}({x} for i in I for j in J); {y} = {s}"
-
-
-def _singular_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    (x,) = shapes
-    if len(x) < 2 or 0 in x[-2:]:
-        raise ValueError(f"x has shape {x}: its last two axes must be those of a matrix that has elements")
-    return (*x[:-2], 1, 1) if attributes["keepdims"] else x[:-2]
-
-
 # -------------------------------------------------------------------------------------------------------------- numbers
 def _turned(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
@@ -286,40 +267,12 @@ def _cholesky_vjp(g: Any, y: Any, a: Any, upper: bool) -> Any:
     return _symmetric(_turned(_triangular(low, _turned(half), **back)))
 
 
-def _fill_singular(x: Array, order: str, place: int, keepdims: bool, out: Array) -> None:
-    found = matrices.OF[SINGULAR_VALUES[order][place]](x)
-    out[...] = found[..., None, None] if keepdims else found
-
-
-def _singular_norm(x: Any, **given: Any) -> Any:
-    options = (given["ord"], 0, given["keepdims"])
-    return noted(_fill_singular, _singular_shape([x.shape], given), x, options=options)
-
-
-def _singular_vjp(g: Any, y: Any, x: Any, **given: Any) -> Any:
-    pair = noted(_fill_singular, x.shape, x, options=(given["ord"], 1, False))
-    return pair * (g if given["keepdims"] else g[..., None, None])
-
-
 _SOLVE, _TRIANGULAR = Rule(_solution, _solve_by_a, _solve_by_b), Rule(_triangular, _triangular_by_a, _triangular_by_b)
 _LOGDET, _SLOGDET = _logarithm(_fill_logdet), _logarithm(_fill_logabsdet)
-_SINGULAR = Rule(_singular_norm, _singular_vjp)
 _CHOLESKY = Rule(_cholesky, _cholesky_vjp)
 _TRIANGLE = {name: Attribute(False, flag) for name in ("transposed", "upper", "unitriangular")}
 
 OPS = (
-    Op(
-        "singular_norm",
-        ("x",),
-        singular_definition,
-        _singular_shape,
-        *_SINGULAR.pair,
-        "The largest singular value of a matrix (ord = 2), the smallest (-2), or the sum of all (nuc).",
-        {"ord": Attribute("2", choice(*SINGULAR_VALUES)), "keepdims": Attribute(False, flag)},
-        analytic=False,
-        convention="the gradient is u·vᵀ of their vectors, shared by those of equal singular values; where some are 0 "
-        "it is one of many; nan where a matrix is not finite",
-    ),
     Op(
         "inv",
         ("a",),

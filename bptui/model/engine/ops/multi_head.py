@@ -5,71 +5,38 @@ Weights are (out, in), as PyTorch has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bptui.model.base.types import Attributes, Shape
+from bptui.model.engine.ops.attention import (
+    BATCH,
+    Use,
+    check_places,
+    scored,
+    seen,
+    shares,
+    stretched_batches,
+    weighed,
+)
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import affine_map, at, flag, integer, letters, literal, optional, real
+from bptui.model.engine.ops.common import affine_map, at, element, flag, integer, letters, optional, real
 
-Use = Callable[..., Any]
 WEIGHTS = ("w_q", "w_k", "w_v", "w_o")
 BIASES = ("b_q", "b_k", "b_v", "b_o")
-BATCH = "bhlnortuw"
 
 
 # ------------------------------------------------------------------------------------------------ weights alone
 def _weights(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
-    q, k, *more = inputs
-    for name, x in (("q", q), ("k", k)):
-        if len(x.shape) < 2:
-            raise ValueError(f"{name} has shape {x.shape}: it must have at least two axes (places, features)")
-    if q.shape[-1] != k.shape[-1] or not q.shape[-1]:
-        raise ValueError(f"q has shape {q.shape} and k has shape {k.shape}: their last axes must be equal")
-    rank = len(k.shape)
-    scale = attributes["scale"] or float(q.shape[-1]) ** -0.5
-    turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
-    scores = use("mul", use("matmul", q, turned, name="scores"), scale, name="scaled")
-    for bias in more[1:]:
-        scores = use("add", scores, bias, name="biased")
-    shown = [mask for mask in more[:1] if mask.shape]
-    if shown or attributes["causal"]:
-        return use("masked_softmax", scores, *shown, name="y", causal=attributes["causal"])
-    return use("softmax", scores, name="y", axis=-1)
+    q, k, *_ = inputs
+    check_places(q=q, k=k)
+    return weighed(use, inputs, attributes["scale"] or float(q.shape[-1]) ** -0.5, attributes["causal"], "y")
 
 
 def _weights_definition(signature: Signature) -> str:
-    """Scores s, the sum z of their exponentials; i: queries, j: keys, d: features."""
-    batch = letters(signature.out_rank - 2, start=BATCH)
-
-    def element(position: int, name: str, *own: str) -> str:
-        rank = signature.ranks[position]
-        return at(name, [*batch, *own][-rank:] if rank else [])
-
-    scale = signature["scale"]
-    score = f"sum({element(0, 'q', 'i', 'd')}*{element(1, 'k', 'j', 'd')} for d in D)"
-    score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
-    score += f" + {element(3, 'bias', 'i', 'j')}" if len(signature.ranks) > 3 else ""
-    seen = ["j <= i"] if signature["causal"] else []
-    if len(signature.ranks) > 2 and signature.ranks[2]:
-        seen.append(f"{element(2, 'mask', 'i', 'j')} != 0")
-    only = f" if {' and '.join(seen)}" if seen else ""
-    s, z = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"])
-    share = f"exp({s})/{z}{f'{only} else 0' if only else ''}"
-    return f"{s} = {score}; {z} = sum(exp({s}) for j in J{only}); {at('y', [*batch, 'i', 'j'])} = {share}"
-
-
-def _weights_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
-    """Batch axes broadcast against each other; a mask's last two against queries and keys, too."""
-    leads = [shape[:-2] for shape in shapes]
-    most = max(map(len, leads))
-    padded = [(1,) * (most - len(lead)) + lead for lead in leads]
-    full = (*(max(sizes) for sizes in zip(*padded, strict=True)), shapes[0][-2], shapes[1][-2])
-    found = []
-    for n, shape in enumerate(shapes):
-        axes = range(len(shape) if n > 1 else len(shape) - 2)
-        found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
-    return tuple(found)
+    made, share = scored(signature, 2)
+    return f"{made}; {at('y', [*letters(signature.out_rank - 2, start=BATCH), 'i', 'j'])} = {share}"
 
 
 # ----------------------------------------------------------------------------------------------------- multi-head
@@ -151,28 +118,22 @@ def _multi_head_definition(signature: Signature) -> str:
         made = f"sum({at(letter, [*batch, place, bound])}*w_{letter}[{row},{bound}] for {bound} in {bound.upper()})"
         return f"{at(f'p{letter}', [*batch, place, row])} = {made}{bias(f'b_{letter}', row)}"
 
-    def masked(position: int, name: str) -> str:
-        rank, stretched = signature.ranks[position], signature.stretched[position]
-        index = [*batch, head, "i", "j"][-rank:]
-        return at(name, ["0" if axis in stretched else each for axis, each in enumerate(index)] if rank else [])
-
+    scores = [*batch, head, "i", "j"]
     s, z, p = (at(name, [*batch, "e", "i", *("j" if name != "z" else "")]) for name in "szp")
     m = at("m", [*batch, "i", "e"])
     q = at("pq", [*batch, "i", f"{head}*{size} + d"])
     k, v = at("pk", [*batch, "j", f"{group}*{size} + d"]), at("pv", [*batch, "j", feature])
     score = f"sum({q}*{k} for d in {size})/sqrt({size})"
-    score += f" + {masked(12, 'bias')}" if len(signature.ranks) > 12 else ""
-    seen = ["j <= i"] if signature["causal"] else []
-    seen += [f"{masked(11, 'mask')} != 0"] if len(signature.ranks) > 11 and signature.ranks[11] else []
-    only = f" if {' and '.join(seen)}" if seen else ""
+    score += f" + {element(signature, 12, 'bias', scores)}" if len(signature.ranks) > 12 else ""
+    mask = element(signature, 11, "mask", scores) if len(signature.ranks) > 11 and signature.ranks[11] else ""
+    made, share = shares(s, z, score, seen(signature["causal"], mask))
     return "; ".join(
         [
             projected("q", "i", "c", "e"),
             projected("k", "j", "g", "e" if heads == shared else "f"),
             projected("v", "j", "t", "e" if heads == shared else "f"),
-            f"{s} = {score}",
-            f"{z} = sum(exp({s}) for j in J{only})",
-            f"{p} = exp({s})/{z}{f'{only} else 0' if only else ''}",
+            made,
+            f"{p} = {share}",
             f"{m} = sum({p}*{v} for j in J)",
             f"{at('y', [*batch, 'i', 'a'])} = sum({m}*w_o[a,e] for e in E){bias('b_o', 'a')}",
         ]
@@ -197,7 +158,7 @@ COMPOSITES = (
         {"causal": Attribute(False, flag), "scale": Attribute(None, optional(real()))},
         fixed=("mask",),
         convention="causal: query i looks at keys 0 … i; a query that looks at nothing has only weights of 0",
-        stretched=_weights_stretched,
+        stretched=partial(stretched_batches, 2),
         axes=dict.fromkeys(("scores", "scaled", "biased", "y"), ("queries", "keys")),
     ),
     Composite(

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, shifted, wholes
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted, operation
+from bptui.model.engine.trace import noted
 
 
 # ----------------------------------------------------------------------------------------------------------------- flip

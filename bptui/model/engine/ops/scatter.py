@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis
 from bptui.model.engine.ops.slices import index_of, index_text, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted, operation
+from bptui.model.engine.trace import noted
 
 ADDS = "positions count from 0; the gradients of a position that is read twice add up"
 AXIS = {"axis": Attribute(0, integer())}

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.prose import counted
 from bptui.model.base.types import Array
 from bptui.model.engine.apart import largest
 from bptui.model.source.captured.alone import Alone
@@ -91,10 +92,14 @@ class _Check:
         self.recording, self.event, self.run = recording, event, run
         self.captured, self.graph = recording.captured, recording.graph
         self.ops = self.captured.nodes_of[event.id]
-        values = recording.record.step.values
-        kinds = [values[v].dtype for v in (*event.outs, *event.inputs) if values[v].dtype in FLOATS]
-        self.eps = max((FLOATS[kind] for kind in kinds), default=SINGLE)
+        self.eps = self._eps(event)
         self._single: Alone | None = None
+
+    def _eps(self, event: Event) -> float:
+        """Of the shortest kind of number that an event reads or makes."""
+        values = self.recording.record.step.values
+        kinds = [values[v].dtype for v in (*event.outs, *event.inputs) if values[v].dtype in FLOATS]
+        return max((FLOATS[kind] for kind in kinds), default=SINGLE)
 
     @property
     def single(self) -> Alone:
@@ -162,14 +167,16 @@ class _Check:
         if own is None:
             yield Row(node, "gradient", name, "skipped", note="what others add to it was not recorded")
             return
-        eps = max(self.eps, FLOATS.get(self.recording.dtype(source), 0.0))  # a gradient has the kind of its value
+        others = (self.captured.event_of[c] for c, _ in told if c in self.captured.event_of)
+        eps = max(self.eps, *map(self._eps, others))  # a sum is as exact as its least exact part,
+        eps = max(eps, FLOATS.get(self.recording.dtype(source), 0.0))  # and has the kind of its value
         found = distance(recorded, own, eps)
         verdict: Verdict = "ok"
         if found.ulps > FINE:
             single = self._total(told, single=True)
             loss = 0.0 if single is None else _lost(single, recorded, own)
             verdict = self._rounding(found, loss, self._wide(found, recorded, own))
-        note = f"with {len(consumers) - len(mine)} other consumers" if whole else ""
+        note = f"with {counted(len(consumers) - len(mine), 'other consumer')}" if whole else ""
         error = found.ulps * eps * max(largest(recorded), largest(own))
         if verdict == "FAIL" and (why := self._apart(error, told)):
             verdict, note = "rounding", why
@@ -182,7 +189,8 @@ class _Check:
             part = self._added(consumer, position, single)
             if part is None:
                 return None
-            total = np.asarray(part, np.float64) if total is None else total + part
+            with np.errstate(all="ignore"):  # inf and -inf may be among them
+                total = np.asarray(part, np.float64) if total is None else total + part
         return total
 
     def _added(self, consumer: int, position: int, single: bool) -> Array | None:

@@ -16,7 +16,7 @@ from bptui.model.base import syntax
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
 from bptui.model.source.convert import keras, torch_program, torch_text
-from bptui.model.source.convert.piece import Foreign, names
+from bptui.model.source.convert.piece import Foreign, names, taken
 from bptui.model.source.convert.toml import written
 from bptui.model.source.datasets import read_text
 
@@ -39,6 +39,7 @@ def convert(path: Path, where: str, model: str = "") -> Converted:
     is none."""
     content = read_text(path, where, MAX_FILE)
     found = read(content, path.suffix.lower(), where, model)
+    found.pieces = [*map(taken, found.pieces)]
     if not any(piece.layers for piece in found.pieces):
         told = "; ".join(f"{piece.said}: {piece.why}" for piece in found.pieces)
         raise UserError(where, f"{found.what} of which nothing has a counterpart here", told or "it has no layers")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from bptui.model.base.printable import one_line
-from bptui.model.source.convert.piece import Piece, Row, Unknown, differs, layer
+from bptui.model.source.convert.piece import Build, Piece, Row, Unknown, differs, kept, layer
 from bptui.model.source.convert.shapes import each
 
 INITS: Mapping[str, str] = {
@@ -66,8 +66,7 @@ def _penalty(a: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _common(a: Mapping[str, Any]) -> dict[str, Any]:
-    return {"activation": _activation(a.get("activation")), "use_bias": differs(a.get("use_bias", True), True),
-            "init": _init(a), **_penalty(a)}  # fmt: skip
+    return {"activation": _activation(a.get("activation")), **kept(a, use_bias=True), "init": _init(a), **_penalty(a)}
 
 
 def _dense(a: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,15 +112,19 @@ def _along(axes: int, a: Mapping[str, Any], made: Tables) -> Tables:
     return [TURN, *made, TURN] if axes == 1 else made
 
 
-def _conv(kind: str) -> Callable[[Mapping[str, Any]], Tables]:
+def _window(a: Mapping[str, Any], padding: Any) -> dict[str, Any]:
+    """The settings of a convolution over places."""
+    return {"kernel_size": differs(a["kernel_size"], None), "stride": differs(a.get("strides", 1), 1),
+            "padding": padding, "dilation": differs(a.get("dilation_rate", 1), 1)}  # fmt: skip
+
+
+def _conv(kind: str) -> Build:
     axes = int(kind[-2])
 
     def build(a: Mapping[str, Any]) -> Tables:
         before, padding = _padding(a, a["kernel_size"], axes)
         return _along(axes, a, [*before, layer(
-            kind, channels=a["filters"], kernel_size=differs(a["kernel_size"], None),
-            stride=differs(a.get("strides", 1), 1), padding=padding, dilation=differs(a.get("dilation_rate", 1), 1),
-            groups=differs(a.get("groups", 1), 1), **_common(a),
+            kind, channels=a["filters"], **_window(a, padding), **kept(a, groups=1), **_common(a),
         )])  # fmt: skip
 
     return build
@@ -133,16 +136,13 @@ def _kernel(a: Mapping[str, Any], which: str) -> Mapping[str, Any]:
     return {**a, **{key: item for key, item in said.items() if item is not None}}
 
 
-def _depthwise(axes: int, separable: bool) -> Callable[[Mapping[str, Any]], Tables]:
+def _depthwise(axes: int, separable: bool) -> Build:
     """Each channel by itself; of a separable convolution then a convolution of one place, which mixes them."""
 
     def build(a: Mapping[str, Any]) -> Tables:
         before, padding = _padding(a, a["kernel_size"], axes)
-        first = layer(
-            f"depthwise_conv{axes}d", multiplier=differs(a.get("depth_multiplier", 1), 1),
-            kernel_size=differs(a["kernel_size"], None), stride=differs(a.get("strides", 1), 1), padding=padding,
-            dilation=differs(a.get("dilation_rate", 1), 1),
-        )  # fmt: skip
+        multiplier = differs(a.get("depth_multiplier", 1), 1)
+        first = layer(f"depthwise_conv{axes}d", multiplier=multiplier, **_window(a, padding))
         depthwise = _common(_kernel(a, "depthwise"))
         if not separable:
             return _along(axes, a, [*before, layer(**first, **depthwise)])
@@ -153,7 +153,7 @@ def _depthwise(axes: int, separable: bool) -> Callable[[Mapping[str, Any]], Tabl
     return build
 
 
-def _transposed(axes: int) -> Callable[[Mapping[str, Any]], Tables]:
+def _transposed(axes: int) -> Build:
     def build(a: Mapping[str, Any]) -> Tables:
         sizes, strides = each(a["kernel_size"], axes), each(a.get("strides", 1), axes)
         if a.get("padding", "valid") != "valid" or any(
@@ -168,7 +168,7 @@ def _transposed(axes: int) -> Callable[[Mapping[str, Any]], Tables]:
     return build
 
 
-def _pool(kind: str) -> Callable[[Mapping[str, Any]], Tables]:
+def _pool(kind: str) -> Build:
     axes = int(kind[-2])
 
     def build(a: Mapping[str, Any]) -> Tables:
@@ -182,7 +182,7 @@ def _pool(kind: str) -> Callable[[Mapping[str, Any]], Tables]:
     return build
 
 
-def _global(kind: str, *before: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Tables]:
+def _global(kind: str, *before: Mapping[str, Any]) -> Build:
     """Over all places."""
 
     def build(a: Mapping[str, Any]) -> Tables:
@@ -193,14 +193,12 @@ def _global(kind: str, *before: Mapping[str, Any]) -> Callable[[Mapping[str, Any
     return build
 
 
-def _places(
-    axes: int, kind: str, **settings: Callable[[Mapping[str, Any]], Any]
-) -> Callable[[Mapping[str, Any]], Tables]:
+def _places(axes: int, kind: str, **settings: Callable[[Mapping[str, Any]], Any]) -> Build:
     """A layer over places that has no weights."""
     return lambda a: _along(axes, a, [layer(kind, **{key: read(a) for key, read in settings.items()})])
 
 
-def _upsample(axes: int) -> Callable[[Mapping[str, Any]], Tables]:
+def _upsample(axes: int) -> Build:
     def build(a: Mapping[str, Any]) -> Tables:
         how = {"nearest": None, "bilinear": "linear", "bicubic": "cubic"}
         word = a.get("interpolation", "nearest")
@@ -266,7 +264,7 @@ def _scaled(a: Mapping[str, Any]) -> dict[str, Any]:
     return {"affine": differs(scale, True), "use_bias": differs(center, True) if scale else None}
 
 
-def _layer_norm(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _layer_norm(kind: str) -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         if a.get("axis", -1) not in (-1, [-1]):
             raise Unknown("an axis but the last is not known")
@@ -277,18 +275,17 @@ def _layer_norm(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     return build
 
 
-def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _recurrent(kind: str) -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         odd = {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True, "go_backwards": False,
                "stateful": False, "recurrent_dropout": 0, "dropout": 0}  # fmt: skip
+        if kind == "rnn" and a.get("activation") == "relu":
+            del odd["activation"]
         for key, default in odd.items():
-            if (
-                key in a
-                and class_of(a[key]) != default
-                and not (key == "activation" and kind == "rnn" and a[key] == "relu")
-            ):
+            if key in a and class_of(a[key]) != default:
                 raise Unknown(f"{key} = {one_line(str(class_of(a[key])), 30)} is not known")
-        return layer(kind, units=a["units"], sequence=differs(a.get("return_sequences", False), False),
+        sequence = differs(a.get("return_sequences", False), False)
+        return layer(kind, units=a["units"], sequence=sequence,
                      nonlinearity="relu" if a.get("activation") == "relu" else None)  # fmt: skip
 
     return build
@@ -324,7 +321,7 @@ def piece_of(config: Mapping[str, Any]) -> Piece:
     return LAYERS[kind].piece(kind, str(settings.get("name", ""))[:60], (), settings)
 
 
-def _slope(kind: str, key: str, default: float) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _slope(kind: str, key: str, default: float) -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         here = {"leaky_relu": ("negative_slope", 0.01), "elu": ("alpha", 1.0)}[kind]
         slope = a.get(key, a.get("alpha", default))

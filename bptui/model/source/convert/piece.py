@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bptui.model.base.printable import one_line
+from bptui.model.source.layers import KINDS
 
 LARGEST = 2**40
 """Whole numbers in a program that are worked out are smaller."""
@@ -88,6 +89,18 @@ class Row:
         return Piece(said, layers, "", name, reads if type(reads) is int else 0, turned)
 
 
+def taken(piece: Piece) -> Piece:
+    """A piece as it was read, or as one that is missing where a network file does not take a value of its layers."""
+    for table in piece.layers:
+        keys = KINDS[table["kind"]].keys
+        for name in keys.keys() & table.keys():
+            try:
+                keys[name].check(table[name])
+            except ValueError as problem:
+                return replace(piece, layers=(), why=piece.why or f"{name}: {problem}")
+    return piece
+
+
 def layer(kind: str, **settings: Any) -> dict[str, Any]:
     """A table of [[layers]]; without what is None."""
     return {"kind": kind, **{key: value for key, value in settings.items() if value is not None}}
@@ -99,6 +112,17 @@ def differs(value: Any, default: Any) -> Any:
     if isinstance(value, list) and len(set(map(str, value))) == 1:
         value = value[0]
     return None if value == default else value
+
+
+def kept(a: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """The settings that are not as their defaults there, and are called the same here."""
+    return {key: differs(a.get(key, default), default) for key, default in defaults.items()}
+
+
+def refuse(a: Mapping[str, Any], *keys: str) -> None:
+    """Unknown where one of these settings is given."""
+    if given := next((key for key in keys if a.get(key)), None):
+        raise Unknown(f"{given} is not known")
 
 
 def named(piece: Piece) -> dict[str, str]:

@@ -44,9 +44,9 @@ def flow(pieces: Sequence[Piece], shape: tuple[int, ...]) -> tuple[int, ...] | N
             try:
                 shape = named[table["input"]] if "input" in table else shape
                 made = through(table, shape, piece.reads)
+                if made is None or min(made, default=1) < 1:
+                    return None
             except (TypeError, ValueError, LookupError, ZeroDivisionError, OverflowError):
-                return None
-            if made is None or min(made, default=1) < 1:
                 return None
             shape = named[table.get("name", "")] = made
     return shape

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bptui.model.source.convert.piece import Row, Unknown, differs, layer
+from bptui.model.source.convert.piece import Build, Row, Unknown, differs, kept, layer, refuse
 
 INIT = "torch_uniform"
 """How PyTorch draws the weights of dense layers and convolutions."""
@@ -15,50 +15,28 @@ FLOAT32 = 1.1920928955078125e-07
 
 
 def _linear(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("dense", units=a["out_features"], use_bias=differs(a.get("bias", True), True), init=INIT)
+    return layer("dense", units=a["out_features"], use_bias=_bias(a), init=INIT)
 
 
-def _conv(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _conv(kind: str) -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         if a.get("padding_mode", "zeros") != "zeros":
             raise Unknown(f"padding_mode {a['padding_mode']} is not known")
         return layer(
             kind, channels=a["out_channels"], kernel_size=differs(a["kernel_size"], None),
-            stride=differs(a.get("stride", 1), 1), padding=differs(a.get("padding", 0), 0),
-            output_padding=differs(a.get("output_padding", 0), 0), dilation=differs(a.get("dilation", 1), 1),
-            groups=differs(a.get("groups", 1), 1), use_bias=differs(a.get("bias", True), True), init=INIT,
+            **kept(a, stride=1, padding=0, output_padding=0, dilation=1, groups=1), use_bias=_bias(a), init=INIT,
         )  # fmt: skip
 
     return build
 
 
-def _max_pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _pool(kind: str, unknown: str, **defaults: Any) -> Build:
+    """Its stride is its window where nothing is said."""
+
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        if a.get("return_indices"):
-            raise Unknown("return_indices is not known")
-        return layer(
-            kind, kernel_size=differs(a["kernel_size"], None), stride=_stride(a),
-            padding=differs(a.get("padding", 0), 0), dilation=differs(a.get("dilation", 1), 1),
-            ceil_mode=differs(a.get("ceil_mode", False), False),
-        )  # fmt: skip
-
-    return build
-
-
-def _stride(a: Mapping[str, Any]) -> Any:
-    """A pool's stride is its window where nothing is said."""
-    return differs(a.get("stride"), differs(a["kernel_size"], None))
-
-
-def _avg_pool(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        if a.get("divisor_override") is not None:
-            raise Unknown("divisor_override is not known")
-        return layer(
-            kind, kernel_size=differs(a["kernel_size"], None), stride=_stride(a),
-            padding=differs(a.get("padding", 0), 0), ceil_mode=differs(a.get("ceil_mode", False), False),
-            count_include_pad=differs(a.get("count_include_pad", True), True),
-        )  # fmt: skip
+        refuse(a, unknown)
+        size = differs(a["kernel_size"], None)
+        return layer(kind, kernel_size=size, stride=differs(a.get("stride"), size), **kept(a, **defaults))
 
     return build
 
@@ -75,13 +53,11 @@ def _bias(a: Mapping[str, Any]) -> bool | None:
 def _batch_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
     if not a.get("track_running_stats", True) or a.get("momentum", 0.1) is None:
         raise Unknown("running statistics otherwise than by momentum are not known")
-    return layer("batch_norm", eps=differs(a.get("eps", 1e-5), 1e-5), momentum=differs(a.get("momentum", 0.1), 0.1),
-                 train=_affine(a), use_bias=_bias(a))  # fmt: skip
+    return layer("batch_norm", **kept(a, eps=1e-5, momentum=0.1), train=_affine(a), use_bias=_bias(a))
 
 
 def _layer_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("layer_norm", eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(_last(a), "elementwise_affine"),
-                 use_bias=_bias(a))  # fmt: skip
+    return layer("layer_norm", **kept(a, eps=1e-5), train=_affine(_last(a), "elementwise_affine"), use_bias=_bias(a))
 
 
 def _rms_norm(a: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,10 +73,6 @@ def _last(a: Mapping[str, Any]) -> Mapping[str, Any]:
     return a
 
 
-def _dropout(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer("dropout", p=differs(a.get("p", 0.5), 0.5))
-
-
 def _flatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
     if (a.get("start_dim", 1), a.get("end_dim", -1)) != (1, -1):
         raise Unknown("only all axes but the first are made one")
@@ -113,18 +85,16 @@ def _embedding(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _lookup(a: Mapping[str, Any]) -> dict[str, Any]:
     """What both kinds of embedding say in one way. Their table trains otherwise where PyTorch writes into it."""
-    if a.get("max_norm"):
-        raise Unknown("max_norm is not known")
-    padding, shared = a.get("padding_idx"), differs(a.get("scale_grad_by_freq", False), False)
-    return {"padding_idx": padding, "scale_grad_by_freq": shared, "init": {"kind": "normal", "std": 1.0}}
+    refuse(a, "max_norm")
+    init = {"kind": "normal", "std": 1.0}
+    return {"padding_idx": a.get("padding_idx"), **kept(a, scale_grad_by_freq=False), "init": init}
 
 
-def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _recurrent(kind: str) -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         return layer(
             kind, units=a["hidden_size"], sequence=True, layers=differs(a.get("num_layers", 1), 1),
-            bidirectional=differs(a.get("bidirectional", False), False), dropout=differs(a.get("dropout", 0.0), 0.0),
-            use_bias=differs(a.get("bias", True), True), nonlinearity=differs(a.get("nonlinearity", "tanh"), "tanh"),
+            **kept(a, bidirectional=False, dropout=0.0), use_bias=_bias(a), **kept(a, nonlinearity="tanh"),
             proj_size=a.get("proj_size") or None,
         )  # fmt: skip
 
@@ -132,11 +102,8 @@ def _recurrent(kind: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
 
 
 def _attention(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    return layer(
-        "attention", heads=a["num_heads"], dropout=differs(a.get("dropout", 0.0), 0.0), use_bias=_bias(a),
-        add_bias_kv=differs(a.get("add_bias_kv", False), False),
-        add_zero_attn=differs(a.get("add_zero_attn", False), False),
-    )  # fmt: skip
+    return layer("attention", heads=a["num_heads"], **kept(a, dropout=0.0), use_bias=_bias(a),
+                 **kept(a, add_bias_kv=False, add_zero_attn=False))  # fmt: skip
 
 
 def _block(kind: str, **more: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
@@ -159,18 +126,15 @@ def _transformer(a: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """PyTorch's Transformer: an encoder of its source, then a decoder of its target."""
     if a.get("custom_encoder") is not None or a.get("custom_decoder") is not None:
         raise Unknown("an encoder or decoder of one's own is not known")
-    more = {"final_norm": True}
+    encoder = _block("transformer_encoder", name="encoder")(a)
+    decoder = _block("transformer_decoder", name="decoder", causal=False)(a)
     return (
-        {**_block("transformer_encoder", name="encoder")(a), **more, "layers": a.get("num_encoder_layers", 6)},
-        {
-            **_block("transformer_decoder", name="decoder", causal=False)(a),
-            **more,
-            "layers": a.get("num_decoder_layers", 6),
-        },
+        {**encoder, "final_norm": True, "layers": a.get("num_encoder_layers", 6)},
+        {**decoder, "final_norm": True, "layers": a.get("num_decoder_layers", 6)},
     )
 
 
-def _upsample(mode: str = "") -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _upsample(mode: str = "") -> Build:
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
         word = mode or a.get("mode", "nearest")
         how = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear",
@@ -199,8 +163,8 @@ def _pad(axes: int, mode: str, zero: bool = False) -> Row:
         if min(flat) < 0 or len(flat) != 2 * axes:
             raise Unknown("a padding that cuts off is not known")
         pairs = [flat[at : at + 2] for at in range(2 * axes - 2, -1, -2)]
-        value = differs(a.get("value", 0.0), 0.0) if not zero else None
-        return layer("pad", pad_width=pairs, mode=differs(mode, "constant"), value=value)
+        value = {} if zero else kept(a, value=0.0)
+        return layer("pad", pad_width=pairs, mode=differs(mode, "constant"), **value)
 
     return Row(("padding", "value") if mode == "constant" and not zero else ("padding",), build)
 
@@ -212,20 +176,16 @@ def _unflatten(a: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _embedding_bag(a: Mapping[str, Any]) -> Mapping[str, Any]:
-    odd = ("sparse", "include_last_offset")
-    if given := next((key for key in odd if a.get(key)), None):
-        raise Unknown(f"{given} is not known")
-    return layer("embedding_bag", size=a["num_embeddings"], units=a["embedding_dim"],
-                 mode=differs(a.get("mode", "mean"), "mean"), **_lookup(a))  # fmt: skip
+    refuse(a, "sparse", "include_last_offset")
+    return layer("embedding_bag", size=a["num_embeddings"], units=a["embedding_dim"], **kept(a, mode="mean"),
+                 **_lookup(a))  # fmt: skip
 
 
-def _plain(kind: str, *renamed: tuple[str, str], **defaults: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _plain(kind: str, *renamed: tuple[str, str], **defaults: Any) -> Build:
     """A layer whose settings are called as in PyTorch, or as `renamed` says: (there, here)."""
 
     def build(a: Mapping[str, Any]) -> Mapping[str, Any]:
-        more = {here: differs(a[there], None) for there, here in renamed}
-        kept = {key: differs(a.get(key, default), default) for key, default in defaults.items()}
-        return layer(kind, **more, **kept)
+        return layer(kind, **{here: differs(a[there], None) for there, here in renamed}, **kept(a, **defaults))
 
     return build
 
@@ -254,17 +214,8 @@ def _prelu(a: Mapping[str, Any]) -> Mapping[str, Any]:
                  init={"kind": "constant", "value": init} if init != 0.25 else None)  # fmt: skip
 
 
-_CONV = (
-    "in_channels",
-    "out_channels",
-    "kernel_size",
-    "stride",
-    "padding",
-    "dilation",
-    "groups",
-    "bias",
-    "padding_mode",
-)
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias",
+         "padding_mode")  # fmt: skip
 _TURNED = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias",
            "dilation", "padding_mode")  # fmt: skip
 _BLOCK = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps", "batch_first",
@@ -276,9 +227,11 @@ MODULES: Mapping[str, Row] = {
     **{f"Conv{n}d": Row(_CONV, _conv(f"conv{n}d"), "in_channels") for n in _AXES},
     **{f"ConvTranspose{n}d": Row(_TURNED, _conv(f"conv_transpose{n}d"), "in_channels") for n in _AXES},
     **{f"MaxPool{n}d": Row(("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
-                           _max_pool(f"max_pool{n}d")) for n in _AXES},
+                           _pool(f"max_pool{n}d", "return_indices", padding=0, dilation=1, ceil_mode=False))
+       for n in _AXES},
     **{f"AvgPool{n}d": Row(("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
-                           _avg_pool(f"avg_pool{n}d")) for n in _AXES},
+                           _pool(f"avg_pool{n}d", "divisor_override", padding=0, ceil_mode=False,
+                                 count_include_pad=True)) for n in _AXES},
     **{f"Adaptive{word}Pool{n}d": Row(("output_size",), _plain(f"adaptive_{word.lower()}_pool{n}d",
                                                                ("output_size", "output_size")))
        for n in _AXES for word in ("Avg", "Max")},
@@ -297,7 +250,7 @@ MODULES: Mapping[str, Row] = {
                              alpha=1e-4, beta=0.75, k=1.0)),
     "GLU": Row(("dim",), lambda a: layer("glu", axis=differs(a.get("dim", -1), -1))),
     **{name: Row(("p", "inplace"), _plain(kind, p=0.5)) for name, kind in (
-        ("Dropout1d", "dropout1d"), ("Dropout2d", "dropout2d"), ("Dropout3d", "dropout3d"),
+        ("Dropout", "dropout"), ("Dropout1d", "dropout1d"), ("Dropout2d", "dropout2d"), ("Dropout3d", "dropout3d"),
         ("AlphaDropout", "alpha_dropout"), ("FeatureAlphaDropout", "feature_alpha_dropout"))},
     "Unflatten": Row(("dim", "unflattened_size"), _unflatten),
     "EmbeddingBag": Row(("num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq", "mode",
@@ -312,12 +265,9 @@ MODULES: Mapping[str, Row] = {
     "LayerNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _layer_norm),
     "RMSNorm": Row(("normalized_shape", "eps", "elementwise_affine"), _rms_norm),
     "GroupNorm": Row(("num_groups", "num_channels", "eps", "affine"), lambda a: layer("group_norm",
-                     groups=a["num_groups"], eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a),
-                     use_bias=_bias(a))),
+                     groups=a["num_groups"], **kept(a, eps=1e-5), train=_affine(a), use_bias=_bias(a))),
     **{f"InstanceNorm{n}d": Row(("num_features", "eps", "momentum", "affine"), lambda a: layer("instance_norm",
-                                eps=differs(a.get("eps", 1e-5), 1e-5), train=_affine(a, default=False)))
-       for n in _AXES},
-    "Dropout": Row(("p", "inplace"), _dropout),
+                                **kept(a, eps=1e-5), train=_affine(a, default=False))) for n in _AXES},
     "Flatten": Row(("start_dim", "end_dim"), _flatten),
     "Identity": Row((), lambda a: ()),
     "Embedding": Row(("num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq",

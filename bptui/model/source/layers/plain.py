@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Key
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import real
@@ -24,8 +25,8 @@ def _dropout(op: str) -> Build:
             axes = " or ".join(str(n + 2) for n in spatial)
             raise context.fail("", f"its input has {len(x.shape)} axes", f"expected {axes}: samples, channels, …")
         shape = x.shape[:2] if spatial else x.shape
-        mask = context.leaf("mask", "random", shape=shape, symbol="m", attributes={"p": p})
-        return context.use(op, x, mask, part="a", p=p), f"{op} {p:g}"
+        mask = context.mask("mask", shape, p)
+        return context.use(op, x, mask, part="a", p=p), f"{op} {significant(p)}"
 
     return build
 

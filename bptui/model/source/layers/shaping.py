@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Key
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Node
@@ -87,7 +88,7 @@ def rescale(context: LayerContext, x: Node) -> tuple[Node, str]:
     """The same line for all numbers."""
     scale, offset = context.settings["scale"], context.settings["offset"]
     z = context.use("mul", x, scale, part="scaled", symbol="z")
-    return (context.use("add", z, offset, part="a") if offset else z), f"{scale:g}·x + {offset:g}"
+    return (context.use("add", z, offset, part="a") if offset else z), f"{significant(scale)}·x + {significant(offset)}"
 
 
 def _pairs(value: Any) -> tuple[tuple[int, int], ...]:

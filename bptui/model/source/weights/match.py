@@ -210,15 +210,22 @@ def _right(layer: Wanted, module: Module) -> str:
 
 
 def state_dict(graph: Graph, value: Callable[[Node], Array | None]) -> dict[str, Array]:
-    """The numbers of all layers as PyTorch's modules have them: names, (out, in)."""
+    """The numbers of all layers as PyTorch's modules have them: names, (out, in). Of a graph without layers, a formula
+    or a captured step, the parameters as they are called and lie there."""
     found: dict[str, Array] = {}
     for layer in wanted(graph):
         parts = {}
         for node in layer.leaves:
-            if (numbers := value(node)) is None:
-                raise UserError("write", f"{node.name} was not kept", "weights of a network that bptui trains")
+            numbers = _kept(node, value)
             parts[node.label] = numbers.T if node.label in layer.turns else numbers
         found |= {f"{layer.layer}.{part}": np.ascontiguousarray(numbers) for part, numbers in written(parts)}
+    found = found or {node.name: _kept(node, value) for node in graph.params}
     if not found:
-        raise UserError("write", "no layer has weights", "write the selected tensor: a name that ends in .npy")
+        raise UserError("write", "nothing is trained here", "write the selected tensor: a name that ends in .npy")
     return found
+
+
+def _kept(node: Node, value: Callable[[Node], Array | None]) -> Array:
+    if (numbers := value(node)) is None:
+        raise UserError("write", f"{node.name} was not kept", "weights of a network that bptui trains")
+    return numbers

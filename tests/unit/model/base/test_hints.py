@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from bptui.model.base import hints
+from bptui.model.base import hints, syntax
 from bptui.model.base.errors import UserError
 from bptui.model.debugger.expressions import parse as expression
 from bptui.model.source.formula import parse
@@ -82,3 +82,21 @@ def test_an_expression_says_it_too(text, told):
     with pytest.raises(UserError) as problem:
         expression(text, load("xor").graph)
     assert told in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("y = x +", "nothing comes after + (e)"),
+        ("y = x if", "it stops too early (e)"),
+        ("y = sin x", "nothing stands between sin and x (functions are written sin(x))"),
+        ("y = 2*exp x", "functions are written exp(x)"),
+        ("y = a x", "write * for a product"),
+        ("y = x $ 2", "it cannot go on with $ (e)"),
+    ],
+)
+def test_what_is_right_is_of_the_same_kind_as_what_is_wrong(text, said):
+    """A rule of an optimizer, a definition or an expression is not answered with a formula's example."""
+    with pytest.raises(syntax.Unreadable) as problem:
+        syntax.parse(text, syntax.Limits(example="e"))
+    assert said in str(problem.value)

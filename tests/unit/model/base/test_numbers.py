@@ -1,5 +1,6 @@
 """Numbers as text: the widths hold, what is shown is true, and it pastes into Python."""
 
+import ast
 import math
 import re
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bptui.model.base import numbers as n
 from bptui.model.base.spans import plain
 from bptui.model.debugger import lines
+from tests.paths import ROOT
 
 finite = st.floats(-1e307, 1e307)  # the last decade may round up to inf
 
@@ -166,3 +168,33 @@ def test_a_sign_never_touches_the_number_before_it():
     for array in ([-90.0, -90.0], [[-90.0, 1.0], [2.0, -1234.5678]], [-1.2e-10, -3.4e-10]):
         for row in lines.tensor(np.array(array)):
             assert not re.search(r"\d-\d", re.sub(r"e-", "e", plain(row))), plain(row)
+
+
+# ------------------------------------------------------------------------------------- one place for numbers as text
+WRITERS = {"numbers", "arithmetic"}
+"""Modules that make a number's text: what they take from Python they put into our form."""
+
+
+def _formats(path):
+    """(line, format) of each number that a module of the package writes with Python's general or exponent form, unless
+    it is read back at once, to round it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    read_back = {
+        id(value)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "float"
+        for string in call.args
+        for value in ast.walk(string)
+    }
+    for value in ast.walk(tree):
+        if isinstance(value, ast.FormattedValue) and value.format_spec is not None and id(value) not in read_back:
+            last = value.format_spec.values[-1]
+            if isinstance(last, ast.Constant) and re.search(r"(^|\d)[gGeE]$", last.value):
+                yield f"{path.name}:{value.lineno} {last.value}"
+
+
+def test_no_module_writes_a_number_in_a_form_of_its_own():
+    """`1e+06`, `1e-07` and `nan` are Python's; ours are `1e6`, `1e-7` and `NaN`, from `significant`."""
+    assert [
+        found for path in (ROOT / "bptui").rglob("*.py") if path.stem not in WRITERS for found in _formats(path)
+    ] == []

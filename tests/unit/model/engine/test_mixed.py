@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.base.kinds import KINDS, eps, meeting, rounded, ulp
+from bptui.model.engine import backward_pass, plan
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.plan import Plan
 from bptui.model.engine.program import Program
 from bptui.symbolic.check import check_step
 
@@ -99,7 +99,8 @@ def test_the_check_agrees(kind: str, steps: list[tuple[str, int, int]], seed: in
 
 def test_what_is_not_rounded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that rounds nothing but the casts: values and what is passed on are told."""
-    monkeypatch.setattr(Plan, "_round", lambda *_: None)
+    for module in (plan, backward_pass):
+        monkeypatch.setattr(module, "emit_rounded", lambda *_: None)
     graph = _graph("float16", [("tanh", 0, 0), ("mul", 2, 1)], 3)
     recording = Program(graph, Optimizer("sgd", 0.1)).record()
     wrong = [row for row in check_step(recording).rows if row.note == "is not rounded to float16"]

@@ -207,22 +207,27 @@ def test_any_expression_is_computed_as_numpy_computes_it(function, shape):
 @given(expressions(), expressions(), st.sampled_from([(3, 5), (130, 5), (MANY_BLOCKS * BLOCK // 5 + 7, 5)]))
 def test_a_forward_and_two_vjps_share_without_harm(forward, backward, shape):
     random = np.random.default_rng(2)
-    x, v, g = random.normal(size=shape), random.normal(size=5), random.normal(size=shape)
     rule = Rule(
         lambda x, v: forward(x, v) + 0 * x,
         lambda g, y, x, v: g * backward(x, v) * y,
         lambda g, y, x, v: g - forward(x, v) * backward(x, v),
     )
-    emit, y, into = Calls(np.dtype(float)), np.zeros(shape), [np.full(shape, 66.0), np.full(shape, 66.0)]
-    rule.vjp(emit, Backward(g, [x, v], y, {}, into, rule.forward(emit, [x, v], y, {})))
+    emit, uses = Calls(np.dtype(float)), []
+    for _ in range(2):  # the second says again what was settled for the first
+        x, v, g = random.normal(size=shape), random.normal(size=5), random.normal(size=shape)
+        y, into = np.zeros(shape), [np.full(shape, 66.0), np.full(shape, 66.0)]
+        uses.append((x, v, g, y, into, rule.forward(emit, [x, v], y, {})))
+    for x, v, g, y, into, saved in reversed(uses):
+        rule.vjp(emit, Backward(g, [x, v], y, {}, into, saved))
     with np.errstate(all="ignore"):
         for _ in range(2):
             for call in emit.calls:
                 call()
-        f, b = forward(x, v) + 0 * x, backward(x, v)
-        np.testing.assert_allclose(y, f, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(into[0], g * b * f, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(into[1], g - forward(x, v) * b + 0 * x, rtol=1e-9, atol=1e-9)
+        for x, v, g, y, into, _ in uses:
+            f, b = forward(x, v) + 0 * x, backward(x, v)
+            np.testing.assert_allclose(y, f, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(into[0], g * b * f, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(into[1], g - forward(x, v) * b + 0 * x, rtol=1e-9, atol=1e-9)
 
 
 def test_two_uses_of_one_rule_in_a_plan_do_not_meet():
@@ -291,6 +296,19 @@ def test_a_choice_between_a_number_and_its_multiple(size, factor):
         expected = np.where(x > 0, g, g * factor)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+@pytest.mark.parametrize("size", [8, 600])
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 6.0), (2.0, -2.0), (-np.inf, 0.5)])
+def test_two_bounds_are_one_call(size, low, high):
+    x = np.resize(np.array([np.nan, np.inf, -np.inf, -3, -1, -0.5, 0, 0.5, 1, 6, 7]), size)
+    expected, calls = computed(lambda x: np.minimum(np.maximum(x, low), high), [x])
+    np.testing.assert_array_equal(expected, np.minimum(np.maximum(x, low), high))
+    assert len(calls) == 1
+    between = np.minimum(np.maximum(x, low), high) + np.maximum(x, low)
+    np.testing.assert_array_equal(
+        computed(lambda x: np.minimum(np.maximum(x, low), high) + np.maximum(x, low), [x])[0], between
+    )
 
 
 def test_a_slope_that_reads_much_is_computed_with_the_value():

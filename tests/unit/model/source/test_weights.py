@@ -12,7 +12,10 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source import weights
-from bptui.model.source.network import from_mapping, load
+from bptui.model.source.captured.network import network_of
+from bptui.model.source.network import from_formula, from_mapping, load
+from bptui.model.source.weights import files
+from tests.records import two_layers
 from tests.unit.model.source.test_layers import CASES
 
 ROWS = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]]
@@ -187,6 +190,23 @@ def test_write_has_the_weights_of_the_moment(tmp_path):
     assert np.array_equal(session.state.value(session.graph.by_name["layer1.weight"]), values(again)["layer1.weight"])
     with pytest.raises(UserError, match="is there already"):
         registry.run(session, f"write {path}")
+
+
+def test_write_of_a_step_without_layers_has_its_parameters_as_they_are_called(tmp_path):
+    """A captured step's lie as PyTorch has them, (out, in); a formula's are read again as values."""
+    session = Session(network_of(two_layers(), "step.bptui"))
+    registry.run(session, f"write {tmp_path / 'w.safetensors'}")
+    tensors = files.tensors(tmp_path / "w.safetensors", "w")
+    assert {name: value.shape for name, value in tensors.items()} == {
+        "hidden.weight": (4, 3), "hidden.bias": (4,), "out.weight": (1, 4), "out.bias": (1,)
+    }  # fmt: skip
+    formula = Session(from_formula("L = (y - w*x)**2", {"x": 1.0, "y": 2.0, "w": 0.5}, train=["w"]))
+    registry.run(formula, "train 3")
+    registry.run(formula, f"write {tmp_path / 'w.npz'}")
+    with np.load(tmp_path / "w.npz") as found:
+        assert found["w"] == formula.state.value(formula.graph.by_name["w"]) != 0.5
+    with pytest.raises(UserError, match="nothing is trained"):
+        registry.run(Session(from_formula("L = x*x", {"x": 1.0})), f"write {tmp_path / 'n.npz'}")
 
 
 def test_an_edit_that_the_weights_do_not_fit_goes_without_them(read):

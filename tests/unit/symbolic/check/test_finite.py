@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from bptui.cli import main
@@ -68,3 +70,15 @@ def test_a_dead_window_passes_no_gradient_on(p):
     assert gradient is not None
     root = (3**p + 4**p) ** (1 / p)
     assert gradient[0] == pytest.approx([0.0, 0.0, (3 / root) ** (p - 1), (4 / root) ** (p - 1)])
+
+
+def test_numbers_at_the_end_of_what_there_is_are_checked_without_a_warning(capsys):
+    """What is checked may overflow where the step did not: in a product with a drawn direction, in a sum of sizes."""
+    assert main(["check", "--formula", "L = sum((x @ w)*v)", "x=[[0, 1e308], [1, 1e154]]", "w=[[2], [1]]", "v=1"]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for size in (1e308, 1e160, 1e-308):
+            check_step(
+                from_formula("L = sum(tanh(x @ w)*size)", {"x": [[size, 1], [1, 2]], "w": [[2.0], [1]], "size": size})
+            )
+    assert "Warning" not in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_one_on_and_one_back_is_where_one_was(row):
         ("activation 2x = x", "NAME = DEFINITION"), ("activation swoosh = import os", "ops.swoosh"),
         ("loss kl_div", "distributions"), ("loss mee", "unknown"), ("rat 3", "did you mean 'rate'"),
         ("features x1 x3", "x3"), ("features x1 x1", "twice"), ("optimizer adan", "did you mean 'adam'"),
-        ("momentum 0.9", "adam has none"), ("seed -1", "from 0"), ("clip 0", "from 1e-06"), ("depth 40", "from 0"),
+        ("momentum 0.9", "adam has none"), ("seed -1", "from 0"), ("clip 0", "from 1e-6"), ("depth 40", "from 0"),
         ("activation relu = x", "already"),
     ],
 )  # fmt: skip

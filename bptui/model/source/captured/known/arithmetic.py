@@ -18,7 +18,7 @@ from bptui.model.source.captured.known.common import (
     tensor,
     values,
 )
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, uses
 
 
 def scaled(u: Call, x: Any, factor: float) -> Any:
@@ -41,9 +41,9 @@ def rsub(u: Call, input: Any, other: Any, *, alpha: float = 1) -> Node:
     return u.use("sub", other, scaled(u, input, alpha))
 
 
-@known("mul", "multiply")
-def mul(u: Call, input: Any, other: Any) -> Node:
-    return u.use("mul", input, other)
+known("mul", "multiply")(uses("mul", "input", "other"))
+for _name in ("maximum", "minimum", "logaddexp"):
+    known(_name)(uses(_name, "input", "other"))
 
 
 @known("div", "true_divide", "divide")
@@ -72,7 +72,7 @@ def remainder(u: Call, input: Any, other: Any) -> Node:
     return u.use("sub", input, u.use("mul", other, u.constant(shape, times)))
 
 
-@known("pow", "__pow__")
+@known("pow", "__pow__", "float_power")
 def power(u: Call, input: Any, exponent: Any) -> Node:
     if tensor(input) and not tensor(exponent):
         return u.use("power", input, exponent=float(exponent))
@@ -82,21 +82,6 @@ def power(u: Call, input: Any, exponent: Any) -> Node:
 @known("__rpow__")
 def rpow(u: Call, input: Any, other: Any) -> Node:
     return u.use("pow", other, input)
-
-
-@known("float_power")
-def float_power(u: Call, input: Any, exponent: Any) -> Node:
-    return power(u, input, exponent)
-
-
-@known("maximum")
-def maximum(u: Call, input: Any, other: Any) -> Node:
-    return u.use("maximum", input, other)
-
-
-@known("minimum")
-def minimum(u: Call, input: Any, other: Any) -> Node:
-    return u.use("minimum", input, other)
 
 
 @known("fmax")
@@ -136,15 +121,11 @@ def hypot(u: Call, input: Any, other: Any) -> Node:
     return u.use("norm", u.use("stack", *alike(u, input, other), axis=0), axis=0)
 
 
-@known("logaddexp")
-def logaddexp(u: Call, input: Any, other: Any) -> Node:
-    return u.use("logaddexp", input, other)
-
-
 @known("logaddexp2")
 def logaddexp2(u: Call, input: Any, other: Any) -> Node:
     finite(u, input, other)
-    return u.use("div", logaddexp(u, *(u.use("mul", x, float(np.log(2))) for x in (input, other))), float(np.log(2)))
+    inputs = (u.use("mul", x, float(np.log(2))) for x in (input, other))
+    return u.use("div", u.use("logaddexp", *inputs), float(np.log(2)))
 
 
 @known("lerp")
@@ -153,14 +134,9 @@ def lerp(u: Call, input: Any, end: Any, weight: Any) -> Node:
     return u.use("add", input, u.use("mul", u.use("sub", end, input), weight))
 
 
-@known("addcmul")
-def addcmul(u: Call, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
-    return u.use("add", input, scaled(u, u.use("mul", tensor1, tensor2), value))
-
-
-@known("addcdiv")
-def addcdiv(u: Call, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
-    return u.use("add", input, scaled(u, u.use("div", tensor1, tensor2), value))
+@known("addcmul", "addcdiv")
+def add_of_two(u: Call, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
+    return u.use("add", input, scaled(u, u.use(u.name.removeprefix("addc"), tensor1, tensor2), value))
 
 
 @known("xlogy", "torch.special.xlogy")

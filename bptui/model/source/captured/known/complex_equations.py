@@ -16,8 +16,9 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import condition, finite, part, reshaped, values
-from bptui.model.source.captured.known.complex_numbers import matmul_of, pairs
-from bptui.model.source.captured.known.registry import complex_known
+from bptui.model.source.captured.known.complex_numbers import matmul, pairs
+from bptui.model.source.captured.known.equations import power_of
+from bptui.model.source.captured.known.registry import complex_known, taking
 from bptui.model.source.captured.known.shapes import turned
 
 MOST_PIVOTS = 12
@@ -101,16 +102,6 @@ def _complex(x: Any) -> bool:
     return isinstance(x, Ref) and x.complex
 
 
-@complex_known("cholesky")
-def cholesky(u: Call, input: Any, upper: bool = False) -> Node:
-    return _cholesky(u, input, upper)
-
-
-@complex_known("torch.linalg.cholesky", "torch.linalg.cholesky_ex")
-def linalg_cholesky(u: Call, A: Any, *, upper: bool = False, check_errors: bool = False) -> Node:
-    return _cholesky(u, A, upper)
-
-
 def _cholesky(u: Call, a: Any, upper: bool) -> Node:
     """Where a gradient is asked for, PyTorch's is another: it has an anti-Hermitian part besides, on which nothing
     depends that is computed of Hermitian matrices."""
@@ -122,19 +113,18 @@ def _cholesky(u: Call, a: Any, upper: bool) -> Node:
     return u.use("conj", _turned(u, low)) if upper else low
 
 
+complex_known("cholesky")(taking(_cholesky, "input", upper=False))
+complex_known("torch.linalg.cholesky", "torch.linalg.cholesky_ex")(
+    taking(_cholesky, "A", upper=False, check_errors=False)
+)
+
+
 @complex_known("matrix_power", "torch.linalg.matrix_power")
 def matrix_power(u: Call, input: Any, n: int) -> Node:
     finite(u, input)
     if n == 0 or abs(n) > 64:
         u.lacks(f"the power {n} of a complex matrix")
-    factor = pairs(u, input) if n > 0 else inv(u, input)
-    found: Node | None = None
-    for place, digit in enumerate(reversed(bin(abs(n))[2:])):
-        factor = matmul_of(u, factor, factor) if place else factor
-        if digit == "1":
-            found = factor if found is None else matmul_of(u, found, factor)
-    assert found is not None
-    return found
+    return power_of(u, pairs(u, input) if n > 0 else inv(u, input), abs(n), matmul)
 
 
 # -------------------------------------------------------------------------------------------------------- determinants

@@ -14,7 +14,7 @@ from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known import copies, indexing, joining, shapes, writing
 from bptui.model.source.captured.known.common import Tensor, alike, finite, reshaped, spread, stretched, tensor, values
 from bptui.model.source.captured.known.matrices import product
-from bptui.model.source.captured.known.registry import complex_known, known
+from bptui.model.source.captured.known.registry import complex_known, known, taking, uses
 from bptui.model.source.captured.pairs import OF
 
 
@@ -53,7 +53,7 @@ def same(u: Call, input: Any, *_: Any, **__: Any) -> Node:
     return u.same(input)
 
 
-complex_known("detach", "data")(copies.detach)
+complex_known("detach", "data")(uses("detach"))
 complex_known("bptui.same")(copies.same)
 
 
@@ -77,14 +77,9 @@ def polar(u: Call, abs: Any, angle: Any) -> Node:
     return u.use("complex", u.use("mul", size, u.use("cos", turn)), u.use("mul", size, u.use("sin", turn)))
 
 
-@complex_known("real", "imag", "angle")
-def part(u: Call, input: Any) -> Node:
-    return u.use(u.name, input)
-
-
-@complex_known("conj", "conj_physical")
-def conj(u: Call, input: Any) -> Node:
-    return u.use("conj", input)
+for _op, *_names in (("real", "real"), ("imag", "imag"), ("angle", "angle"), ("conj", "conj", "conj_physical"),
+                     ("neg", "neg", "negative", "__neg__")):  # fmt: skip
+    complex_known(*_names)(uses(_op))
 
 
 @complex_known("abs", "absolute", "__abs__")
@@ -95,31 +90,15 @@ def size(u: Call, input: Any) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------------- arithmetic
-def _sum(u: Call, a: Any, b: Any, kind: str, alpha: Any = 1) -> Node:
+@complex_known("add", "__add__", "__radd__", "sub", "subtract", "__sub__")
+def add(u: Call, input: Any, other: Any, *, alpha: Any = 1) -> Node:
     if alpha != 1:
         u.lacks(f"{u.name} with alpha")
-    finite(u, a, b)  # PyTorch's product with alpha = 1 makes NaN of inf
-    return u.use(kind, _pairs(u, a), _pairs(u, b))
+    finite(u, input, other)  # PyTorch's product with alpha = 1 makes NaN of inf
+    return u.use("sub" if "sub" in u.name else "add", _pairs(u, input), _pairs(u, other))
 
 
-@complex_known("add", "__add__", "__radd__")
-def add(u: Call, input: Any, other: Any, *, alpha: Any = 1) -> Node:
-    return _sum(u, input, other, "add", alpha)
-
-
-@complex_known("sub", "subtract", "__sub__")
-def sub(u: Call, input: Any, other: Any, *, alpha: Any = 1) -> Node:
-    return _sum(u, input, other, "sub", alpha)
-
-
-@complex_known("__rsub__")
-def rsub(u: Call, input: Any, other: Any) -> Node:
-    return _sum(u, other, input, "sub")
-
-
-@complex_known("neg", "negative", "__neg__")
-def neg(u: Call, input: Any) -> Node:
-    return u.use("neg", input)
+complex_known("__rsub__")(taking(lambda u, a, b: add(u, b, a), "input", "other"))
 
 
 def _beside(u: Call, x: Any) -> Any:
@@ -163,10 +142,6 @@ def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype:
 
 @complex_known("matmul", "torch.linalg.matmul", "__matmul__", "mm", "spmm", "bmm", "mv")
 def matmul(u: Call, input: Any, other: Any) -> Node:
-    return matmul_of(u, input, other)
-
-
-def matmul_of(u: Call, input: Any, other: Any) -> Node:
     """Four products of real matrices."""
     (a, b), (c, d) = ([u.use(name, _pairs(u, x)) for name in ("real", "imag")] for x in (input, other))
     re = u.use("sub", product(u, a, c), product(u, b, d))

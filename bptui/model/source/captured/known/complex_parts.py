@@ -16,27 +16,28 @@ from bptui.model.source.captured.call import Call, Ref, floating
 from bptui.model.source.captured.known import images, indexing, joining, matrices, reductions, shapes, writing
 from bptui.model.source.captured.known.common import finite, reshaped, tensor
 from bptui.model.source.captured.known.complex_numbers import div, pairs
-from bptui.model.source.captured.known.registry import COMPLEX, KNOWN, Entry, complex_known
+from bptui.model.source.captured.known.registry import COMPLEX, KNOWN, Entry, complex_known, taking
 
 Each = Callable[[Any], Any]
 
 MOVING: tuple[Entry, ...] = (
     shapes.movedim, shapes.broadcast_tensors, shapes.repeat, shapes.tile, shapes.repeat_interleave, shapes.meshgrid,
-    shapes.roll, shapes.flip, shapes.fliplr, shapes.flipud, shapes.rot90, shapes.diagonal, shapes.linalg_diagonal,
-    shapes.diag_embed, shapes.diag, shapes.triangle, joining.split, joining.split_method, joining.split_with_sizes,
-    joining.chunk, joining.tensor_split, joining.named_split, joining.unbind, joining.narrow, joining.stack,
-    joining.atleast, joining.hstack, joining.vstack, joining.dstack, joining.column_stack, joining.block_diag,
-    joining.windows, indexing.select, indexing.index_select, indexing.gather, indexing.take_along_dim, indexing.take,
-    indexing.masked_select, writing.index_copy, writing.select_scatter, writing.slice_scatter,
-    writing.diagonal_scatter, images.unfold, images.pixel_shuffle, images.pixel_unshuffle, images.channel_shuffle,
+    shapes.roll, shapes.flip, KNOWN["fliplr"], KNOWN["flipud"], shapes.rot90, KNOWN["diagonal"],
+    KNOWN["torch.linalg.diagonal"], KNOWN["diag_embed"], shapes.diag, shapes.triangle, joining.split,
+    KNOWN["torch.Tensor.split"], KNOWN["split_with_sizes"], joining.chunk, joining.tensor_split, joining.named_split,
+    joining.unbind, joining.narrow, KNOWN["stack"], joining.atleast, joining.ranked_stack, joining.column_stack,
+    joining.block_diag, joining.windows, indexing.select, indexing.index_select, indexing.gather,
+    indexing.take_along_dim, indexing.take, indexing.masked_select, writing.index_copy, writing.select_scatter,
+    writing.slice_scatter, writing.diagonal_scatter, images.unfold, images.pixel_shuffle, images.pixel_unshuffle,
+    images.channel_shuffle,
 )  # fmt: skip
 ADDING: tuple[Entry, ...] = (
     writing.index_add, writing.scatter_add, writing.put_flat, writing.index_put, images.fold, reductions.cumsum,
     reductions.diff, reductions.trace,
 )  # fmt: skip
 MULTIPLYING: tuple[Entry, ...] = (
-    matrices.linear, matrices.dot, matrices.inner, matrices.outer, matrices.tensordot, matrices.kron,
-    matrices.rmatmul, *(KNOWN[f"conv{n}d"] for n in (1, 2, 3)), *(KNOWN[f"conv_transpose{n}d"] for n in (1, 2, 3)),
+    matrices.linear, matrices.inner, matrices.tensordot, matrices.kron, matrices.rmatmul, KNOWN["dot"], KNOWN["outer"],
+    *(KNOWN[f"conv{n}d"] for n in (1, 2, 3)), *(KNOWN[f"conv_transpose{n}d"] for n in (1, 2, 3)),
 )  # fmt: skip
 
 
@@ -133,15 +134,13 @@ def padded(u: Call, input: Any, pad: Any, mode: str = "constant", value: Any = N
     return by_parts(joining.padded)(u, input, pad, mode)
 
 
-@complex_known("constant_pad_nd")
-def constant_pad(u: Call, input: Any, pad: Any, value: float = 0) -> Any:
-    return padded(u, input, pad, value=value)
+complex_known("constant_pad_nd")(taking(padded, "input", "pad", value=0))
 
 
 @complex_known("vdot")
 def vdot(u: Call, input: Any, other: Any) -> Node:
     """The first one conjugated."""
-    return by_pairs(matrices.dot)(u, u.use("conj", pairs(u, input)), other)  # type: ignore[no-any-return]
+    return by_pairs(matrices.product)(u, u.use("conj", pairs(u, input)), other)  # type: ignore[no-any-return]
 
 
 @complex_known("t", "T", "mT", "adjoint", "H", "mH")
@@ -159,11 +158,7 @@ def where(u: Call, condition: Any, input: Any, other: Any) -> Node:
     return u.use("where", reshaped(u, mask, (*mask.shape, 1)), pairs(u, input), pairs(u, other))
 
 
-@complex_known("torch.Tensor.where")
-def method_where(u: Call, input: Any, condition: Any, other: Any) -> Node:
-    return where(u, condition, input, other)
-
-
-@complex_known("masked_fill")
-def masked_fill(u: Call, input: Any, mask: Any, value: Any) -> Node:
-    return where(u, mask, value, input)
+complex_known("torch.Tensor.where")(
+    taking(lambda u, x, which, other: where(u, which, x, other), "input", "condition", "other")
+)
+complex_known("masked_fill")(taking(lambda u, x, mask, value: where(u, mask, value, x), "input", "mask", "value"))

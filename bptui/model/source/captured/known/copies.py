@@ -11,18 +11,16 @@ from bptui.model.source.captured.known.common import (
     overwritten,
     stretched,
 )
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, uses
 
 
-@known("clone", "contiguous", "cpu", "cuda", "bptui.same")
+@known("clone", "contiguous", "cpu", "cuda", "positive", "conj", "conj_physical", "bptui.same")
 def same(u: Call, input: Any, *_: Any, **__: Any) -> Node:
-    """The same numbers."""
+    """The same numbers; real ones are their own conjugates."""
     return u.same(input)
 
 
-@known("detach", "data")
-def detach(u: Call, input: Any) -> Node:
-    return u.use("detach", input)
+known("detach", "data")(uses("detach"))
 
 
 @known("to", "float", "double", "half", "bfloat16", "type_as", "type")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import significant
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Apart, Call, Lacks, short
 from bptui.model.source.captured.known.registry import DERIVATIVE, complex_known, known
@@ -109,7 +110,7 @@ def _apart(u: Call, node: Node) -> Apart | None:
     values = u.shop.record.step.values
     stats = [values[v].stats for v, held in u.shop.nodes.items() if held.id == node.inputs[0]]
     near = min((min(s.least, 1 - s.largest) for s in stats if s is not None), default=0.0)
-    why = f"PyTorch adds {BCE_ADDS:g} to p and to 1 - p where the slope of binary_cross_entropy is derived"
+    why = f"PyTorch adds {significant(BCE_ADDS)} to p and to 1 - p where the slope of binary_cross_entropy is derived"
     if near < (2e-4 if double else 1e-6):
-        raise Lacks(f"{why}, and they are as small as {near:.2g}")
+        raise Lacks(f"{why}, and they are as small as {significant(near, 2)}")
     return Apart(min(4 * BCE_ADDS / near**2, 1e-4), why)  # in float32 rounding does more than that

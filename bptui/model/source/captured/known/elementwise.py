@@ -13,75 +13,66 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.elementwise import SELU_SCALE
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import condition, finite, stepwise, tensor, values
-from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.registry import Entry, known, taking, uses
 
 F = "torch.nn.functional."
 
 
-def _plain(op: str) -> Entry:
-    """One operation of bptui, without settings."""
-
-    def entry(u: Call, input: Any) -> Node:
-        return u.use(op, input)
-
-    return entry
-
-
-def _activation(op: str) -> Entry:
-    """The same, which may write into its argument."""
-
-    def entry(u: Call, input: Any, inplace: bool = False) -> Node:
-        return u.use(op, input)
-
-    return entry
-
-
-for _name in ("log", "sqrt", "rsqrt", "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh"):
-    known(_name)(_plain(_name))
-for _name in ("sigmoid", "tanh", "tanhshrink"):
-    known(_name)(_plain(_name))
-known("exp")(_plain("exp"))
+for _name in ("log", "sqrt", "rsqrt", "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "exp",
+              "sigmoid", "tanh", "tanhshrink", "softsign", "floor", "ceil", "trunc", "sign"):  # fmt: skip
+    known(_name)(uses(_name))
 for _name in ("expm1", "log1p", "erf"):
-    known(_name, f"torch.special.{_name}")(_plain(_name))
+    known(_name, f"torch.special.{_name}")(uses(_name))
 for _name in ("relu", "silu", "mish", "hardswish"):
-    known(_name)(_activation(_name))
-known("absolute")(_plain("abs"))
-known("neg", "negative")(_plain("neg"))
-known("logsigmoid")(_plain("log_sigmoid"))
-known("torch.special.expit")(_plain("sigmoid"))
-
-
-known("softsign")(_plain("softsign"))
+    known(_name)(uses(_name, inplace=False))
+known("absolute")(uses("abs"))
+known("neg", "negative")(uses("neg"))
+known("logsigmoid")(uses("log_sigmoid"))
+known("torch.special.expit")(uses("sigmoid"))
+known("fix")(uses("trunc"))
+known("sgn")(uses("sign"))
+known("softplus")(uses("softplus", beta=1, threshold=20))
+known("leaky_relu")(uses("leaky_relu", negative_slope=0.01, inplace=False))
+known("gelu")(uses("gelu", approximate="none"))
+known("prelu")(uses("prelu", "input", "weight"))
+known("glu")(uses("glu", dim=-1))
 
 
 # Of NaN, PyTorch's derivative of these is one of two, by whether the element was computed beside others or by itself.
-def _passing(u: Call, op: str, input: Any, slope: float = 1.0, **settings: Any) -> Node:
+def _passing(op: str, slope: float = 1.0) -> Entry:
     """Ours is NaN; where something else arrived, it was the upper branch's."""
-    seen = u.counted_nan(input) and u.added(input)
-    if not seen:
-        return u.use(op, input, **settings)
-    upper = condition(u, input.shape, lambda: np.isnan(values(u, input)) & ~np.isnan(seen()))
-    y = u.use(op, u.use("where", upper, 0.0, input), **settings)  # NaN times a gradient of 0 would be NaN
-    return u.use("where", upper, u.use("mul", input, slope) if slope != 1 else input, y)
+
+    def make(u: Call, input: Any, **settings: Any) -> Node:
+        seen = u.counted_nan(input) and u.added(input)
+        if not seen:
+            return u.use(op, input, **settings)
+        upper = condition(u, input.shape, lambda: np.isnan(values(u, input)) & ~np.isnan(seen()))
+        y = u.use(op, u.use("where", upper, 0.0, input), **settings)  # NaN times a gradient of 0 would be NaN
+        return u.use("where", upper, u.use("mul", input, slope) if slope != 1 else input, y)
+
+    return make
 
 
-def _keeping(u: Call, op: str, input: Any, **settings: Any) -> Node:
+def _keeping(op: str) -> Entry:
     """Ours is 1; where nothing arrived, it was 0."""
-    seen, y = u.counted_nan(input) and u.added(input), u.use(op, input, **settings)
-    if not seen:
-        return y
-    nothing = condition(u, input.shape, lambda: np.isnan(values(u, input)) & (seen() == 0))
-    return u.use("where", nothing, u.number(nan), y)
+
+    def make(u: Call, input: Any, **settings: Any) -> Node:
+        seen, y = u.counted_nan(input) and u.added(input), u.use(op, input, **settings)
+        if not seen:
+            return y
+        nothing = condition(u, input.shape, lambda: np.isnan(values(u, input)) & (seen() == 0))
+        return u.use("where", nothing, u.number(nan), y)
+
+    return make
 
 
-@known("selu")
-def selu(u: Call, input: Any, inplace: bool = False) -> Node:
-    return _passing(u, "selu", input, SELU_SCALE)
-
-
-@known("relu6")
-def relu6(u: Call, input: Any, inplace: bool = False) -> Node:
-    return _keeping(u, "relu6", input)
+known("selu")(taking(_passing("selu", SELU_SCALE), "input", inplace=False))
+known("elu")(taking(_passing("elu"), "input", alpha=1.0, inplace=False))
+known("celu")(taking(_passing("celu"), "input", alpha=1.0, inplace=False))
+known("relu6")(taking(_keeping("relu6"), "input", inplace=False))
+known("hardtanh")(taking(_keeping("hardtanh"), "input", min_val=-1.0, max_val=1.0, inplace=False))
+known("hardshrink")(taking(_keeping("hardshrink"), "input", lambd=0.5))
+known("softshrink")(taking(_keeping("softshrink"), "input", lambd=0.5))
 
 
 @known("hardsigmoid")
@@ -90,16 +81,6 @@ def hardsigmoid(u: Call, input: Any, inplace: bool = False) -> Node:
     if u.results[0].dtype == "float64":
         u.lacks("hardsigmoid in float64: PyTorch's slope has only the digits of float32")
     return u.use("hardsigmoid", input)
-
-
-@known("softplus")
-def softplus(u: Call, input: Any, beta: float = 1, threshold: float = 20) -> Node:
-    return u.use("softplus", input, beta=beta, threshold=threshold)
-
-
-@known("leaky_relu")
-def leaky_relu(u: Call, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
-    return u.use("leaky_relu", input, negative_slope=negative_slope)
 
 
 @known("rrelu")
@@ -126,50 +107,10 @@ def _drawn_slopes(u: Call, x: Any) -> Node:
     return u.use("mul", x, u.constant(x.shape, slopes, "slopes"))
 
 
-@known("elu")
-def elu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
-    return _passing(u, "elu", input, alpha=alpha)
-
-
-@known("celu")
-def celu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
-    return _passing(u, "celu", input, alpha=alpha)
-
-
-@known("gelu")
-def gelu(u: Call, input: Any, *, approximate: str = "none") -> Node:
-    return u.use("gelu", input, approximate=approximate)
-
-
-@known("hardtanh")
-def hardtanh(u: Call, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Node:
-    return _keeping(u, "hardtanh", input, min_val=min_val, max_val=max_val)
-
-
-@known("hardshrink")
-def hardshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
-    return _keeping(u, "hardshrink", input, lambd=lambd)
-
-
-@known("softshrink")
-def softshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
-    return _keeping(u, "softshrink", input, lambd=lambd)
-
-
 @known("threshold")
 def threshold(u: Call, input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
     above = condition(u, input.shape, lambda: ~(values(u, input) <= threshold))
     return u.use("where", above, input, value)
-
-
-@known("prelu")
-def prelu(u: Call, input: Any, weight: Any) -> Node:
-    return u.use("prelu", input, weight)
-
-
-@known("glu")
-def glu(u: Call, input: Any, dim: int = -1) -> Node:
-    return u.use("glu", input, axis=dim)
 
 
 # ----------------------------------------------------------------------------------------- by a formula of others
@@ -178,14 +119,9 @@ def exp2(u: Call, input: Any) -> Node:
     return u.use("pow", 2.0, input)
 
 
-@known("log2")
-def log2(u: Call, input: Any) -> Node:
-    return u.use("div", u.use("log", input), log(2))
-
-
-@known("log10")
-def log10(u: Call, input: Any) -> Node:
-    return u.use("div", u.use("log", input), log(10))
+@known("log2", "log10")
+def log_to_base(u: Call, input: Any) -> Node:
+    return u.use("div", u.use("log", input), log(int(u.name.removeprefix("log"))))
 
 
 @known("erfc", "torch.special.erfc")
@@ -196,19 +132,9 @@ def erfc(u: Call, input: Any) -> Node:
     return u.use("sub", 1.0, u.use("erf", input))
 
 
-@known("deg2rad")
-def deg2rad(u: Call, input: Any) -> Node:
-    return u.use("mul", input, pi / 180)
-
-
-@known("rad2deg")
-def rad2deg(u: Call, input: Any) -> Node:
-    return u.use("mul", input, 180 / pi)
-
-
-@known("positive")
-def positive(u: Call, input: Any) -> Node:
-    return u.same(input)
+@known("deg2rad", "rad2deg")
+def other_angle(u: Call, input: Any) -> Node:
+    return u.use("mul", input, pi / 180 if u.name == "deg2rad" else 180 / pi)
 
 
 @known("logit", "torch.special.logit")
@@ -227,12 +153,6 @@ def angle(u: Call, input: Any) -> Node:
     return stepwise(u, input)
 
 
-@known("conj_physical", "conj")
-def conj(u: Call, input: Any) -> Node:
-    """Of real numbers: as they are."""
-    return u.same(input)
-
-
 @known("frac")
 def frac(u: Call, input: Any) -> Node:
     """What is behind the point: x less a number that is constant between its steps."""
@@ -249,21 +169,6 @@ def nan_to_num(
 
 
 # ---------------------------------------------------------------------------------------------------------- steps
-@known("floor", "ceil", "trunc", "sign")
-def step(u: Call, input: Any) -> Node:
-    return u.use(u.name, input)
-
-
-@known("fix")
-def fix(u: Call, input: Any) -> Node:
-    return u.use("trunc", input)
-
-
-@known("sgn")
-def sgn(u: Call, input: Any) -> Node:
-    return u.use("sign", input)
-
-
 @known("round", "torch.special.round")
 def rounded(u: Call, input: Any, *, decimals: int = 0) -> Node:
     return stepwise(u, input) if decimals else u.use("round", input)
@@ -302,26 +207,16 @@ def clamp(u: Call, input: Any, min: Any = None, max: Any = None) -> Node:
     return u.use("where", nobody, u.constant(shape, u.reader(result)), y)
 
 
-@known("clamp_min")
-def clamp_min(u: Call, input: Any, min: Any) -> Node:
-    return clamp(u, input, min, None)
+known("clamp_min")(taking(clamp, "input", "min"))
+known("clamp_max")(taking(lambda u, x, most: clamp(u, x, None, most), "input", "max"))
 
 
-@known("clamp_max")
-def clamp_max(u: Call, input: Any, max: Any) -> Node:
-    return clamp(u, input, None, max)
-
-
-def where(u: Call, condition: Any, input: Any, other: Any) -> Node:
+def where(u: Call, input: Any, condition: Any, other: Any) -> Node:
     return u.use("where", u.mask(condition), input, other)
 
 
-known("torch.where")(where)
-
-
-@known("torch.Tensor.where")
-def method_where(u: Call, input: Any, condition: Any, other: Any) -> Node:
-    return where(u, condition, input, other)
+known("torch.Tensor.where")(where)
+known("torch.where")(taking(lambda u, which, x, other: where(u, x, which, other), "condition", "input", "other"))
 
 
 @known("masked_fill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,29 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import finite, overwritten, reshaped
 from bptui.model.source.captured.known.matrices import product
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import Entry, known, taking
 from bptui.model.source.captured.known.shapes import flipped
 
 
-@known("inverse", "torch.linalg.inv", "torch.linalg.inv_ex")
-def inv(u: Call, input: Any, *, check_errors: bool = False) -> Node:
-    """What the matrix is called differs between its names, and it is always given by its place."""
-    finite(u, input)
-    return u.use("inv", input)
+def _of_finite(op: str) -> Entry:
+    """One operation of a matrix without inf and NaN."""
+
+    def make(u: Call, matrix: Any, **settings: Any) -> Node:
+        finite(u, matrix)
+        return u.use(op, matrix, **settings)
+
+    return make
+
+
+# what the matrix is called differs between names of one function, and it is always given by its place
+known("inverse", "torch.linalg.inv", "torch.linalg.inv_ex")(taking(_of_finite("inv"), "input", check_errors=False))
+known("det", "torch.linalg.det")(taking(_of_finite("det"), "A"))
+known("logdet")(taking(_of_finite("logdet"), "input"))
+# PyTorch reads one triangle, and gives both of them the gradient of a symmetric matrix: so it is one there
+known("cholesky")(taking(_of_finite("cholesky"), "input", upper=False))
+known("torch.linalg.cholesky", "torch.linalg.cholesky_ex")(
+    taking(_of_finite("cholesky"), "A", upper=False, check_errors=False)
+)
 
 
 @known("torch.linalg.solve", "torch.linalg.solve_ex")
@@ -41,34 +56,6 @@ def solve_triangular(u: Call, A: Any, B: Any, *, upper: bool, left: bool = True,
     return flipped(u, y)
 
 
-@known("cholesky")
-def cholesky(u: Call, input: Any, upper: bool = False) -> Node:
-    return _cholesky(u, input, upper)
-
-
-@known("torch.linalg.cholesky", "torch.linalg.cholesky_ex")
-def linalg_cholesky(u: Call, A: Any, *, upper: bool = False, check_errors: bool = False) -> Node:
-    return _cholesky(u, A, upper)
-
-
-def _cholesky(u: Call, a: Any, upper: bool) -> Node:
-    """PyTorch reads one triangle, and gives both of them the gradient of a symmetric matrix: so it is one there."""
-    finite(u, a)
-    return u.use("cholesky", a, upper=upper)
-
-
-@known("det", "torch.linalg.det")
-def det(u: Call, A: Any) -> Node:
-    finite(u, A)
-    return u.use("det", A)
-
-
-@known("logdet")
-def logdet(u: Call, input: Any) -> Node:
-    finite(u, input)
-    return u.use("logdet", input)
-
-
 @known("slogdet", "torch.linalg.slogdet")
 def slogdet(u: Call, A: Any) -> list[Node]:
     """The sign has a gradient of 0."""
@@ -78,17 +65,22 @@ def slogdet(u: Call, A: Any) -> list[Node]:
 
 @known("matrix_power", "torch.linalg.matrix_power")
 def matrix_power(u: Call, input: Any, n: int) -> Node:
-    """The product with itself, of its inverse below 0, by squares."""
+    """The product with itself, of its inverse below 0."""
     finite(u, input)
     if n == 0:
         side, shape = input.shape[-1], tuple(input.shape)
         return overwritten(u, u.constant(shape, lambda: np.broadcast_to(np.eye(side), shape), "identity"), input)
     if abs(n) > 64:
         u.lacks(f"the power {n} of a matrix")
-    factor, found = u.same(input) if n > 0 else u.use("inv", input), None
-    for place, digit in enumerate(reversed(bin(abs(n))[2:])):
-        factor = product(u, factor, factor) if place else factor
+    return power_of(u, u.same(input) if n > 0 else u.use("inv", input), abs(n), product)
+
+
+def power_of(u: Call, factor: Node, n: int, times: Callable[[Call, Node, Node], Node]) -> Node:
+    """A matrix so many times with itself, at least once, by squares."""
+    found: Node | None = None
+    for place, digit in enumerate(reversed(bin(n)[2:])):
+        factor = times(u, factor, factor) if place else factor
         if digit == "1":
-            found = factor if found is None else product(u, found, factor)
+            found = factor if found is None else times(u, found, factor)
     assert found is not None
     return found

@@ -7,32 +7,13 @@ from typing import Any
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import finite
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, uses
 
-
-@known("asin", "arcsin")
-def asin(u: Call, input: Any) -> Node:
-    return u.use("asin", input)
-
-
-@known("acos", "arccos")
-def acos(u: Call, input: Any) -> Node:
-    return u.use("acos", input)
-
-
-@known("atan", "arctan")
-def atan(u: Call, input: Any) -> Node:
-    return u.use("atan", input)
-
-
-@known("atan2", "arctan2")
-def atan2(u: Call, input: Any, other: Any) -> Node:
-    return u.use("atan2", input, other)
-
-
-@known("lgamma", "torch.special.gammaln")
-def lgamma(u: Call, input: Any) -> Node:
-    return u.use("lgamma", input)
+known("asin", "arcsin")(uses("asin"))
+known("acos", "arccos")(uses("acos"))
+known("atan", "arctan")(uses("atan"))
+known("atan2", "arctan2")(uses("atan2", "input", "other"))
+known("lgamma", "torch.special.gammaln")(uses("lgamma"))
 
 
 @known("digamma", "torch.special.digamma", "torch.special.psi")

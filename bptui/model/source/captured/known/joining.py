@@ -22,7 +22,7 @@ from bptui.model.source.captured.known.common import (
     tensor,
     values,
 )
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, taking
 
 AT_ONCE = 8
 """So many tensors `concat` and `stack` take."""
@@ -53,14 +53,8 @@ def split(u: Call, tensor: Any, split_size_or_sections: Any, dim: int = 0) -> li
     return _each(u, "split", tensor, size=several(split_size_or_sections), axis=dim)
 
 
-@known("torch.Tensor.split", "unsafe_split")
-def split_method(u: Call, input: Any, split_size: Any, dim: int = 0) -> list[Node]:
-    return split(u, input, split_size, dim)
-
-
-@known("split_with_sizes", "unsafe_split_with_sizes")
-def split_with_sizes(u: Call, input: Any, split_sizes: Any, dim: int = 0) -> list[Node]:
-    return split(u, input, split_sizes, dim)
+known("torch.Tensor.split", "unsafe_split")(taking(split, "input", "split_size", dim=0))
+known("split_with_sizes", "unsafe_split_with_sizes")(taking(split, "input", "split_sizes", dim=0))
 
 
 @known("chunk", "unsafe_chunk")
@@ -127,9 +121,7 @@ def cat(u: Call, tensors: Any, dim: int = 0) -> Node:
     return joined(u, [x for x in tensors if x.shape != (0,)] or tensors[:1], dim)
 
 
-@known("stack")
-def stack(u: Call, tensors: Any, dim: int = 0) -> Node:
-    return stacked(u, tensors, dim)
+known("stack")(taking(stacked, "tensors", dim=0))
 
 
 def _ranked(u: Call, x: Any, rank: int) -> Node:
@@ -147,19 +139,15 @@ def atleast(u: Call, *tensors: Any) -> list[Node]:
     return [_ranked(u, x, int(u.name[-2])) for x in spread(tensors)]
 
 
-@known("hstack")
-def hstack(u: Call, tensors: Any) -> Node:
-    return joined(u, [_ranked(u, x, 1) for x in tensors], 0 if len(tensors[0].shape) < 2 else 1)
+_DIMENSION = {"hstack": 1, "vstack": 2, "row_stack": 2, "dstack": 3}
 
 
-@known("vstack", "row_stack")
-def vstack(u: Call, tensors: Any) -> Node:
-    return joined(u, [_ranked(u, x, 2) for x in tensors], 0)
-
-
-@known("dstack")
-def dstack(u: Call, tensors: Any) -> Node:
-    return joined(u, [_ranked(u, x, 3) for x in tensors], 2)
+@known(*_DIMENSION)
+def ranked_stack(u: Call, tensors: Any) -> Node:
+    """Along the axis that its name has: `hstack` of vectors along their only one."""
+    rank = _DIMENSION[u.name]
+    along = {1: int(len(tensors[0].shape) > 1), 2: 0, 3: 2}[rank]
+    return joined(u, [_ranked(u, x, rank) for x in tensors], along)
 
 
 @known("column_stack")
@@ -203,9 +191,7 @@ def _cut(pairs: Sequence[tuple[int, int]], shape: Shape) -> tuple[tuple[slice, .
     return cut, [(max(0, a), max(0, b)) for a, b in pairs]
 
 
-@known("constant_pad_nd")
-def constant_pad(u: Call, input: Any, pad: Any, value: float = 0) -> Node:
-    return padded(u, input, pad, "constant", value)
+known("constant_pad_nd")(taking(padded, "input", "pad", value=0))
 
 
 @known("torch.Tensor.unfold")

@@ -11,7 +11,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import finite, rearranged, reshaped, values
-from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.registry import Entry, known, taking
 
 F = "torch.nn.functional."
 
@@ -35,84 +35,52 @@ def unbatched(u: Call, y: Node, single: bool) -> Node:
     return reshaped(u, y, y.shape[1:]) if single else y
 
 
-# ---------------------------------------------------------------------------------------------------- convolutions
-def _convolution(n: int) -> Entry:
-    def entry(
-        u: Call, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-        groups: int = 1,
-    ) -> Node:  # fmt: skip
+# -------------------------------------------------------------------------------------------- convolutions and pools
+_PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
+"""Settings that are one number, or one for each axis of space."""
+
+
+def _convolution(op: str, n: int) -> Entry:
+    """An operation over n axes of space; None is no setting."""
+
+    def make(u: Call, input: Any, weight: Any, bias: Any = None, **settings: Any) -> Node:
         x, single = batched(u, input, n)
-        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
-        return unbatched(u, u.use(f"conv{n}d", x, weight, bias, groups=groups, **settings), single)
+        given = {name: many(value, n) if name in _PER_AXIS else value for name, value in settings.items()}
+        given = {name: value for name, value in given.items() if value is not None}
+        return unbatched(u, u.use(op, x, weight, bias, **given), single)
 
-    return entry
-
-
-def _transposed(n: int) -> Entry:
-    def entry(
-        u: Call, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-        groups: int = 1, dilation: Any = 1,
-    ) -> Node:  # fmt: skip
-        x, single = batched(u, input, n)
-        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
-        settings["output_padding"] = many(output_padding, n)
-        return unbatched(u, u.use(f"conv_transpose{n}d", x, weight, bias, groups=groups, **settings), single)
-
-    return entry
+    return make
 
 
-# ----------------------------------------------------------------------------------------------------------- pools
-def _max_pool(n: int) -> Entry:
-    def entry(
-        u: Call, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-        ceil_mode: bool = False, return_indices: bool = False,
-    ) -> Node:  # fmt: skip
-        x, single = batched(u, input, n)
+def _pool(op: str, n: int) -> Entry:
+    """The same without a weight. The stride is the kernel's size where none is given."""
+    over = _convolution(op, n)
+
+    def make(u: Call, input: Any, kernel_size: Any, stride: Any, **settings: Any) -> Any:
         stride = kernel_size if stride in (None, []) else stride
-        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
-        kernel = many(kernel_size, n)
-        return unbatched(u, u.use(f"max_pool{n}d", x, kernel_size=kernel, ceil_mode=ceil_mode, **settings), single)
+        return over(u, input, None, kernel_size=kernel_size, stride=stride, **settings)
 
-    return entry
+    return make
 
 
-def _average_pool(n: int) -> Entry:
-    def entry(
-        u: Call, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-        count_include_pad: bool = True, divisor_override: Any = None,
-    ) -> Node:  # fmt: skip
-        x, single = batched(u, input, n)
-        stride = kernel_size if stride in (None, []) else stride
-        settings = {"stride": many(stride, n), "padding": many(padding, n), "kernel_size": many(kernel_size, n)}
-        more = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
-        if divisor_override is not None:
-            more["divisor_override"] = divisor_override
-        return unbatched(u, u.use(f"avg_pool{n}d", x, **settings, **more), single)
-
-    return entry
-
-
-def _adaptive_average(n: int) -> Entry:
-    def entry(u: Call, input: Any, output_size: Any) -> Node:
+def _adaptive(op: str, n: int) -> Entry:
+    def make(u: Call, input: Any, output_size: Any) -> Node:
         x, single = batched(u, input, n)
         wanted = zip(many(output_size, n), x.shape[-n:], strict=True)
         size = tuple(old if new is None else new for new, old in wanted)
-        return unbatched(u, u.use(f"adaptive_avg_pool{n}d", x, output_size=size), single)
+        return unbatched(u, u.use(op, x, output_size=size), single)
 
-    return entry
+    return make
 
 
-def _adaptive_max(n: int) -> Entry:
-    def entry(u: Call, input: Any, output_size: Any, return_indices: bool = False) -> Node:
+def _adaptive_max(op: str, n: int) -> Entry:
+    def make(u: Call, input: Any, output_size: Any) -> Any:
         """Of NaN, which of several is passed on is PyTorch's to say: by the recorded places."""
         if u.counted_nan(input) and len(u.results) > 1:
             return rearranged(u, input, partial(_at_places, u, u.results[1], n))
-        x, single = batched(u, input, n)
-        wanted = zip(many(output_size, n), x.shape[-n:], strict=True)
-        size = tuple(old if new is None else new for new, old in wanted)
-        return unbatched(u, u.use(f"adaptive_max_pool{n}d", x, output_size=size), single)
+        return _adaptive(op, n)(u, input, output_size)
 
-    return entry
+    return make
 
 
 def _at_places(u: Call, places: Any, n: int, p: Array) -> Array:
@@ -121,24 +89,35 @@ def _at_places(u: Call, places: Any, n: int, p: Array) -> Array:
     return np.take_along_axis(flat, values(u, places).reshape(*places.shape[:-n], -1), -1)
 
 
-def _lp_pool(n: int) -> Entry:
-    def entry(
-        u: Call, input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-    ) -> Node:
+def _lp_pool(op: str, n: int) -> Entry:
+    def make(u: Call, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Node:
         settings = {"kernel_size": many(kernel_size, n), "stride": None if stride is None else many(stride, n)}
-        return u.use(f"lp_pool{n}d", input, p=norm_type, ceil_mode=ceil_mode, **settings)
+        return u.use(op, input, p=norm_type, ceil_mode=ceil_mode, **settings)
 
-    return entry
+    return make
 
 
+_CONV: dict[str, Any] = {"bias": None, "stride": 1, "padding": 0}
+_POOL: dict[str, Any] = {"stride": None, "padding": 0}
+_SIZE = "input", "kernel_size"
 for _n in (1, 2, 3):
-    known(f"{F}lp_pool{_n}d")(_lp_pool(_n))
-    known(f"conv{_n}d")(_convolution(_n))
-    known(f"conv_transpose{_n}d")(_transposed(_n))
-    known(f"max_pool{_n}d", f"max_pool{_n}d_with_indices")(_max_pool(_n))
-    known(f"avg_pool{_n}d")(_average_pool(_n))
-    known(f"adaptive_avg_pool{_n}d")(_adaptive_average(_n))
-    known(f"{F}adaptive_max_pool{_n}d", f"{F}adaptive_max_pool{_n}d_with_indices")(_adaptive_max(_n))
+    _op = f"conv{_n}d"
+    known(_op)(taking(_convolution(_op, _n), "input", "weight", **_CONV, dilation=1, groups=1))
+    _op = f"conv_transpose{_n}d"
+    known(_op)(taking(_convolution(_op, _n), "input", "weight", **_CONV, output_padding=0, groups=1, dilation=1))
+    _op = f"max_pool{_n}d"
+    _entry = taking(_pool(_op, _n), *_SIZE, **_POOL, dilation=1, ceil_mode=False, return_indices=False)
+    known(_op, f"{_op}_with_indices")(_entry)
+    _op = f"avg_pool{_n}d"
+    _entry = taking(_pool(_op, _n), *_SIZE, **_POOL, ceil_mode=False, count_include_pad=True, divisor_override=None)
+    known(_op)(_entry)
+    _op = f"lp_pool{_n}d"
+    known(F + _op)(taking(_lp_pool(_op, _n), "input", "norm_type", "kernel_size", stride=None, ceil_mode=False))
+    _op = f"adaptive_avg_pool{_n}d"
+    known(_op)(taking(_adaptive(_op, _n), "input", "output_size"))
+    _op = f"adaptive_max_pool{_n}d"
+    _entry = taking(_adaptive_max(_op, _n), "input", "output_size", return_indices=False)
+    known(F + _op, f"{F}{_op}_with_indices")(_entry)
 
 
 # --------------------------------------------------------------------------------------------------- normalisations
@@ -146,15 +125,15 @@ def _ones(u: Call, shape: Any) -> Node:
     return u.constant(tuple(shape), lambda: np.ones(shape), "ones")
 
 
-@known("layer_norm")
-def layer_norm(
-    u: Call, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5,
-    cudnn_enable: bool = True,
-) -> Node:  # fmt: skip
+def _layer_norm(u: Call, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Node:
     finite(u, input, weight, bias, nan=True)
     if weight is None and (bias is not None or len(normalized_shape) > 1):
         weight = _ones(u, normalized_shape)
     return u.use("layer_norm", input, weight, bias, eps=eps)
+
+
+_AFFINE: dict[str, Any] = {"weight": None, "bias": None}
+known("layer_norm")(taking(_layer_norm, "input", "normalized_shape", **_AFFINE, eps=1e-5, cudnn_enable=True))
 
 
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-23, "bfloat16": 2.0**-23}
@@ -168,15 +147,14 @@ def rms_norm(u: Call, input: Any, normalized_shape: Any, weight: Any = None, eps
     return u.use("rms_norm", input, weight, eps=_EPSILON[input.dtype] if eps is None else eps)
 
 
-@known("group_norm")
-def group_norm(
-    u: Call, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Node:  # fmt: skip
+def _group_norm(u: Call, input: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Node:
     finite(u, input, weight, bias, nan=True)
     if weight is None and bias is not None:
         weight = _ones(u, bias.shape)
     return u.use("group_norm", input, weight, bias, groups=num_groups, eps=eps)
+
+
+known("group_norm")(taking(_group_norm, "input", "num_groups", **_AFFINE, eps=1e-5, cudnn_enabled=True))
 
 
 def _affine(u: Call, x: Any, weight: Any, bias: Any, needed: bool = False) -> tuple[Any, Any]:
@@ -218,12 +196,12 @@ def _moved(u: Call, x: Any, running: tuple[Any, Any], over: tuple[int, ...], mom
             u.changed[old.id] = u.use("add", u.use("mul", old, 1 - momentum), u.use("mul", now, momentum))
 
 
-@known("torch.batch_norm")
-def torch_batch_norm(
-    u: Call, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
-    eps: float, cudnn_enabled: bool,
-) -> Node:  # fmt: skip
-    return batch_norm(u, input, running_mean, running_var, weight, bias, training, momentum, eps)
+known("torch.batch_norm")(
+    taking(
+        lambda u, x, weight, bias, mean, var, *rest: batch_norm(u, x, mean, var, weight, bias, *rest[:3]),
+        "input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled",
+    )
+)  # fmt: skip
 
 
 @known(F + "instance_norm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -22,60 +23,60 @@ from bptui.model.source.captured.known.common import (
     whole,
 )
 from bptui.model.source.captured.known.distances import pairwise_distance
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import Entry, known, taking
 
 F = "torch.nn.functional."
 
 
-@known(F + "mse_loss")
-def mse(
-    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-    weight: Any = None,
-) -> Node:  # fmt: skip
-    return _of_pairs(u, "mse", input, target, weight, reduced(reduction, size_average, reduce))
+REDUCED: dict[str, Any] = {"size_average": None, "reduce": None, "reduction": "mean"}
+"""How a loss is reduced, and the two settings that PyTorch had before."""
 
 
-@known(F + "l1_loss")
-def l1(
-    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-    weight: Any = None,
-) -> Node:  # fmt: skip
-    return _of_pairs(u, "mae", input, target, weight, reduced(reduction, size_average, reduce))
+def loss(name: str, *required: str, **settings: Any) -> Callable[[Entry], Entry]:
+    """Registers an entry with that signature: it is given the reduction by name."""
+
+    def keep(make: Entry) -> Entry:
+        def by_name(u: Call, *given: Any, reduction: str, **more: Any) -> Any:
+            before = more.pop("size_average", None), more.pop("reduce", None)
+            return make(u, *given, reduction=reduced(reduction, *before), **more)
+
+        known(F + name)(taking(by_name, *required, **settings))
+        return make
+
+    return keep
 
 
-@known(F + "smooth_l1_loss")
-def smooth_l1(
-    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-    beta: float = 1.0,
-) -> Node:  # fmt: skip
-    reduction = reduced(reduction, size_average, reduce)
-    if beta == 0:
-        return _of_pairs(u, "mae", input, target, None, reduction)
-    return _of_pairs(u, "smooth_l1", input, target, None, reduction, beta=beta)
-
-
-@known(F + "huber_loss")
-def huber(u: Call, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Node:
-    return _of_pairs(u, "huber", input, target, weight, reduction, delta=delta)
-
-
-@known(F + "soft_margin_loss")
-def soft_margin(
-    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-) -> Node:
-    return _of_pairs(u, "soft_margin", input, target, None, reduced(reduction, size_average, reduce))
-
-
-def _of_pairs(u: Call, op: str, x: Any, target: Any, weight: Any, reduction: str, **settings: Any) -> Node:
+def of_pairs(op: str) -> Entry:
     """Of pairs of elements, which broadcast against each other; a mean by weights is by their sum, huber's is not."""
-    if op == "soft_margin":
-        finite(u, x, target, nan=True)
-    if weight is None:
-        return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
-    each = u.use("mul", u.use(op, *alike(u, x, target), reduction="none", **settings), weight)
-    if reduction != "mean" or op == "huber":
-        return finished(u, each, reduction)
-    return u.use("div", u.use("sum", each), u.use("sum", weight))
+
+    def make(u: Call, x: Any, target: Any, *, reduction: str, weight: Any = None, **settings: Any) -> Node:
+        if weight is None:
+            return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+        each = u.use("mul", u.use(op, *alike(u, x, target), reduction="none", **settings), weight)
+        if reduction != "mean" or op == "huber":
+            return finished(u, each, reduction)
+        return u.use("div", u.use("sum", each), u.use("sum", weight))
+
+    return make
+
+
+loss("mse_loss", "input", "target", **REDUCED, weight=None)(of_pairs("mse"))
+loss("l1_loss", "input", "target", **REDUCED, weight=None)(of_pairs("mae"))
+loss("huber_loss", "input", "target", reduction="mean", delta=1.0, weight=None)(of_pairs("huber"))
+loss("hinge_embedding_loss", "input", "target", margin=1.0, **REDUCED)(of_pairs("hinge_embedding"))
+
+
+@loss("smooth_l1_loss", "input", "target", **REDUCED, beta=1.0)
+def smooth_l1(u: Call, input: Any, target: Any, reduction: str, beta: float) -> Any:
+    if beta == 0:
+        return of_pairs("mae")(u, input, target, reduction=reduction)
+    return of_pairs("smooth_l1")(u, input, target, reduction=reduction, beta=beta)
+
+
+@loss("soft_margin_loss", "input", "target", **REDUCED)
+def soft_margin(u: Call, input: Any, target: Any, reduction: str) -> Any:
+    finite(u, input, target, nan=True)
+    return of_pairs("soft_margin")(u, input, target, reduction=reduction)
 
 
 @known(F + "kl_div")
@@ -92,11 +93,8 @@ def kl_div(
     return u.use("kl_div", *pair, reduction=reduced(reduction, size_average, reduce), log_target=log_target)
 
 
-@known(F + "binary_cross_entropy")
-def bce(
-    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("binary_cross_entropy", "input", "target", weight=None, **REDUCED)
+def bce(u: Call, input: Any, target: Any, weight: Any, reduction: str) -> Node:
     stats = u.shop.record.step.values[input.id].stats
     if (
         input.dtype == "float64"
@@ -106,14 +104,11 @@ def bce(
     ):
         u.lacks("binary_cross_entropy in float64: at 0 and 1 PyTorch's slope has only the digits of float32")
     weight = None if weight is None else stretched(u, weight, input.shape)
-    return u.use("bce", input, target, weight, reduction=reduced(reduction, size_average, reduce))
+    return u.use("bce", input, target, weight, reduction=reduction)
 
 
-@known(F + "binary_cross_entropy_with_logits")
-def bce_with_logits(
-    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean", pos_weight: Any = None,
-) -> Node:  # fmt: skip
+@loss("binary_cross_entropy_with_logits", "input", "target", weight=None, **REDUCED, pos_weight=None)
+def bce_with_logits(u: Call, input: Any, target: Any, weight: Any, reduction: str, pos_weight: Any) -> Node:
     finite(u, input, target, weight, pos_weight, nan=True)
     weight, pos_weight = (
         x if x is None or x.shape == input.shape[len(input.shape) - len(x.shape) :] else stretched(u, x, input.shape)
@@ -121,9 +116,7 @@ def bce_with_logits(
     )
     if weight is not None and pos_weight is None:
         pos_weight = u.number(1.0)
-    return u.use(
-        "bce_with_logits", input, target, pos_weight, weight, reduction=reduced(reduction, size_average, reduce)
-    )
+    return u.use("bce_with_logits", input, target, pos_weight, weight, reduction=reduction)
 
 
 # --------------------------------------------------------------------------------------------------------- classes
@@ -159,17 +152,21 @@ def _below(u: Call, x: Any) -> bool:
     return not np.any(values(u, x) == np.inf)
 
 
-@known(F + "cross_entropy")
+_CLASSES: dict[str, Any] = {
+    "weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean",
+}  # fmt: skip
+
+
+@loss("cross_entropy", "input", "target", **_CLASSES, label_smoothing=0.0)
 def cross_entropy(
-    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
-    reduce: Any = None, reduction: str = "mean", label_smoothing: float = 0.0,
-) -> Node:  # fmt: skip
+    u: Call, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Node:
     """Where NaN is among the numbers, its two parts: PyTorch's log_softmax gives 0 × NaN to a sample that is left out,
     and bptui's cross_entropy, which is one operation, 0."""
     stats = u.shop.record.step.values[input.id].stats
     if stats is not None and stats.inf and not _below(u, input):
         u.lacks("cross_entropy of inf")
-    settings: dict[str, Any] = {"reduction": reduced(reduction, size_average, reduce)}
+    settings: dict[str, Any] = {"reduction": reduction}
     if u.counted_nan(input) and whole(target) and not label_smoothing:
         scores = u.use("log_softmax", input, axis=1 if len(input.shape) > 1 else 0)
         return _classes(u, "nll", scores, target, weight, ignore_index, settings)
@@ -177,111 +174,67 @@ def cross_entropy(
     return _classes(u, "cross_entropy", input, target, weight, ignore_index, settings)
 
 
-@known(F + "nll_loss")
-def nll(
-    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
-    reduce: Any = None, reduction: str = "mean",
-) -> Node:  # fmt: skip
-    settings = {"reduction": reduced(reduction, size_average, reduce)}
-    return _classes(u, "nll", input, target, weight, ignore_index, settings)
+@loss("nll_loss", "input", "target", **_CLASSES)
+def nll(u: Call, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Node:
+    return _classes(u, "nll", input, target, weight, ignore_index, {"reduction": reduction})
 
 
-@known(F + "multi_margin_loss")
-def multi_margin(
-    u: Call, input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
-    reduce: Any = None, reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("multi_margin_loss", "input", "target", p=1, margin=1.0, weight=None, **REDUCED)
+def multi_margin(u: Call, input: Any, target: Any, weight: Any, **settings: Any) -> Node:
     finite(u, input)
-    settings = {"reduction": reduced(reduction, size_average, reduce), "margin": margin, "p": p}
     return _classes(u, "multi_margin", line(u, input), target, weight, None, settings)
 
 
 # -------------------------------------------------------------------------------------------- margins and distances
-@known(F + "margin_ranking_loss")
-def margin_ranking(
-    u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("margin_ranking_loss", "input1", "input2", "target", margin=0, **REDUCED)
+def margin_ranking(u: Call, input1: Any, input2: Any, target: Any, **settings: Any) -> Node:
     finite(u, target, *((input1, input2) if u.node(target).wants_grad else ()))
-    reduction = reduced(reduction, size_average, reduce)
-    return u.use("margin_ranking", *alike(u, input1, input2, target), margin=margin, reduction=reduction)
+    return u.use("margin_ranking", *alike(u, input1, input2, target), **settings)
 
 
-@known(F + "triplet_margin_loss")
-def triplet_margin(
-    u: Call, anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
-    swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("triplet_margin_loss", "anchor", "positive", "negative", margin=1.0, p=2, eps=1e-6, swap=False, **REDUCED)
+def triplet_margin(u: Call, anchor: Any, positive: Any, negative: Any, **settings: Any) -> Node:
     """With swap the nearer of the two is the negative's distance."""
-    reduction = reduced(reduction, size_average, reduce)
+    p, eps = settings["p"], settings["eps"]
     if 1 <= p < inf:
-        settings = {"margin": margin, "p": p, "eps": eps, "swap": swap, "reduction": reduction}
         return u.use("triplet_margin", *alike(u, anchor, positive, negative), **settings)
     near, far = (pairwise_distance(u, anchor, other, p, eps) for other in (positive, negative))
-    if swap:
+    if settings["swap"]:
         far = u.use("minimum", far, pairwise_distance(u, positive, negative, p, eps))
-    less = u.use("add", u.use("sub", near, far), margin)
-    return finished(u, u.use("clip", less, min=0.0), reduction)
+    less = u.use("add", u.use("sub", near, far), settings["margin"])
+    return finished(u, u.use("clip", less, min=0.0), settings["reduction"])
 
 
-@known(F + "cosine_embedding_loss")
-def cosine_embedding(
-    u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("cosine_embedding_loss", "input1", "input2", "target", margin=0, **REDUCED)
+def cosine_embedding(u: Call, input1: Any, input2: Any, target: Any, **settings: Any) -> Node:
     pair = alike(u, input1, input2)
-    reduction = reduced(reduction, size_average, reduce)
-    return u.use(
-        "cosine_embedding", *pair, stretched(u, target, pair[0].shape[:-1]), margin=margin, reduction=reduction
-    )
+    return u.use("cosine_embedding", *pair, stretched(u, target, pair[0].shape[:-1]), **settings)
 
 
-@known(F + "hinge_embedding_loss")
-def hinge_embedding(
-    u: Call, input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
-) -> Node:  # fmt: skip
-    reduction = reduced(reduction, size_average, reduce)
-    return u.use("hinge_embedding", *alike(u, input, target), margin=margin, reduction=reduction)
-
-
-@known(F + "poisson_nll_loss")
-def poisson_nll(
-    u: Call, input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Any = None,
-    eps: float = 1e-8, reduce: Any = None, reduction: str = "mean",
-) -> Node:  # fmt: skip
-    if full and u.node(target).wants_grad:
+@loss("poisson_nll_loss", "input", "target", log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
+      reduction="mean")  # fmt: skip
+def poisson_nll(u: Call, input: Any, target: Any, **settings: Any) -> Node:
+    if settings["full"] and u.node(target).wants_grad:
         finite(u, target)
-    reduction, pair = reduced(reduction, size_average, reduce), alike(u, input, target)
-    return u.use("poisson_nll", *pair, reduction=reduction, log_input=log_input, full=full, eps=eps)
+    return u.use("poisson_nll", *alike(u, input, target), **settings)
 
 
-@known(F + "gaussian_nll_loss")
-def gaussian_nll(
-    u: Call, input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
-) -> Node:
-    pair = alike(u, input, target)
-    return u.use("gaussian_nll", *pair, var, full=full, eps=eps, reduction=reduction)
+@loss("gaussian_nll_loss", "input", "target", "var", full=False, eps=1e-6, reduction="mean")
+def gaussian_nll(u: Call, input: Any, target: Any, var: Any, **settings: Any) -> Node:
+    return u.use("gaussian_nll", *alike(u, input, target), var, **settings)
 
 
-@known(F + "multilabel_soft_margin_loss")
-def multilabel_soft_margin(
-    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
-) -> Node:  # fmt: skip
+@loss("multilabel_soft_margin_loss", "input", "target", weight=None, **REDUCED)
+def multilabel_soft_margin(u: Call, input: Any, target: Any, weight: Any, reduction: str) -> Node:
     finite(u, input, target, weight)
-    pair = alike(u, input, target)
-    reduction = reduced(reduction, size_average, reduce)
-    return u.use("multilabel_soft_margin", *pair, weight, reduction=reduction)
+    return u.use("multilabel_soft_margin", *alike(u, input, target), weight, reduction=reduction)
 
 
-@known(F + "multilabel_margin_loss")
-def multilabel_margin(
-    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-) -> Node:
+@loss("multilabel_margin_loss", "input", "target", **REDUCED)
+def multilabel_margin(u: Call, input: Any, target: Any, reduction: str) -> Node:
     scores = line(u, input)
     labels = u.whole(scores.shape, lambda: values(u, target).reshape(scores.shape))
-    y = u.use("multilabel_margin", scores, labels, reduction=reduced(reduction, size_average, reduce))
+    y = u.use("multilabel_margin", scores, labels, reduction=reduction)
     return reshaped(u, y, u.results[0].shape)
 
 

@@ -13,7 +13,7 @@ from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.arithmetic import scaled
 from bptui.model.source.captured.known.common import alike, axis, finite, overwritten, part, reshaped, spread, values
 from bptui.model.source.captured.known.joining import joined
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, taking, uses
 from bptui.model.source.captured.known.shapes import turned
 
 
@@ -36,34 +36,15 @@ def product(u: Call, a: Any, b: Any) -> Node:
     return reshaped(u, y, (*y.shape[:-2], *rows, *columns))
 
 
-@known("matmul", "torch.linalg.matmul")
-def matmul(u: Call, input: Any, other: Any) -> Node:
-    return product(u, input, other)
+known("matmul", "torch.linalg.matmul", "vdot")(taking(product, "input", "other"))
+known("mm", "spmm", "bmm")(taking(product, "input", "mat2"))
+known("mv")(taking(product, "input", "vec"))
+known("dot")(taking(product, "input", "tensor"))
 
 
 @known("__rmatmul__")
 def rmatmul(u: Call, input: Any, other: Any) -> Node:
     return product(u, other, input)
-
-
-@known("mm", "spmm", "bmm")
-def mm(u: Call, input: Any, mat2: Any) -> Node:
-    return product(u, input, mat2)
-
-
-@known("mv")
-def mv(u: Call, input: Any, vec: Any) -> Node:
-    return product(u, input, vec)
-
-
-@known("dot")
-def dot(u: Call, input: Any, tensor: Any) -> Node:
-    return product(u, input, tensor)
-
-
-@known("vdot")
-def vdot(u: Call, input: Any, other: Any) -> Node:
-    return product(u, input, other)
 
 
 @known("torch.linalg.vecdot")
@@ -82,9 +63,7 @@ def inner(u: Call, input: Any, other: Any) -> Node:
     return reshaped(u, y, (*input.shape[:-1], *other.shape[:-1]))
 
 
-@known("outer", "ger")
-def outer(u: Call, input: Any, vec2: Any) -> Node:
-    return u.use("outer", input, vec2)
+known("outer", "ger")(uses("outer", "input", "vec2"))
 
 
 @known("chain_matmul", "torch.linalg.multi_dot")
@@ -148,35 +127,17 @@ def grouped_mm(u: Call, self: Any, mat2: Any, offs: Any = None, bias: Any = None
 
 
 # ------------------------------------------------------------------------------------------------- product and sum
-def _plus(u: Call, input: Any, y: Node, beta: float, alpha: float) -> Node:
+def _plus(u: Call, input: Any, a: Any, b: Any, beta: float, alpha: float) -> Node:
+    y = u.use("outer", a, b) if u.name == "addr" else product(u, a, b)
+    y = scaled(u, u.use("sum", y, axis=0) if u.name == "addbmm" else y, alpha)
     if beta == 0:  # what it does not even read has a gradient of 0
-        return overwritten(u, scaled(u, y, alpha), input)
-    return u.use("add", scaled(u, y, alpha), scaled(u, input, beta))
+        return overwritten(u, y, input)
+    return u.use("add", y, scaled(u, input, beta))
 
 
-@known("addmm")
-def addmm(u: Call, input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-    return _plus(u, input, product(u, mat1, mat2), beta, alpha)
-
-
-@known("addmv")
-def addmv(u: Call, input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-    return _plus(u, input, product(u, mat, vec), beta, alpha)
-
-
-@known("addr")
-def addr(u: Call, input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-    return _plus(u, input, outer(u, vec1, vec2), beta, alpha)
-
-
-@known("baddbmm")
-def baddbmm(u: Call, input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-    return _plus(u, input, product(u, batch1, batch2), beta, alpha)
-
-
-@known("addbmm")
-def addbmm(u: Call, input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-    return _plus(u, input, u.use("sum", product(u, batch1, batch2), axis=0), beta, alpha)
+for _name, _a, _b in (("addmm", "mat1", "mat2"), ("addmv", "mat", "vec"), ("addr", "vec1", "vec2"),
+                      ("baddbmm", "batch1", "batch2"), ("addbmm", "batch1", "batch2")):  # fmt: skip
+    known(_name)(taking(_plus, "input", _a, _b, beta=1, alpha=1))
 
 
 @known("bilinear")
@@ -192,9 +153,10 @@ def bilinear(u: Call, input1: Any, input2: Any, weight: Any, bias: Any = None) -
     return y if bias is None else u.use("add", y, bias)
 
 
-def _cross(u: Call, a: Any, b: Any, dim: int) -> Node:
-    """a₁b₂ - a₂b₁, and so on round."""
+def _cross(u: Call, a: Any, b: Any, dim: int | None) -> Node:
+    """a₁b₂ - a₂b₁, and so on round; along the first axis of size 3 where none is named."""
     a, b = alike(u, a, b)
+    dim = a.shape.index(3) if dim is None else dim
 
     def taken(x: Node, *order: int) -> Node:
         return u.use("take", x, u.whole((3,), lambda: np.array(order)), axis=dim)
@@ -203,15 +165,8 @@ def _cross(u: Call, a: Any, b: Any, dim: int) -> Node:
     return u.use("sub", first, u.use("mul", taken(a, 2, 0, 1), taken(b, 1, 2, 0)))
 
 
-@known("torch.linalg.cross")
-def linalg_cross(u: Call, input: Any, other: Any, *, dim: int = -1) -> Node:
-    return _cross(u, input, other, dim)
-
-
-@known("cross")
-def cross(u: Call, input: Any, other: Any, dim: int | None = None) -> Node:
-    """Along the first axis of size 3 where none is named."""
-    return _cross(u, input, other, u.results[0].shape.index(3) if dim is None else dim)
+known("torch.linalg.cross")(taking(_cross, "input", "other", dim=-1))
+known("cross")(taking(_cross, "input", "other", dim=None))
 
 
 @known("kron")

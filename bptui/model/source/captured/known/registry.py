@@ -32,6 +32,10 @@ HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
 
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """NumPy's names for arguments, which PyTorch takes in the place of its own."""
+_ATTRIBUTES = {"dim": "axis", "keepdim": "keepdims", "dim1": "axis1", "dim2": "axis2"}
+"""Settings that bptui's operations call otherwise."""
+_IDLE = ("inplace", "check_errors", "return_indices", "cudnn_enable", "cudnn_enabled")
+"""Settings that change no number."""
 _UNSAID = ("out", "generator", "memory_format")
 """Arguments that say where a result lies, or by what it is drawn, and not what it is."""
 
@@ -46,6 +50,36 @@ def complex_known(*names: str) -> Callable[[E], E]:
     """As `known`, for calls with complex numbers."""
 
     return _keep(COMPLEX, names)
+
+
+def taking(make: Entry, *required: str, **settings: Any) -> Entry:
+    """An entry that takes what is required, then settings with PyTorch's defaults, in PyTorch's order. `make` is given
+    the former in order, the latter by name, without those that change no number."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in ("u", *required)]
+    parameters += [inspect.Parameter(name, kind, default=given) for name, given in settings.items()]
+    signature = inspect.Signature(parameters)
+
+    def entry(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        return make(
+            *(given[name] for name in ("u", *required)),
+            **{name: given[name] for name in settings if name not in _IDLE},
+        )
+
+    entry.__signature__ = signature  # type: ignore[attr-defined]
+    return entry
+
+
+def uses(op: str, *required: str, **settings: Any) -> Entry:
+    """An entry that is one operation: of what is required (`input` where nothing is named), with the settings."""
+
+    def make(u: Call, *inputs: Any, **given: Any) -> Node:
+        return u.use(op, *inputs, **{_ATTRIBUTES.get(name, name): value for name, value in given.items()})
+
+    return taking(make, *(required or ("input",)), **settings)
 
 
 def _keep(table: dict[str, Entry], names: Sequence[str]) -> Callable[[E], E]:

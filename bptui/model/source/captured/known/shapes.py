@@ -20,7 +20,7 @@ from bptui.model.source.captured.known.common import (
     stretched,
     values,
 )
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, taking, uses
 
 
 # ------------------------------------------------------------------------------------------------------- its shape
@@ -63,20 +63,11 @@ def transpose(u: Call, input: Any, dim0: int, dim1: int) -> Node:
     return turned(u, input, order)
 
 
-@known("swapaxes")
-def swapaxes(u: Call, input: Any, axis0: int, axis1: int) -> Node:
-    return transpose(u, input, axis0, axis1)
+known("swapaxes")(taking(transpose, "input", "axis0", "axis1"))
 
 
-@known("t", "T", "adjoint", "H")
-def reverse(u: Call, input: Any) -> Node:
-    """Of a matrix; `T` turns all axes round."""
-    return turned(u, input) if u.name != "adjoint" else transpose(u, input, -2, -1)
-
-
-@known("mT", "mH")
-def matrix_transpose(u: Call, input: Any) -> Node:
-    return transpose(u, input, -2, -1)
+known("t", "T", "H")(taking(turned, "input"))  # of a matrix; `T` turns all axes round
+known("mT", "mH", "adjoint")(taking(lambda u, x: transpose(u, x, -2, -1), "input"))
 
 
 @known("permute")
@@ -163,14 +154,8 @@ def flip(u: Call, input: Any, *order: Any, dims: Any = None) -> Node:
     return u.use("flip", input, axis=several(spread(order) if dims is None else dims))
 
 
-@known("fliplr")
-def fliplr(u: Call, input: Any) -> Node:
-    return u.use("flip", input, axis=1)
-
-
-@known("flipud")
-def flipud(u: Call, input: Any) -> Node:
-    return u.use("flip", input, axis=0)
+known("fliplr")(taking(lambda u, x: u.use("flip", x, axis=1), "input"))
+known("flipud")(taking(lambda u, x: u.use("flip", x, axis=0), "input"))
 
 
 @known("rot90")
@@ -179,25 +164,15 @@ def rot90(u: Call, input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------------- diagonals
-@known("diagonal")
-def diagonal(u: Call, input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    return u.use("diagonal", input, offset=offset, axis1=dim1, axis2=dim2)
-
-
-@known("torch.linalg.diagonal")
-def linalg_diagonal(u: Call, A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
-    return diagonal(u, A, offset, dim1, dim2)
-
-
-@known("diag_embed")
-def diag_embed(u: Call, input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
-    return u.use("diag_embed", input, offset=offset, axis1=dim1, axis2=dim2)
+known("diagonal")(uses("diagonal", offset=0, dim1=0, dim2=1))
+known("torch.linalg.diagonal")(uses("diagonal", "A", offset=0, dim1=-2, dim2=-1))
+known("diag_embed")(uses("diag_embed", offset=0, dim1=-2, dim2=-1))
 
 
 @known("diag")
 def diag(u: Call, input: Any, diagonal: int = 0) -> Node:
     if len(input.shape) == 1:
-        return diag_embed(u, input, diagonal)
+        return u.use("diag_embed", input, offset=diagonal, axis1=-2, axis2=-1)
     return u.use("diagonal", input, offset=diagonal)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from bptui.model.base.spans import plain
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.diagnose import diagnose, trials
 from bptui.model.debugger.findings.finding import Diagnosis, Finding
+from bptui.model.debugger.findings.text import report
 from bptui.model.source.network import from_formula, from_mapping
 
 
@@ -96,7 +98,11 @@ def test_an_overshoot_is_the_cause_of_what_comes_after_it() -> None:
     }
     diagnosis = diagnose(from_mapping(mapping, "here"), 10)
     assert diagnosis.findings[0].rule == "rate high"
-    assert [finding.rule for finding in diagnosis.findings[0].therefore] == ["numeric"]
+    (under,) = diagnosis.findings[0].therefore
+    assert under.rule == "numeric"
+    assert diagnosis.findings[0].severity == under.severity == "error"
+    told = "\n".join(plain(row) for row in report(diagnosis))
+    assert all(text in told for text in (under.text, *under.evidence))
 
 
 def test_the_line_of_a_formula_is_guarded_and_tried() -> None:

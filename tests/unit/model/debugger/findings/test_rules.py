@@ -309,3 +309,9 @@ def test_momentum_that_overshoots_after_its_first_steps() -> None:
     content["optimizer"]["learning_rate"] *= 60
     diagnosis = diagnose(from_mapping(content, "here"), 150)
     assert of(diagnosis, "rate high").places[0] == "optimizer.learning_rate"
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-300])
+def test_a_rate_with_which_nothing_moves_has_a_remedy(rate: float) -> None:
+    found = of(diagnose(network(HEALTHY, learning_rate=rate)), "no update")
+    assert found.remedies[0].change == "set optimizer.learning_rate = 0.01"
