@@ -125,14 +125,10 @@ class BptuiApp(DiffMixin, App[None]):
         """In a thread: NumPy, the network, its first training step."""
         try:
             from bptui.model.debugger.session import Session
-            from bptui.screens.frame import Ui, paint
+            from bptui.screens.opening import ready
 
             session = Session(self._load())
-            session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
-            paint(session, Ui(), *self.size)  # and what a frame finds out once for a graph is found
-            session.walk.next_places  # noqa: B018  # so is where n stops
-            if session.network.modules is not None:
-                session.network.modules.warm()
+            ready(session, *self.size)
             if self._keeper is not None:
                 self._notices.append(self._keeper.begin(session))
         except Exception as problem:

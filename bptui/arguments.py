@@ -206,6 +206,12 @@ def opened(text: str) -> list[str]:
     return ["eval", text, *words]
 
 
+def step(at: int) -> None:
+    """UserError where `--at` is not the number of a training step."""
+    if not 0 <= at < MAX_STEPS:
+        raise UserError("--at", f"there is no training step {at}", f"0 to {MAX_STEPS - 1:,}")
+
+
 def _words(text: str) -> list[str]:
     """The words of a line, as a shell would have them."""
     try:

@@ -268,8 +268,7 @@ def _replay(options: Namespace) -> int:
 
 
 def _trace(options: Namespace) -> int:
-    if not 1 <= options.steps <= arguments.MAX_STEPS:
-        raise UserError("--steps", f"found {options.steps}", f"1 to {arguments.MAX_STEPS:,}")
+    _steps(options.steps)
     if not 0 <= options.at < options.steps:
         what = f"there is no training step {options.at} in --steps {options.steps}"
         raise UserError("--at", what, f"--steps {options.at + 1} --at {options.at}" if options.at >= 0 else "from 0")
@@ -280,7 +279,7 @@ def _trace(options: Namespace) -> int:
 
 
 def _check(options: Namespace) -> int:
-    _step(options.at)
+    arguments.step(options.at)
     _, load = network_of(options, options.rest)
     from bptui import checking
 
@@ -288,15 +287,15 @@ def _check(options: Namespace) -> int:
     return checking.check(load(), options.json, writer(options), asked, options.at)
 
 
-def _step(at: int) -> None:
-    """Is it the number of a training step?"""
-    if not 0 <= at < arguments.MAX_STEPS:
-        raise UserError("--at", f"there is no training step {at}", f"0 to {arguments.MAX_STEPS - 1:,}")
+def _steps(count: int) -> None:
+    """May so many training steps be run?"""
+    if not 1 <= count <= arguments.MAX_STEPS:
+        raise UserError("--steps", f"found {count}", f"1 to {arguments.MAX_STEPS:,}")
 
 
 def _diagnose(options: Namespace) -> int:
-    if options.steps is not None and not 1 <= options.steps <= arguments.MAX_STEPS:
-        raise UserError("--steps", f"found {options.steps}", f"1 to {arguments.MAX_STEPS:,}")
+    if options.steps is not None:
+        _steps(options.steps)
     name, load = network_of(options, options.rest)
     from bptui import headless
 
@@ -304,7 +303,7 @@ def _diagnose(options: Namespace) -> int:
 
 
 def _predictions(options: Namespace) -> int:
-    _step(options.at)
+    arguments.step(options.at)
     name, load = network_of(options, options.rest)
     from bptui import headless
 
@@ -313,7 +312,7 @@ def _predictions(options: Namespace) -> int:
 
 
 def _explain(options: Namespace) -> int:
-    _step(options.at)
+    arguments.step(options.at)
     words = list(options.rest)
     if options.formula is None and len(words) < 2:
         raise UserError("NODE[i,j]", "is missing", "bptui explain xor layer1.z[1,3]")
@@ -326,13 +325,13 @@ def _explain(options: Namespace) -> int:
     from bptui.symbolic.explain import explained
 
     unicode, network = not options.ascii and utf8(sys.stdout), load()
-    recording = reached(network.history(), options.at)
-    writer(options)(explained(recording, network.name, place, options.format, unicode))
+    recording = reached(network.history(), options.at, network.first)
+    writer(options)(explained(recording, network.name, place, options.format, unicode, network.first))
     return 0
 
 
 def _export(options: Namespace) -> int:
-    _step(options.at)
+    arguments.step(options.at)
     size = re.fullmatch(r"(\d{1,3})x(\d{1,3})", options.size)
     if size is None or int(size[1]) < SMALLEST[0] or int(size[2]) < SMALLEST[1]:
         raise UserError("--size", f"found {options.size[:40]}", f"from {SMALLEST[0]}x{SMALLEST[1]} on: 120x36")

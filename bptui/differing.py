@@ -25,8 +25,7 @@ def asked(options: Namespace) -> tuple[str, str]:
         raise UserError("B" if options.rest else "A", "is missing", USAGE)
     if len(options.rest) > 2:
         raise UserError(options.rest[2][:60], "is one argument too many", USAGE)
-    if not 0 <= options.at < arguments.MAX_STEPS:
-        raise UserError("--at", f"there is no training step {options.at}", f"0 to {arguments.MAX_STEPS - 1:,}")
+    arguments.step(options.at)
     wanted = options.tolerance
     if wanted is not None and not (math.isfinite(wanted) and wanted >= 0):
         raise UserError("--tolerance", f"found {wanted}", "0 or more: 1e-6")

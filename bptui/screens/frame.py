@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.counts import Counts
 from bptui.screens.keys import PAGES, RUNNING
-from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
+from bptui.screens.panels import LESSON, Panel, among, footer, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
 
@@ -65,15 +66,17 @@ TITLED = 12
 """Rows from which on a panel that is alone on the screen may have a row for its title."""
 
 
-def focused(session: Session | None) -> Panel:
-    """The panel with the focus; while there is no session, the one that has it at first."""
-    found = panel(session.view.focus, session) if session is not None else None
+def focused(session: Session | None, rows: Sequence[Panel] = ()) -> Panel:
+    """The panel with the focus; while there is no session, the one that has it at first. `rows`: all panels now, where
+    one has asked for them."""
+    found = among(rows or panels(session), session.view.focus) if session is not None else None
     return found or standing("main")
 
 
-def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | None:
+def grid_of(session: Session | None, width: int, height: int, rows: Sequence[Panel] = ()) -> layout.Grid | None:
     """Where the panels stand now."""
-    focus = focused(session)
+    rows = rows or panels(session)
+    focus = focused(session, rows)
     if session is None:
         return layout.grid(width, height, focus)
     if session.view.stage and not session.view.zoom:
@@ -81,7 +84,7 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
         return layout.beside(width, height, shown, LESSON, focus, any(row.wide(session) for row in shown[:1]))
     zoom = session.view.zoom or focus.wide(session)
     displays = strip.count(session, width, height)
-    side = next(each for each in panels(session) if each.place == "left").columns(width)
+    side = next(each for each in rows if each.place == "left").columns(width)
     return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays, side=side)
 
 
@@ -116,7 +119,8 @@ def panel_line(session: Session | None, width: int, height: int, key: str) -> st
 
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
-    grid = grid_of(session, width, height)
+    every = panels(session)
+    grid = grid_of(session, width, height, every)
     if grid is None:
         return layout.too_small(width, height)
     shown = _displays(session, width, height)
@@ -124,14 +128,14 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     height -= len(shown)
     if session is not None and session.view.present:
         return _finish([*_presented(session, ui, width, height)[:-1], *shown, ()], ui, session, width, below)
-    focus = focused(session)
+    focus = focused(session, every)
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
     for box in grid.boxes:
         if not box.panel:
             contents[0] = _board(ui, box)
             continue
-        row = panel(box.panel, session)
+        row = among(every, box.panel)
         assert row is not None
         left: Line = ()
         right: Line = ()
@@ -253,8 +257,9 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
 def _special(session: Session) -> tuple[tuple[str, str], ...]:
     """(keys, word) pairs of the panel with the focus; after them those of the one at the left, which lists all that is
     stepped through."""
-    left = next(each for each in panels(session) if each.place == "left")
-    first = focused(session).footer(session)
+    rows = panels(session)
+    left = next(each for each in rows if each.place == "left")
+    first = focused(session, rows).footer(session)
     taken = {keys for keys, _ in first}
     return (*first, *(pair for pair in left.footer(session) if pair[0] not in taken))
 

@@ -119,6 +119,15 @@ def trimmed(spans: Sequence[Span]) -> Line:
     return crop(spans, 0, end)
 
 
+def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int) -> list[Line]:
+    """Two columns with an upright rule between them, at column `wide`."""
+    rows = []
+    for y in range(height):
+        a, b = (side[y] if y < len(side) else () for side in (left, right))
+        rows.append((*fit(a, wide), Span("│", "rule"), *b))
+    return rows
+
+
 def under(spans: Sequence[Span], background: str) -> Line:
     """The line with a background word added to every span that has none."""
     return tuple([Span(text, _over(style, background)) for text, style in spans])

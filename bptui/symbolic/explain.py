@@ -25,12 +25,15 @@ def explain(network: Network, place: str, form: Format = "text", unicode: bool =
     return explained(network.program().record(), network.name, place, form, unicode)
 
 
-def explained(recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True) -> str:
-    """The derivation of `NODE[i,j]` in a training step of the network of that name."""
-    return WRITERS[form](derivation(recording, name, place, unicode))
+def explained(
+    recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True, first: int = 0
+) -> str:
+    """The derivation of `NODE[i,j]` in a training step of the network of that name. first: the number of its first
+    training step, of a captured one that in its program."""
+    return WRITERS[form](derivation(recording, name, place, unicode, first))
 
 
-def derivation(recording: Recording, name: str, place: str, unicode: bool = True) -> Document:
+def derivation(recording: Recording, name: str, place: str, unicode: bool = True, first: int = 0) -> Document:
     """The same before it is written."""
     node, at = locations.element(recording.graph, place, "NODE[i,j]")
     element = locations.fit(at if at is not None else (), node.shape)
@@ -39,4 +42,4 @@ def derivation(recording: Recording, name: str, place: str, unicode: bool = True
         parts = tuple(sections(recording, node, element, service, unicode))
     finally:
         service.close()
-    return Document(f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}", parts)
+    return Document(f"{node.name}{numbers.index(element)} of {name}, training step {first + recording.step}", parts)

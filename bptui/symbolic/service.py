@@ -77,8 +77,7 @@ class Service:
         assert node.op is not None
         if node.op.opaque:
             return Failure(SAID)
-        shapes = [graph.nodes[i].shape for i in node.inputs]
-        signature, wrt = node.op.signature(shapes, node.attributes), node.op.input_names[position]
+        signature, wrt = graph.signature(node), node.op.input_names[position]
         found = self.peek(node.op, signature, wrt)
         if found is None:
             self.request(node.op, signature, wrt)
@@ -86,15 +85,17 @@ class Service:
 
     def warm(self, graph: Graph) -> None:
         """Ask for everything that the cards of a graph will need, in its order, behind what is asked for at sight."""
+        asked: set[Hashable] = set()
         for node in graph.ops:
             assert node.op is not None
-            if node.op.opaque:
+            inputs = (graph.nodes[i] for i in node.inputs)
+            use = node.op.name, *((source.shape, source.wants_grad) for source in inputs), *node.attributes.items()
+            if node.op.opaque or use in asked:
                 continue
-            shapes = [graph.nodes[i].shape for i in node.inputs]
-            signature = node.op.signature(shapes, node.attributes)
-            for position, source in enumerate(node.inputs):
-                if graph.nodes[source].wants_grad and node.op.differentiable(position):
-                    self.request(node.op, signature, node.op.input_names[position], LATER)
+            asked.add(use)
+            signature = graph.signature(node)
+            for position in graph.passed_to(node):
+                self.request(node.op, signature, node.op.input_names[position], LATER)
 
     # --------------------------------------------------------------------------------------------------- checks
     def peek_checks(self, key: Hashable) -> tuple[CheckRow, ...] | Failure | None:
@@ -145,8 +146,7 @@ class Service:
         if position is None:
             made = precision.of_value(recording, node, element, against)
         else:
-            shapes = [recording.graph.nodes[i].shape for i in node.inputs]
-            signature, wrt = node.op.signature(shapes, node.attributes), node.op.input_names[position]
+            signature, wrt = recording.graph.signature(node), node.op.input_names[position]
             rule = self.peek(node.op, signature, wrt) or _derive(node.op, signature, wrt)
             made = precision.of_contribution(recording, node, position, element, rule, against)
         return made if made is not None else Failure("nothing to measure")

@@ -10,7 +10,8 @@ from typing import Any
 from bptui.model.engine.ops.lookup import Lookup, divides_rightly
 from bptui.model.engine.ops.slices import read_index
 from bptui.torch.composites import Call, Settings
-from bptui.torch.composites import functional as functional  # the rows find it here, with the other calls
+from bptui.torch.composites import alpha_dropout as alpha_dropout  # the rows find these here, with the other calls
+from bptui.torch.composites import functional as functional
 from bptui.torch.indexing import Unlike
 
 
@@ -226,13 +227,6 @@ def masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 def softplus(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.softplus(x[0], s["beta"], 20.0 if s["threshold"] is None else s["threshold"])
-
-
-def alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    """As PyTorch computes it from the mask that it draws."""
-    p, low = s["p"], 1.7580993408473766
-    a = 1.0 / ((low * low * p + 1) * (1 - p)) ** 0.5
-    return x[0] * (x[1] * a) + ((x[1] - 1) * low * a + low * a * p)
 
 
 def running(torch: Any, x: Sequence[Any], s: Settings, which: int) -> Any:

@@ -72,7 +72,8 @@ def _dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return x[0] * _spread(x) / (1 - s["p"])
 
 
-def _alpha_dropped(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+def alpha_dropout(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """As PyTorch computes it from the mask that it draws, of numbers or of channels."""
     p, low, mask = s["p"], 1.7580993408473766, _spread(x)
     a = 1.0 / ((low * low * p + 1) * (1 - p)) ** 0.5
     return x[0] * (mask * a) + ((mask - 1) * low * a + low * a * p)
@@ -189,7 +190,7 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "prelu": functional("prelu"),
         "linear": functional("linear"),
         **{f"dropout{count}d": _dropped for count in (1, 2, 3)},
-        "feature_alpha_dropout": _alpha_dropped,
+        "feature_alpha_dropout": alpha_dropout,
         "bilinear_glu": lambda torch, x, s: _product(torch, x, s, lambda b: b),
         "reglu": lambda torch, x, s: _product(torch, x, s, torch.relu),
         "geglu": lambda torch, x, s: _product(torch, x, s, torch.nn.functional.gelu),

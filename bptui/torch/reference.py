@@ -198,17 +198,14 @@ def check_node(recording: Recording, node: Node, torch: Any, parts: Sequence[Nod
     """The torch rows of one operation, or of a composite as a whole, whose gradients are known to the rounding of those
     of its parts (that of a key's bias is 0, because all of it cancels)."""
     assert node.op is not None
-    graph, op = recording.graph, node.op
+    op = node.op
     call = CALLS.get(op.name) or COMPOSITES.get(op.name)
     if call is None:
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
         return
     values = [recording.required(i) for i in node.inputs]
     upstream = recording.grad(node)
-    wanted = [
-        n for n, i in enumerate(node.inputs)
-        if upstream is not None and graph.nodes[i].wants_grad and op.differentiable(n)
-    ]  # fmt: skip
+    wanted = () if upstream is None else recording.graph.passed_to(node)
     try:
         out, grads = _of_torch(torch, call, [wide(value) for value in values], node, wanted, upstream)
     except (Unlike, RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.timeline import Timeline
 from bptui.model.source.network import Network, load
 from bptui.screens.frame import Ui, paint
+from bptui.screens.opening import ready
 from bptui.screens.panels import rows
+from bptui.symbolic.card import card_for
 from tests.recorded import DiskRecording, everything, hidden, stored
 from tests.screens.rig import Screen, debug
 
@@ -144,3 +147,41 @@ def test_of_2500_operations_a_frame_looks_at_no_more_than_of_100(tmp_path, monke
     small, large = (np.array(found) for found in work)
     assert large.sum(0)[0] <= 1.5 * small.sum(0)[0]
     assert (large.max(0) <= 1.5 * small.max(0)).all()
+
+
+def calls_in(work: Callable[[], object]) -> int:
+    """How many functions are called."""
+    found = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal found
+        found += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def test_of_10000_operations_the_first_frame_and_a_step_take_what_they_take_of_100(tmp_path):
+    work = []
+    for count in (100, 10_000):
+        network = chain(count)
+        disk = stored(network.program().record(), tmp_path / str(count), counted=False)
+        disk.complete = False
+        session = Session(recorded(network, disk))
+        ready(session, 120, 36)
+        opened = disk.looked.total()
+        disk.looked.clear()
+
+        def frame(session=session):
+            paint(session, Ui(card=card_for(session)), 120, 36)
+
+        first = calls_in(frame)
+        session.step()
+        work.append((opened, first, calls_in(frame), disk.looked.total()))
+    for small, large in zip(*work, strict=True):
+        assert large <= 1.1 * small

@@ -16,6 +16,8 @@ from bptui.model.base import numbers
 from bptui.model.base.arithmetic import gives
 
 Cells = Sequence[Sequence[float | None]]
+Sums = tuple[Sequence[float | None], Sequence[float | None], float | None]
+"""Of the rows, of the columns, of both."""
 _MOST = 4
 """Decimals that a total may have besides its usual ones, or lack."""
 
@@ -46,14 +48,14 @@ def crosstab(cells: Cells, total: float | None, room: int = numbers.WIDTH) -> Cr
         columns = [total] if len(columns) == 1 else columns
     every = [x for row in cells for x in row if x is not None] + [x for x in (*rows, *columns, total) if x is not None]
     if not all(map(math.isfinite, every)):
-        return _table(cells, rows, columns, total, (numbers.DECIMALS,) * 3, 0, room)
+        return _table(cells, (rows, columns, total), (numbers.DECIMALS,) * 3, 0, room)
     largest = max(map(abs, every), default=0.0)
     power = 0 if largest == 0 or 1e-2 <= largest < 1e4 else math.floor(math.log10(largest))
     scaled = [[_over(x, power) for x in row] for row in cells]
     sums = [_over(x, power) for x in rows], [_over(x, power) for x in columns], _over(total, power)
     found, usual = None, min(numbers.DECIMALS, max(0, room - 2 - len(f"{largest * 10.0**-power:.0f}")))
     for decimals in _levels(usual):
-        made = _table(scaled, *sums, decimals, power, room)
+        made = _table(scaled, sums, decimals, power, room)
         found = found or made
         fits = all(len(text) <= room for line in (*made.cells, made.rows, made.columns, (made.total,)) for text in line)
         if fits and _true(made, largest * 10.0**-power):
@@ -86,20 +88,13 @@ def _text(x: float | None, decimals: int, room: int) -> str:
     return numbers.field(x, max(room, 9), decimals).strip()
 
 
-def _table(
-    cells: Cells,
-    rows: Sequence[float | None],
-    columns: Sequence[float | None],
-    total: float | None,
-    decimals: tuple[int, int, int],
-    power: int,
-    room: int,
-) -> Crosstab:
-    inner, sums, last = decimals
+def _table(cells: Cells, sums: Sums, decimals: tuple[int, int, int], power: int, room: int) -> Crosstab:
+    rows, columns, total = sums
+    inner, outer, last = decimals
     return Crosstab(
         tuple(tuple(_text(x, inner, room) for x in row) for row in cells),
-        tuple(_text(x, sums, room) for x in rows),
-        tuple(_text(x, sums, room) for x in columns),
+        tuple(_text(x, outer, room) for x in rows),
+        tuple(_text(x, outer, room) for x in columns),
         _text(total, last, room),
         power,
     )

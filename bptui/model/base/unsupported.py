@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_YET = "is not part of this version"
-CAPTURE = (
-    "write the step as a network file or with bptui.param and bptui.data; bptui check --torch compares with PyTorch"
-)
+CAPTURE = "bptui capture, or bptui.torch.capture, records one training step of a PyTorch program; bptui run opens it"
 
 PYTHON: Mapping[str, str] = {
     "torch": CAPTURE,

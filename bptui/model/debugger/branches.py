@@ -86,7 +86,7 @@ def diff(session: Session, text: str) -> Reply:
     title = f"{name_of(branch)} minus {name_of(base)}"
     if not found.count and not found.alone:
         ahead = f"; first {first.text}" if first is not None else ""
-        return say(line((title, "bold"), f"  no number differs so far, of {found.total:,}{ahead}"))
-    head = line((title, "bold"), f"  {found.count:,} of {found.total:,} numbers differ so far")
+        return say(line((title, "bold"), f"  no number differs so far{found.beyond}, of {found.total:,}{ahead}"))
+    head = line((title, "bold"), f"  {found.count:,} of {found.total:,} numbers differ so far{found.beyond}")
     start = [line(("≠ ", "kink"), f"first {first.text}")] if first is not None else []
     return say(head, *start, *table(comparison, seen(session, found)))

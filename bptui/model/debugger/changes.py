@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.places import unravel
 from bptui.model.base.types import Array
 
 Index = tuple[int, ...]
@@ -24,7 +25,7 @@ class Change:
             return
         where = _largest_first(before.reshape(-1), now.reshape(-1))
         first = int(where[0])
-        self.at = tuple(int(i) for i in np.unravel_index(first, now.shape))
+        self.at = unravel(first, now.shape)
         self.text = "was {}, is {}".format(*_texts(before.reshape(-1)[first], now.reshape(-1)[first]))
         if now.size > 1:
             self.text = f"changed at {len(where)} of {now.size}: {numbers.index(self.at)} {self.text}"

@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.expressions import Expression
+from bptui.model.debugger.expressions import Expression, quoted
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import Gradient
 from bptui.model.engine.timeline import Timeline
@@ -68,9 +68,9 @@ def fitting(expression: Expression, branch: Branch, nodes: Iterable[Node]) -> fr
             wrong = wrong or error
             continue
         if result.dtype != bool:
-            raise UserError(error_place(expression), "it is a number, not true or false", "compare it: … > 0")
+            raise UserError(quoted(expression.text), "it is a number, not true or false", "compare it: … > 0")
         if not _reads_anything(expression) and not result.any():
-            raise UserError(error_place(expression), "it is never true", "a condition on value, grad, loss, step, …")
+            raise UserError(quoted(expression.text), "it is never true", "a condition on value, grad, loss, step, …")
         found.update(node.id for node in same)
     if wrong is not None and not found:
         raise wrong
@@ -99,11 +99,6 @@ def _first(what: str, node: int, timeline: Timeline) -> int:
     if node == timeline.graph.loss or not arrivals:
         return timeline.seed_at
     return arrivals[0 if what == "grad" else -1].place
-
-
-def error_place(expression: Expression) -> str:
-    """The expression as a message quotes it."""
-    return f"'{expression.text if len(expression.text) <= 60 else expression.text[:59] + '…'}'"
 
 
 def _of_the_node(expression: Expression) -> bool:

@@ -13,9 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from bptui.model.base.places import ravel, unravel
 from bptui.model.base.types import Array
 from bptui.model.debugger.view import Index
-from bptui.model.debugger.zeros import Edge, unravel, why_zero
+from bptui.model.debugger.zeros import Edge, why_zero
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Local, Locals
 from bptui.model.engine.recording import Recording, required
@@ -129,7 +130,7 @@ def contributed(recording: Recording, node: Node, element: Index, waiting: froze
     """What makes up ∂L/∂node[element]; `waiting`: the (consumer, position) of the node's own contributions that are not
     in yet. Raises NotRecorded where a number of it is absent, or an operation opaque."""
     local = locals_of(recording)
-    flat = int(np.ravel_multi_index(element, node.shape)) if node.shape else 0
+    flat = ravel(element, node.shape)
     uses = uses_of(local, node.id, (flat,), frozenset(waiting))
     shut = frozenset(n for n, use in enumerate(uses) if _first(use) in waiting)
     found = [None if n in shut else _terms_of(local, use) for n, use in enumerate(uses)]
@@ -243,7 +244,7 @@ def _behind(local: Locals, node: int, at: Index, left: list[int]) -> str:
     """Why ∂L/∂node[at] is 0, where one reason says it all; "" where there are several, or it lies too deep. `left`
     counts how many numbers are still looked at."""
     shape = local.graph.nodes[node].shape
-    flat = int(np.ravel_multi_index(at, shape)) if shape else 0
+    flat = ravel(at, shape)
     found: set[str] = set()
     for use in uses_of(local, node, (flat,)):
         operation, shape = local.of(use.consumer), local.graph.nodes[use.consumer].shape

@@ -12,33 +12,46 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.places import unravel
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.diff.tolerance import default
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.view import Index
-from bptui.model.engine.apart import change, changed_most
+from bptui.model.engine.apart import change, changed_most, largest
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
+from bptui.model.source.captured.recording import CapturedRecording
 
 LISTED = 200
 """Differences of two training steps that can be listed, the largest."""
 
 
 class Pair(NamedTuple):
-    """A tensor of two recordings: `before` in the one (None where that has none of the shape), `after` in the other."""
+    """A tensor of two recordings: `before` in the one (None where that has none of the shape), `after` in the other.
+    rounding: of the largest number of either, what is no difference."""
 
     before: Array | None
     after: Array
+    rounding: float = 0.0
 
     @property
     def change(self) -> Array:
-        """after - before, in float64, element by element; 0 where both are the same NaN or infinity."""
+        """after - before, in float64, element by element; 0 where both are the same NaN or infinity, or as good as."""
         if self.before is None:
             return np.full(self.after.shape, np.nan)
-        return change(self.before, self.after)
+        made = change(self.before, self.after)
+        return np.where(np.abs(made) <= self.least, 0.0, made) if self.rounding else made
+
+    @property
+    def least(self) -> float:
+        """The largest change that is none."""
+        if not self.rounding or self.before is None:
+            return 0.0
+        return self.rounding * max(largest(self.before), largest(self.after))
 
     @property
     def differs(self) -> int:
@@ -84,12 +97,18 @@ class Part(NamedTuple):
 @dataclass(frozen=True)
 class Differing:
     """What differs of all that is there at a Moment: `count` of `total` numbers, `rows` the largest of them in order,
-    `alone` the names of what only one of the two courses has, or has in this shape."""
+    `alone` the names of what only one of the two courses has, or has in this shape; `rounding` as of a `Pair`."""
 
     count: int
     total: int
     rows: tuple[Row, ...]
     alone: tuple[str, ...]
+    rounding: float = 0.0
+
+    @property
+    def beyond(self) -> str:
+        """What is left out of the count, in a few words; "" for nothing."""
+        return f" beyond rounding ({numbers.significant(self.rounding)})" if self.rounding else ""
 
 
 class First(NamedTuple):
@@ -106,10 +125,13 @@ class First(NamedTuple):
 
 
 class Difference:
-    """Two recordings of a training step, `after` minus `before`. Nodes are the same where their names are."""
+    """Two recordings of a training step, `after` minus `before`. Nodes are the same where their names are. Where one is
+    captured and the other recomputed in float64, what rounding makes of such a step is no difference."""
 
     def __init__(self, before: Recording, after: Recording) -> None:
         self.before, self.after = before, after
+        recomputed = isinstance(before, CapturedRecording) != isinstance(after, CapturedRecording)
+        self.rounding = default(before, after).value if recomputed else 0.0
         self._pairs: dict[tuple[int, str], Pair | None] = {}
         self._found: list[Part] | None = None
 
@@ -134,8 +156,12 @@ class Difference:
             after = getattr(self.after, what)(node.id)
             other = self._others.get(node.id)
             before = None if other is None else after if self._one else getattr(self.before, what)(other.id)
-            self._pairs[key] = None if after is None else Pair(before, after)
+            self._pairs[key] = self._held(before, after)
         return self._pairs[key]
+
+    def _held(self, before: Array | None, after: Array | None) -> Pair | None:
+        """None where one is not there: of a captured step not everything is recorded."""
+        return None if after is None or (before is None and self.rounding) else Pair(before, after, self.rounding)
 
     @property
     def _one(self) -> bool:
@@ -159,7 +185,7 @@ class Difference:
                 break  # the largest of each part come first
             top = list(islice(heapq.merge(top, part.rows, key=lambda item: -item[0]), most))
         rows = tuple(row for _, row in top)
-        return Differing(int(count[there].sum()), int(total[there].sum()), rows, self._alone)
+        return Differing(int(count[there].sum()), int(total[there].sum()), rows, self._alone, self.rounding)
 
     def prepare(self, progress: Progress) -> None:
         """Find out what differs in every tensor, so that `at` is quick."""
@@ -216,13 +242,12 @@ class Difference:
         """The place of the first Moment of `after` that computes another number; None where all are the same."""
         if self._one:
             return None
-        others = {(event.phase, self.before.graph.nodes[event.node].name) for event in self.before.timeline.events}
+        known = {(event.phase, self.before.graph.nodes[event.node].name) for event in self.before.timeline.events}
         for place, event in enumerate(self.after.timeline.events):
             progress.tick()
             node = self.after.graph.nodes[event.node]
-            if (event.phase, node.name) not in others or any(
-                pair.differs for pair in self._computed(node, event.phase)
-            ):
+            alone = (event.phase, node.name) not in known and not self.rounding
+            if alone or any(pair.differs for pair in self._computed(node, event.phase)):
                 return place
         return None
 
@@ -239,16 +264,18 @@ class Difference:
                 after = self.after.contribution(node.id, position)
                 before = None if other is None else self.before.contribution(other.id, position)
                 fits = before is not None and after is not None and before.shape == after.shape
-                found.append(None if after is None else Pair(before if fits else None, after))
+                found.append(self._held(before if fits else None, after))
         yield from (pair for pair in found if pair is not None)
 
 
 def _largest(node: Node, gradient: bool, pair: Pair, updated: bool) -> Iterator[tuple[float, Row]]:
     """The numbers of a tensor that differ most, each with how much it does; NaN and infinity most of all."""
-    before, after = pair.before, pair.after
+    before, after, least = pair.before, pair.after, pair.least
     assert before is not None
     for i, size in changed_most(before, after, LISTED):
-        at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
+        if size <= least:
+            return
+        at = unravel(i, after.shape)
         yield size, Row(node, at, gradient, float(before[at]), float(after[at]), updated)
 
 

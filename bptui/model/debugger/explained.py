@@ -14,12 +14,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
 from bptui.model.debugger.contributions import Contributed, Group, contributed, locals_of, shown_grad, size_of, total
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.view import Index
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.rounding import settled
@@ -187,7 +187,7 @@ def _behind(recording: Recording, source: tuple[int, Index] | None, skipped: dic
         if moved is None:
             break
         shape = graph.nodes[node].shape
-        flat = int(np.ravel_multi_index(element, shape)) if shape else 0
+        flat = ravel(element, shape)
         position, place = int(moved[0][flat]), int(moved[1][flat])
         if position < 0:
             break

@@ -116,7 +116,7 @@ class Expression:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
                 what += f": {' and '.join(shapes)}" if isinstance(error, ValueError) and shapes else ""
-                raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
+                raise UserError(quoted(self.text), what, "print its parts, one by one") from None
 
 
 def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> Expression:
@@ -126,7 +126,7 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     """
     more = {} if more is None else more
     text = " ".join(text.split())
-    where = _quoted(text)
+    where = quoted(text)
     if not text:
         raise UserError("expression", "it is empty", syntax.EXPRESSION.example)
     try:
@@ -276,5 +276,6 @@ _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
 """The method of each kind of part: found once, for a search evaluates the same few parts 100,000 times."""
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """An expression as a message says it."""
     return f"'{text if len(text) <= 60 else text[:59] + '…'}'"

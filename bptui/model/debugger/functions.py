@@ -50,6 +50,10 @@ def _norm(x: Any, axis: int | None = None) -> Any:
     return np.sqrt(np.sum(np.square(x), axis=axis))
 
 
+def _rms(x: Any, axis: int | None = None) -> Any:
+    return np.sqrt(np.mean(np.square(x), axis=axis))
+
+
 def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, np.exp(np.minimum(x, 0))) / (1 + np.exp(-np.abs(x)))
 
@@ -61,6 +65,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "mean": Function("their mean", np.mean, axis=True),
     "std": Function("their standard deviation (divided by N)", np.std, axis=True),
     "norm": Function("the root of the sum of their squares", _norm, axis=True),
+    "rms": Function("the root of the mean of their squares", _rms, axis=True),
     "argmax": Function("the index of the largest number, [1,3]; the first among equals", _place(np.argmax)),
     "argmin": Function("the index of the smallest number", _place(np.argmin)),
     "abs": Function("absolute values", np.abs),

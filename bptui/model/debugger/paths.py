@@ -19,6 +19,7 @@ import numpy as np
 from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import CONCEALED, concealed
+from bptui.model.base.places import ravel
 from bptui.model.base.types import Array
 from bptui.model.debugger.contributions import locals_of, size_of, total
 from bptui.model.debugger.view import Index
@@ -120,7 +121,7 @@ class Paths:
 def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda part: None) -> Paths:
     """The paths of an element. Raises NotRecorded, and UserError where too many numbers lie between it and the loss;
     `tick` is called now and then with the part that is done, and may raise to end it."""
-    flat = int(np.ravel_multi_index(element, node.shape)) if node.shape else 0
+    flat = ravel(element, node.shape)
     start, local = (node.id, flat), locals_of(recording)
     found = _Found(_edges(local, start, tick), (recording.graph.loss, 0), tick)
     count = found.count.get(start, 0)

@@ -68,8 +68,8 @@ class Promise:
 
 def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise | None:
     """The promise of an edit to the course `old` of a network, which makes the course `new` of it; None where it makes
-    none: another network, or a number that the loss has no gradient by."""
-    if edit.kind == "network":
+    none: another network, a number that the loss has no gradient by, or a step that only the new course has."""
+    if edit.kind == "network" or (old.last is not None and edit.step > old.last):
         return None
     before, after = old.recording(edit.step), new.recording(edit.step)
     if edit.kind == "optimizer":

@@ -282,11 +282,7 @@ class Standpoint:
     @property
     def inputs(self) -> tuple[int, ...]:
         """The input positions of what the card is about that have a derivative."""
-        node = self.about
-        if node.op is None:
-            return ()
-        nodes, op = self.graph.nodes, node.op
-        return tuple(i for i, source in enumerate(node.inputs) if op.differentiable(i) and nodes[source].wants_grad)
+        return self.graph.passed_to(self.about)
 
     @property
     def input(self) -> int | None:

@@ -105,7 +105,7 @@ def promises(session: Session) -> list[Line]:
     """What the last edit of the branch promised, and what came of it."""
     branch, made, edit = session.branch, promise(session), session.branch.edits[-1]
     if made is None:
-        rows = [line(("promised  ", "dim"), nothing(edit))]
+        rows = [line(("promised  ", "dim"), nothing(edit, branch.parent))]
         own, other = (None if each is None else each.history.losses for each in (branch, branch.parent))
         if own is not None and other is not None and min(len(own), len(other)) > edit.step and not hides_loss(session):
             losses = float(own[edit.step]), float(other[edit.step])
@@ -125,8 +125,10 @@ def promises(session: Session) -> list[Line]:
     return [*rows, line(("remedy    ", "dim"), helps)] if helps else rows
 
 
-def nothing(edit: Edit) -> str:
-    """Why an edit promises nothing."""
+def nothing(edit: Edit, parent: Branch | None) -> str:
+    """Why an edit promises nothing for what it was made in."""
+    if parent is not None and parent.walk.last is not None and edit.step > parent.walk.last:
+        return f"nothing: {name_of(parent)} has no training step {edit.step}"
     if edit.kind == "numbers":
         return f"nothing: no gradient by {edit.name} is computed"
     return "nothing: it is another network"
@@ -179,7 +181,8 @@ def counted(session: Session, comparison: Comparison) -> list[Line]:
     if found is None:
         return [line(("differ    ", "dim"), f"{name_of(comparison.base)} has not this training step")]
     start = line((", first ", "dim"), ("≠ ", "kink"), first.text) if first is not None else ()
-    return [line(("differ    ", "dim"), f"{found.count:,}", (f" of {found.total:,} numbers so far", "dim"), *start)]
+    total = (f" of {found.total:,} numbers so far{found.beyond}", "dim")
+    return [line(("differ    ", "dim"), f"{found.count:,}", total, *start)]
 
 
 def name_of(branch: Branch) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from bptui.model.base import numbers
+from bptui.model.base.places import ravel, unravel
 from bptui.model.debugger.view import Index
 from bptui.model.engine.local import Local, Locals
 
@@ -31,7 +30,7 @@ def why_zero(local: Locals, edge: Edge, at: Index, upstream: float, value: float
     behind = f"∂L/∂{named(local, edge.node, at)} is 0"
     if value != 0:
         return behind if upstream == 0 else ""
-    flat = int(np.ravel_multi_index(at, local.of(edge.node).node.shape)) if at else 0
+    flat = ravel(at, local.of(edge.node).node.shape)
     reason = _beside(local, edge, flat) or _flat(local, edge, flat)
     return f"{reason}, {behind.removesuffix(' is 0')} too" if upstream == 0 and reason.endswith(" is 0") else reason
 
@@ -88,8 +87,3 @@ def _behind(operation: Local, position: int, output: int) -> list[int]:
 def named(local: Locals, node: int, at: Index) -> str:
     """`h[1,0]`."""
     return f"{local.graph.nodes[node].name}{numbers.index(at)}"
-
-
-def unravel(flat: int, shape: Index) -> Index:
-    """The index of a flat position."""
-    return tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()

@@ -28,6 +28,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.calls import Backward
+from bptui.model.engine.derivative_names import Builder as NamesBuilder
 from bptui.model.engine.derivative_names import Called, Names
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, Making, NoOperation, rule_of
@@ -40,18 +41,11 @@ Alone = Callable[[Node, bool], bool]
 """May a node be read by a rule? True: by its own."""
 
 
-class Builder(Protocol):
+class Builder(NamesBuilder, Protocol):
     """What makes the nodes (`bptui.model.engine.build`), as far as it is needed here."""
 
     dtype: np.dtype[Any]
     """Of all numbers that no cast says otherwise of."""
-
-    @property
-    def count(self) -> int:
-        """How many nodes there are."""
-
-    def node(self, i: int) -> Node:
-        """A node as it is now."""
 
     def place(self, column: Column) -> str:
         """Where a message points to."""
@@ -61,12 +55,6 @@ class Builder(Protocol):
 
     def inside(self, called: Called) -> Callable[..., Node]:
         """`use` for the operations of a derivative."""
-
-    def called(self, node: Node, name: str, column: Column) -> Node:
-        """The node under another name."""
-
-    def taken(self, name: str) -> bool:
-        """Does a node have this name, or will one?"""
 
     def unnamed(self, prefix: str) -> str:
         """The next free name for what has none."""

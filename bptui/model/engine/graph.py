@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Composite, Op
+from bptui.model.engine.ops.base import Composite, Op, Signature
 
 T = TypeVar("T")
 KEPT = 64
@@ -152,6 +152,11 @@ class Graph:
         return tuple(node for node in self.nodes if node.op is not None)
 
     @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """The nodes that are given."""
+        return tuple(node for node in self.nodes if node.op is None)
+
+    @cached_property
     def params(self) -> tuple[Node, ...]:
         """The trained leaves, in order of creation: one update Moment each."""
         return tuple(node for node in self.nodes if node.role == "param")
@@ -180,6 +185,16 @@ class Graph:
                 if wanted[source] and known[position]:
                     found[source].append((node.id, position))
         return tuple(tuple(pairs) for pairs in found)
+
+    def passed_to(self, node: Node) -> tuple[int, ...]:
+        """The input positions of a node that a gradient is passed to."""
+        wanted = ((p, self.nodes[i].wants_grad) for p, i in enumerate(node.inputs))
+        return () if node.op is None else tuple(p for p, wants in wanted if wants and node.op.differentiable(p))
+
+    def signature(self, node: Node) -> Signature:
+        """What the derivations of an operation are filed under."""
+        assert node.op is not None
+        return node.op.signature([self.nodes[i].shape for i in node.inputs], node.attributes)
 
 
 def reaching(nodes: Sequence[Node], loss: Node) -> tuple[Node, ...]:

@@ -14,9 +14,7 @@ import numpy as np
 
 from bptui.model.base.numbers import CONCEALED, PAYLOAD, PAYLOAD_AT
 from bptui.model.base.types import Array
-from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, Recording
-from bptui.model.engine.schedules import Schedule, When
 
 Kind = Literal["value", "gradient", "update"]
 """Of a node its value (of a parameter before its update), its gradient, a parameter after its update."""
@@ -32,6 +30,11 @@ def kept_back(array: Any) -> Array:
         return np.zeros(values.shape, bool)
     bits = np.ascontiguousarray(values, np.float64).view(np.uint64).reshape(values.shape)
     return np.asarray(np.isnan(values) & (((bits >> np.uint64(PAYLOAD_AT)) & np.uint64(2**22 - 1)) == PAYLOAD))
+
+
+def _same(name: str) -> Any:
+    """What the recording itself has by this name, a property or a method."""
+    return property(lambda masked: getattr(masked.of, name))
 
 
 class Masked(Recording):
@@ -85,40 +88,11 @@ class Masked(Recording):
         i = self.id(node)
         return self._without(("update_grad", i, turn), i, "gradient", lambda: self.of.update_grad(i, turn))
 
-    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
-        return self.of.update_rule(node, turn)
-
-    def scheduled(self, node: Key) -> tuple[Schedule, When] | None:
-        return self.of.scheduled(node)
-
-    def part(self, node: Key, whole: Array) -> Array:
-        return self.of.part(node, whole)
-
-    @property
-    def rate(self) -> float:
-        return self.of.rate
-
-    def dtype(self, node: Key) -> str:
-        return self.of.dtype(node)
-
-    def extremes(self, what: Literal["value", "grad"]) -> tuple[float, float] | None:
-        return self.of.extremes(what)
-
-    @property
-    def grad_norm(self) -> float | None:
-        return self.of.grad_norm
-
-    @property
-    def finite(self) -> bool | None:
-        return self.of.finite
-
-    @property
-    def suspects(self) -> Any:
-        return self.of.suspects
-
-    @property
-    def nbytes(self) -> int:
-        return self.of.nbytes
+    update_rule, scheduled, part, dtype, extremes = map(
+        _same, ("update_rule", "scheduled", "part", "dtype", "extremes")
+    )
+    rate, grad_norm, nbytes = map(_same, ("rate", "grad_norm", "nbytes"))
+    finite, suspects, extremes = map(_same, ("finite", "suspects", "extremes"))
 
 
 def unmasked(recording: Recording) -> Recording:

@@ -17,6 +17,8 @@ def complex_nodes(graph: Graph) -> frozenset[int]:
 
 def _find(graph: Graph) -> frozenset[int]:
     found: set[int] = set()
+    if not any(node.op is not None and node.op.complex for node in graph.ops):
+        return frozenset()
     for node in graph.ops:
         op = node.op
         assert op is not None

@@ -17,7 +17,7 @@ from bptui.model.base import kinds
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.arena_recording import ArenaRecording
-from bptui.model.engine.graph import Node
+from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import unmasked
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
@@ -33,9 +33,9 @@ BYTES, NODES = 2_000_000, 2_000
 """Of a larger recording, and of one of more nodes, no second one is made: it takes longer than a key may."""
 
 
-def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Array]) -> Recording:
-    """The same training step in another precision, from the numbers that it was given, each array changed. A mask is
-    not drawn again, a batch not chosen."""
+def as_given(recording: Recording, change: Callable[[Node, Array], Array]) -> Graph:
+    """The graph with the numbers that the training step was given, each array changed. A mask is not drawn again, a
+    batch not chosen."""
 
     def given(node: Node) -> Node:
         value = recording.required(node)
@@ -43,7 +43,12 @@ def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Arra
         return replace(node, value=value, role="input" if node.role == "random" else node.role)
 
     nodes = tuple(node if node.op is not None else given(node) for node in recording.graph.nodes)
-    return Program(replace(recording.graph, nodes=nodes), Optimizer(), dtype=dtype).record()
+    return replace(recording.graph, nodes=nodes)
+
+
+def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Array]) -> Recording:
+    """The same training step in another precision, from those numbers."""
+    return Program(as_given(recording, change), Optimizer(), dtype=dtype).record()
 
 
 def settled(recording: Recording, array: Array | None, again: Callable[[Recording], Array | None]) -> Array | None:
@@ -66,7 +71,7 @@ def settled(recording: Recording, array: Array | None, again: Callable[[Recordin
 @lru_cache(2)
 def _limit(recording: ArenaRecording) -> float:
     """What is smaller may be rounding."""
-    given = (recording.value(node) for node in recording.graph.nodes if node.op is None and not node.whole)
+    given = (recording.value(node) for node in recording.graph.leaves if not node.whole)
     sizes = [np.abs(np.ravel(array)[:MOST]) for array in given if array.size]
     largest = max((float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes), default=0.0)
     return SMALL * kinds.eps(recording.dtype(recording.graph.loss)) * largest

@@ -12,7 +12,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Contribution, Key, Recording
 from bptui.model.engine.rounding import settled
-from bptui.model.engine.timeline import Moment
+from bptui.model.engine.timeline import Moment, Phase
 
 Part = Literal["value", "gradient"]
 
@@ -53,6 +53,12 @@ class State:
             raise ValueError(f"the recording is of training step {recording.step}, the moment of {moment.step}")
         self.recording, self.moment, self.timeline = recording, moment, recording.timeline
         self._place = recording.timeline.index(moment)
+
+    @staticmethod
+    def of(recording: Recording, phase: Phase, index: int) -> State:
+        """At a Moment of a phase; -1 is its last."""
+        count = recording.timeline.count(phase)
+        return State(recording, Moment(recording.step, phase, index % max(count, 1)))
 
     # ------------------------------------------------------------------------------------------------- value
     def value(self, node: Key) -> Array | None:

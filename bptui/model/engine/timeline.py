@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from bptui.model.engine.graph import Graph, Node
@@ -43,6 +43,21 @@ class Arrival(NamedTuple):
     place: int
 
 
+class Index(NamedTuple):
+    """The events of a training step, looked up.
+
+    places   per phase: the place of each of its Moments;  indices  per place: the index of its Moment in its phase
+    first    per phase: node id → the place of its Moment, the first of several;  several  the places of those
+    seeds    the places of the seeds, which are no node's
+    """
+
+    places: dict[Phase, list[int]]
+    indices: list[int]
+    first: dict[Phase, dict[int, int]]
+    several: dict[tuple[Phase, int], tuple[int, ...]]
+    seeds: list[int]
+
+
 @dataclass(frozen=True)
 class Timeline:
     """The Moments of a training step of `graph`: one for each event, in the order of the events.
@@ -70,42 +85,25 @@ class Timeline:
         )
 
     @cached_property
-    def _places(self) -> Mapping[Phase, tuple[int, ...]]:
-        """Per phase: the place of each of its Moments."""
-        found: dict[Phase, list[int]] = {phase: [] for phase in PHASES}
-        for place, event in enumerate(self.events):
-            found[event.phase].append(place)
-        return {phase: tuple(places) for phase, places in found.items()}
-
-    @cached_property
-    def _indices(self) -> tuple[int, ...]:
-        """Per place: the index of its Moment in its phase."""
-        found = [0] * len(self.events)
-        for places in self._places.values():
-            for index, place in enumerate(places):
-                found[place] = index
-        return tuple(found)
+    def _index(self) -> Index:
+        """Numbers only: 20,000 small tuples would wake the garbage collector before the first frame."""
+        found = Index({phase: [] for phase in PHASES}, [], {phase: {} for phase in PHASES}, {}, [])
+        for place, (phase, node, seed) in enumerate(self.events):
+            places, known = found.places[phase], found.first[phase]
+            found.indices.append(len(places))
+            places.append(place)
+            if seed:
+                found.seeds.append(place)
+            elif node in known:
+                found.several[phase, node] = (*found.several.get((phase, node), (known[node],)), place)
+            else:
+                known[node] = place
+        return found
 
     @cached_property
     def _nodes(self) -> Mapping[Phase, tuple[Node, ...]]:
         nodes, events = self.graph.nodes, self.events
-        return {phase: tuple(nodes[events[at].node] for at in places) for phase, places in self._places.items()}
-
-    @cached_property
-    def _happens(self) -> tuple[Mapping[Phase, dict[int, int]], Mapping[tuple[Phase, int], tuple[int, ...]]]:
-        """Per phase: node id → the place of its Moment; and the places of those that have several. The seed is of none.
-        Numbers only: 20,000 small tuples would wake the garbage collector before the first frame."""
-        first: dict[Phase, dict[int, int]] = {phase: {} for phase in PHASES}
-        several: dict[tuple[Phase, int], tuple[int, ...]] = {}
-        for place, (phase, node, seed) in enumerate(self.events):
-            if seed:
-                continue
-            known = first[phase]
-            if node in known:
-                several[phase, node] = (*several.get((phase, node), (known[node],)), place)
-            else:
-                known[node] = place
-        return first, several
+        return {phase: tuple(nodes[events[at].node] for at in places) for phase, places in self._index.places.items()}
 
     @property
     def forward(self) -> tuple[Node, ...]:
@@ -122,48 +120,44 @@ class Timeline:
         """The parameter of each update Moment."""
         return self._nodes["update"]
 
-    @cached_property
-    def computed_at(self) -> Mapping[int, int]:
-        """Node id → the index of its forward Moment."""
-        return MappingProxyType({node.id: index for index, node in enumerate(self.forward)})
+    def computed_at(self, node: int) -> int | None:
+        """The index of a node's (last) forward Moment; None where it is given."""
+        places = self.places("forward", node)
+        return self._index.indices[places[-1]] if places else None
 
     def places(self, phase: Phase, node: int) -> tuple[int, ...]:
         """Where a node has its Moments in a phase: usually one place, () for none; the seed is no node's."""
-        first, several = self._happens
-        if node not in first[phase]:
+        found = self._index.first[phase].get(node)
+        if found is None:
             return ()
-        return several.get((phase, node)) or (first[phase][node],)
+        return self._index.several.get((phase, node)) or (found,)
 
     def all_places(self, node: int) -> tuple[int, ...]:
         """Where a node has Moments at all, ascending; the seed is one of the loss's."""
         found = [place for phase in PHASES for place in self.places(phase, node)]
-        return tuple(sorted((*found, *self._seeds) if node == self.graph.loss else found))
-
-    @cached_property
-    def _seeds(self) -> tuple[int, ...]:
-        return tuple(place for place, event in enumerate(self.events) if event.seed)
+        return tuple(sorted((*found, *self._index.seeds) if node == self.graph.loss else found))
 
     def written_at(self, node: int) -> int:
         """The place from which a node's value is there: 0 for what is given."""
-        return self._happens[0]["forward"].get(node, 0)
+        return self._index.first["forward"].get(node, 0)
 
     @cached_property
     def seed_at(self) -> int:
         """The place of the first seed; past the end where nothing is sent back."""
-        return self._seeds[0] if self._seeds else self.length
+        return self._index.seeds[0] if self._index.seeds else self.length
 
     def arrivals(self, node: int) -> tuple[Arrival, ...]:
         """The contributions to a node's gradient, in the order of their arrival. What passes back through a consumer
         more than once is complete at the last time."""
         found = self._arrived.get(node)
         if found is None:
-            consumers = self.graph.consumers[node]
+            first, several = self._index.first["backward"], self._index.several
             made = [
-                Arrival(consumer, position, places[-1])
-                for consumer, position in consumers
-                if (places := self.places("backward", consumer))
+                Arrival(consumer, position, several.get(("backward", consumer), (first[consumer],))[-1])
+                for consumer, position in self.graph.consumers[node]
+                if consumer in first
             ]
-            found = self._arrived[node] = tuple(sorted(made, key=lambda arrival: arrival.place))
+            found = self._arrived[node] = tuple(sorted(made, key=attrgetter("place")))
         return found
 
     @cached_property
@@ -172,7 +166,7 @@ class Timeline:
 
     def count(self, phase: Phase) -> int:
         """How many Moments a phase has (k/n in the status line)."""
-        return len(self._places[phase])
+        return len(self._index.places[phase])
 
     def nodes(self, phase: Phase) -> tuple[Node, ...]:
         """The nodes of a phase, Moment by Moment."""
@@ -185,13 +179,13 @@ class Timeline:
 
     def index(self, moment: Moment) -> int:
         """Its place in the training step (shown as `moment 8 of 13` from 1)."""
-        return self._places[moment.phase][moment.index]
+        return self._index.places[moment.phase][moment.index]
 
     def at(self, step: int, place: int) -> Moment:
         """The Moment at that place of that training step (IndexError beyond its end)."""
         if not 0 <= place < len(self.events):
             raise IndexError(place)
-        return Moment(step, self.events[place].phase, self._indices[place])
+        return Moment(step, self.events[place].phase, self._index.indices[place])
 
     def node(self, moment: Moment) -> Node:
         """The node that this Moment computes (at an update, the parameter)."""

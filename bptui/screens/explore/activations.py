@@ -14,11 +14,11 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
-from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short
+from bptui.screens.explore.page import at, centred, derived, figure, mark, right, short, typed
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
 from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
+from bptui.screens.render import RenderOptions, beside, boxed, clip, fit, length, under
 from bptui.symbolic.service import Service
 from bptui.teach.explore.activations import HIGH, IN_A_ROW, LOW, Activation, Curve, Formulas, Point, of_network, usual
 
@@ -103,15 +103,9 @@ class ActivationBoard(Board):
         if word == "choose":
             self._choose(rest.strip())
         elif word == "z":
-            try:
-                value = float(rest)
-            except ValueError:
-                raise UserError("z", f"'{rest.strip()[:40]}' is not a number", "z 1.5") from None
-            if not abs(value) <= 20:
-                raise UserError("z", f"found {rest.strip()[:40]}", "-20 to 20")
-            self.z = value
+            self.z = typed("z", rest, "z 1.5", lambda value: abs(value) <= 20, "-20 to 20")
         else:
-            raise UserError(word[:40] or ":", "is no line of this explorer", "z 1.5, choose relu")
+            raise self.unknown(word, "z 1.5, choose relu")
         return Reply()
 
     def opening(self) -> Session:
@@ -127,8 +121,7 @@ class ActivationBoard(Board):
     def _derive(self, progress: Progress) -> None:
         here, raw = self.here, self.raw
         here.formulas(self._service, raw)
-        while not self._service.wait(0.05):
-            progress.report(0.0, "deriving")
+        derived(self._service, progress)
         self._formulas[here.name, raw] = here.formulas(self._service, raw)
 
     def close(self) -> None:

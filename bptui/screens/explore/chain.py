@@ -13,7 +13,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, figure, mark, short, spread, without
+from bptui.screens.explore.page import Row, derived, figure, mark, short, spread, typed, without
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.render import RenderOptions, boxed
@@ -132,8 +132,9 @@ class ChainBoard(Board):
             self._see()
             return Reply()
         if word not in (self.symbol, "x", "nudge", "pair"):
-            raise UserError(word[:40] or ":", "is no line of this explorer", f"{self.symbol} 1.5, nudge 0.01, by NAME")
-        value = _finite(word, rest)
+            raise self.unknown(word, f"{self.symbol} 1.5, nudge 0.01, by NAME")
+        within = "a number between -1e6 and 1e6"
+        value = typed(word, rest, f"{word} 1.5", lambda value: abs(value) <= 1e6, within)
         if word == "pair":
             if self._network is not None or value not in range(1, len(PAIRS) + 1):
                 raise UserError("pair", f"there is no pair {rest.strip()[:20]}", f"1 to {len(PAIRS)}")
@@ -175,8 +176,7 @@ class ChainBoard(Board):
             key = self._key(link)
             if key not in self._derived:
                 chain.formula(link, self._service)
-                while not self._service.wait(0.05):
-                    progress.report(0.0, "deriving")
+                derived(self._service, progress)
                 self._derived[key] = chain.formula(link, self._service)
 
     def _key(self, link: Link) -> tuple[int, str, int, int]:
@@ -235,13 +235,3 @@ class ChainBoard(Board):
     def derived(self, link: Link) -> Line:
         """SymPy's formula of a slope, nothing while it is being derived."""
         return self._derived.get(self._key(link), ())
-
-
-def _finite(word: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(word, f"'{text.strip()[:40]}' is not a number", f"{word} 1.5") from None
-    if not math.isfinite(value) or abs(value) > 1e6:
-        raise UserError(word, f"found {text.strip()[:40]}", "a number between -1e6 and 1e6")
-    return value

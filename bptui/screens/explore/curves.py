@@ -11,11 +11,11 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
 from bptui.screens import layout
-from bptui.screens.explore.page import beside, mark
+from bptui.screens.explore.page import mark
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.loss import curve
 from bptui.screens.plot import scale_of
-from bptui.screens.render import RenderOptions
+from bptui.screens.render import RenderOptions, beside
 
 LEAST = 10
 """Rows of it, at the least."""

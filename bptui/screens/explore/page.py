@@ -4,13 +4,18 @@ in their places. No Textual in here."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import decimals_for, field, scientific, significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import Place
-from bptui.screens.render import fit, length
+from bptui.screens.render import length
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.progress import Progress
+    from bptui.symbolic.service import Service
 
 HIDDEN = " ? "
 
@@ -102,17 +107,39 @@ def short(x: float, digits: int = 4) -> str:
     return significant(x, digits)
 
 
+def typed(word: str, text: str, example: str, fits: Callable[[float], bool], right: str) -> float:
+    """The number of a line; UserError where it is none, or does not fit."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(word, f"'{text.strip()[:40]}' is not a number", example) from None
+    if not fits(value):
+        raise UserError(word, f"found {text.strip()[:40]}", right)
+    return value
+
+
+def whole(word: str, text: str, least: int, most: int) -> int:
+    """The whole number of a line."""
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+        raise UserError(word, f"found '{text[:40]}'", f"{least} to {most:,}")
+    return int(text)
+
+
+def one_of(word: str, text: str, names: Sequence[str]) -> int:
+    """Which of the names a line says."""
+    if text not in names:
+        raise UserError(word, f"found '{text[:40]}'", ", ".join(names))
+    return names.index(text)
+
+
+def derived(service: Service, progress: Progress) -> None:
+    """Wait until all that was asked for is derived. Raises Cancelled where a key ends it."""
+    while not service.wait(0.05):
+        progress.report(0.0, "deriving")
+
+
 def size(x: float) -> str:
     """A size that may be small: `0.1962`, `2.0e-4`."""
     if math.isfinite(x) and 0 < abs(x) < 1e-3:
         return scientific(x, 1)
     return figure(x)
-
-
-def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int) -> list[Line]:
-    """Two columns with an upright rule between them, at column `wide`."""
-    rows = []
-    for y in range(height):
-        a, b = (side[y] if y < len(side) else () for side in (left, right))
-        rows.append((*fit(a, wide), Span("│", "rule"), *b))
-    return rows

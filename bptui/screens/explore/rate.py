@@ -7,30 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import decimals_for, field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import (
-    Row,
-    at,
-    beside,
-    blank,
-    centred,
-    figure,
-    fitted,
-    mark,
-    number,
-    right,
-    short,
-)
+from bptui.screens.explore.page import Row, at, blank, centred, figure, fitted, mark, number, right, short, typed
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.panels.choices import among
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, boxed, length
+from bptui.screens.render import RenderOptions, beside, boxed, length
 from bptui.teach.explore.descent import Cut, Regime
 from bptui.teach.explore.rate import Slice
 
@@ -126,7 +113,7 @@ class RateBoard(Board):
         elif word in ("rate", "lr"):
             self.slice.rate = rate_of(rest)
         else:
-            raise UserError(word[:40] or ":", "is no line of this explorer", "rate 0.2, slice NAME, slice gradient")
+            raise self.unknown(word, "rate 0.2, slice NAME, slice gradient")
         self._see()
         return Reply()
 
@@ -345,13 +332,7 @@ def next_rate(rate: float, by: int) -> float:
 
 def rate_of(text: str) -> float:
     """A rate as it was typed."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError("rate", f"'{text.strip()[:40]}' is not a number", "rate 0.1") from None
-    if not 0 < value <= 1e6:
-        raise UserError("rate", f"found {text.strip()[:40]}", "a number above 0, 1e6 at most")
-    return value
+    return typed("rate", text, "rate 0.1", lambda value: 0 < value <= 1e6, "a number above 0, 1e6 at most")
 
 
 def _kept(cut: Cut) -> int:

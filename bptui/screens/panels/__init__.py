@@ -20,6 +20,8 @@ kept there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 Place = Literal["left", "main", "under", "bottom", "column", "beside"]
 """Where a panel may stand in the grid; one panel at each place but `column`, the third one of a wide terminal. What has
 no place there now stands over the others while it has the focus."""
+
+
+@cache
+def _function(module: str, name: str) -> Any:
+    """A function of a panel's module, None where it has none of that name."""
+    return getattr(import_module(f"{__name__}.{module}"), name, None)
 
 
 class Panel(NamedTuple):
@@ -50,7 +58,7 @@ class Panel(NamedTuple):
     titled: bool = False
 
     def _function(self, name: str) -> Any:
-        return getattr(import_module(f"{__name__}.{self.module}"), name, None)
+        return _function(self.module, name)
 
     def lines(self, scene: Scene) -> list[Line]:
         """What it shows."""
@@ -183,7 +191,12 @@ def panels_beside(session: Session | None) -> tuple[Panel, ...]:
 
 def panel(number: int, session: Session | None = None) -> Panel | None:
     """The panel of a digit."""
-    return next((each for each in panels(session) if each.number == number), None)
+    return among(panels(session), number)
+
+
+def among(rows: Iterable[Panel], number: int) -> Panel | None:
+    """The panel of a digit among some."""
+    return next((each for each in rows if each.number == number), None)
 
 
 def standing(place: Place) -> Panel:
@@ -192,7 +205,9 @@ def standing(place: Place) -> Panel:
 
 
 def move_element(scene: Scene, down: int, right: int) -> str:
-    """Select another element of the tensor. What arrows do where a panel says nothing else."""
+    """Select another element of the tensor.
+
+    What arrows do where a panel says nothing else: the first line stands in its help."""
     session = scene.session
     axis, by = (-1, right) if right else (-2, down)
     shape = session.node.shape

@@ -16,7 +16,7 @@ from bptui.screens.layout import title_rule
 from bptui.screens.panels import standing, tensor
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import between, boxed, clip, fit, length, under
+from bptui.screens.render import beside, between, boxed, clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -127,13 +127,8 @@ def _beside(scene: Scene, diagnosis: Diagnosis) -> list[Line]:
         left += [(), title_rule(name, plain(right), LEFT, heavy=False), *tensor.lines(below)]
     chosen = session.chosen_finding
     rest = width - LEFT - 2
-    right_rows = [(), *(_finding(chosen, diagnosis, rest, height - 1) if chosen else _nothing(diagnosis, rest))]
-    rows = []
-    for y in range(height):
-        a = left[y] if y < len(left) else ()
-        b = right_rows[y] if y < len(right_rows) else ()
-        rows.append((*fit(a, LEFT), Span("│", "rule"), Span(" "), *fit(b, rest)))
-    return rows
+    told = _finding(chosen, diagnosis, rest, height - 1) if chosen else _nothing(diagnosis, rest)
+    return beside(left, [(), *((Span(" "), *fit(row, rest)) for row in told)], LEFT, height)
 
 
 def _list(session: Session, diagnosis: Diagnosis, width: int) -> list[Line]:

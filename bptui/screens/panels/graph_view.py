@@ -17,7 +17,7 @@ from bptui.screens.panels.circuit import Circuit, Item, named, too_large
 from bptui.screens.panels.circuit_frame import Frame, circuit, frame
 from bptui.screens.panels.equation import equation
 from bptui.screens.panels.figures import figure, kind_of, no_view, scalar
-from bptui.screens.panels.rows import diverges
+from bptui.screens.panels.rows import diverged
 from bptui.screens.panels.wires import draw
 from bptui.screens.plot import Plot
 from bptui.screens.render import boxed
@@ -115,7 +115,7 @@ class Page:
             bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
             text = f"{CHIPS[phase]}{text}" + " " * item.gate
             self.paper.put(x - (not item.gate), y, text, "chip-fail" if bad else f"chip-{phase}")
-        elif diverges(session, node):
+        elif diverged(session) == node.name:
             self.paper.put(x if item.gate else x - 1, y, "≠", "kink")
         elif node.id in session.marked:
             self.paper.put(x if item.gate else x - 1, y, "■", "fail")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import shape as shape_text
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
+from bptui.screens.panels.entries import Entries, Index, Moved, Spliced
 from bptui.screens.render import scrolled
 
 if TYPE_CHECKING:
@@ -16,51 +18,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 4  # rows of one tensor
 FORMULA = 7  # columns that an operation has, written as a formula
-
-
-class Entry(NamedTuple):
-    """One item of the list: a tensor, a layer's heading, or an empty row; with how many rows it takes."""
-
-    node: Node | None
-    scope: str
-    rows: int
-
-
-class Entries(Sequence[Entry]):
-    """The items of a list, kept in three columns: 10,000 tuples would wake the garbage collector before the first
-    frame, and few of them are in sight."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node | None] = []
-        self.scopes: list[str] = []
-        self.rows: list[int] = []
-
-    def add(self, node: Node | None, scope: str, rows: int) -> None:
-        """One more."""
-        self.nodes.append(node)
-        self.scopes.append(scope)
-        self.rows.append(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return [self[n] for n in range(*i.indices(len(self)))]
-        return Entry(self.nodes[i], self.scopes[i], self.rows[i])
-
-    def starts(self, row: int = 0) -> list[int]:
-        """The first row of each, where the first of them begins at `row`."""
-        return list(accumulate(self.rows[:-1], initial=row)) if self.rows else []
-
-
-class Index(NamedTuple):
-    """The whole list for one size of panel: entries, the first row of each, entry by node id."""
-
-    entries: Sequence[Entry]
-    starts: Sequence[int]
-    of_node: Mapping[int, int]
-    total: int
 
 
 class Closed(NamedTuple):
@@ -104,19 +61,26 @@ def _together(graph: Graph) -> dict[int, Closed]:
     found: dict[int, Closed] = {}
     for composite in {composite.result.id: composite for composite in composites(graph).values()}.values():
         found |= dict.fromkeys(composite.ids, Closed(composite.ids, composite.result.id, "", composite.kind))
-    needed = {graph.loss}
-    for node in reversed(graph.nodes):
-        if node.id in needed:
-            needed.update(node.inputs)
     aside: dict[str, list[Node]] = {}
-    for node in graph.ops:
-        if node.id not in needed and node.id not in found and node.scope:
+    others = [node for node in graph.ops if node.scope and not node.wants_grad]  # what leads to the loss has a gradient
+    needed = _needed(graph) if others else ()
+    for node in others:
+        if node.id not in needed and node.id not in found:
             aside.setdefault(node.scope, []).append(node)
     for nodes in aside.values():
         if len(nodes) > 1:
             parts = frozenset(node.id for node in nodes)
             found |= dict.fromkeys(parts, Closed(parts, nodes[-1].id, "stats", "running"))
     return found
+
+
+def _needed(graph: Graph) -> set[int]:
+    """The nodes that lead to the loss."""
+    needed = {graph.loss}
+    for node in reversed(graph.nodes):
+        if node.id in needed:
+            needed.update(node.inputs)
+    return needed
 
 
 def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1, alone: int = 0) -> Index:
@@ -147,13 +111,16 @@ class Listing:
     def __init__(self, graph: Graph, most: int, gaps: bool, folded: bool, alone: int) -> None:
         self.graph, self.most, self.gaps, self.folded, self.alone = graph, most, gaps, folded, alone
         self._nodes = sorted_nodes(graph)
-        self._places = {node.id: place for place, node in enumerate(self._nodes)}
-        self._groups = [group(graph, node) for node in self._nodes]
         self._before: list[int] = []
         """Per node: how many entries there are before it."""
         entries, of_node = self._made(0, len(self._nodes), 0, -1, self._before)
         self.closed = Index(entries, entries.starts(), of_node, sum(entries.rows))
         self._open = -1, self.closed
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        """By node id: the place among the nodes."""
+        return {node.id: place for place, node in enumerate(self._nodes)}
 
     def opened(self, result: int) -> Index:
         """The list where the parts of what `result` stands for have rows of their own; -1 for none."""
@@ -181,10 +148,12 @@ class Listing:
         of_node: dict[int, int] = {}
         hidden: list[tuple[int, int]] = []
         stands_for = together(self.graph)
-        scope = self._groups[first - 1] if first else ""
+        heading = headings(self.graph)
+        scope = heading[self._nodes[first - 1].id] if first else ""
         number = start
-        for node, own in zip(self._nodes[first:end], self._groups[first:end], strict=True):
+        for node in self._nodes[first:end]:
             before.append(number)
+            own = heading[node.id]
             closed = stands_for.get(node.id)
             if closed is not None and open_ != closed.result != node.id and not (self.folded and own):
                 hidden.append((node.id, closed.result))
@@ -211,48 +180,6 @@ def _row(index: Index, entry: int) -> int:
     return index.starts[entry] if entry < len(index.entries) else index.total
 
 
-class Spliced(Sequence[Any]):
-    """A sequence with another in the place of what stands from `start` to `stop`; what comes after is `more` larger."""
-
-    def __init__(self, base: Sequence[Any], start: int, stop: int, middle: Sequence[Any], more: int = 0) -> None:
-        self._base, self._start, self._middle, self._more = base, start, middle, more
-        self._shift = len(middle) - (stop - start)
-
-    def __len__(self) -> int:
-        return len(self._base) + self._shift
-
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return [self[n] for n in range(*i.indices(len(self)))]
-        if not 0 <= i < len(self):
-            raise IndexError(i)
-        if i < self._start:
-            return self._base[i]
-        if i < self._start + len(self._middle):
-            return self._middle[i - self._start]
-        after = self._base[i - self._shift]
-        return after + self._more if self._more else after
-
-
-class Moved(Mapping[int, int]):
-    """Entries by node id after a splice: `own` inside of it, those from `stop` on further by `shift`."""
-
-    def __init__(self, base: Mapping[int, int], own: Mapping[int, int], stop: int, shift: int) -> None:
-        self._base, self._own, self._stop, self._shift = base, own, stop, shift
-
-    def __len__(self) -> int:
-        return len(self._base)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._base)
-
-    def __getitem__(self, node: int) -> int:
-        if node in self._own:
-            return self._own[node]
-        found = self._base[node]
-        return found + self._shift if found >= self._stop else found
-
-
 def group(graph: Graph, node: Node) -> str:
     """Under which heading a node stands: its layer; a target under that of the loss. A formula has none."""
     if node.composite and node.composite.endswith(f" as {node.scope}"):
@@ -260,23 +187,37 @@ def group(graph: Graph, node: Node) -> str:
     return graph.nodes[graph.loss].scope if node.role == "target" and not node.scope else node.scope
 
 
+def headings(graph: Graph) -> Sequence[str]:
+    """By node id, under which heading each node stands."""
+    return graph.once(_headings)
+
+
+def _headings(graph: Graph) -> list[str]:
+    plain = [node.scope for node in graph.nodes]
+    for node in graph.nodes:
+        if node.composite or node.role == "target":
+            plain[node.id] = group(graph, node)
+    return plain
+
+
 def sorted_nodes(graph: Graph) -> list[Node]:
     """The nodes in the order of the list: given ones without a layer, then in execution order, leaves with their layer.
     Numbers written in a formula are part of it, and have no row."""
+    shown = [node for node in graph.nodes if node.role != "const"]
+    heading = headings(graph)
+    if not any(heading):
+        return shown
     places: dict[str, int] = {"": 0}
     after: dict[int, int] = {}
     for node in graph.nodes:
-        own = group(graph, node)
+        own = heading[node.id]
         if node.op is not None or node.role == "param":
             places.setdefault(own, len(places))
         if node.op is not None and not own:  # of no layer: behind those that came before it
             after[node.id] = len(places) - 1
-    shown = [node for node in graph.nodes if node.role != "const"]
-    if len(places) == 1:
-        return shown
 
     def place(node: Node) -> tuple[int, bool, bool]:
-        own = group(graph, node)
+        own = heading[node.id]
         return places.get(own, 0) if own else after.get(node.id, 0), not own and node.id in after, node.role != "target"
 
     return sorted(shown, key=place)

@@ -15,7 +15,8 @@ from bptui.model.debugger import whatif
 from bptui.screens.panels import graph_view, move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.cells import CELL
-from bptui.screens.panels.listing import Index, index_of, name_of, open_at, top_of
+from bptui.screens.panels.entries import Index
+from bptui.screens.panels.listing import index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import GRADIENT, Columns, sizes_at
 from bptui.screens.render import clip, fit, length
 
@@ -106,13 +107,13 @@ def lines(scene: Scene) -> list[Line]:
         told = {entry.scope for entry in index.entries if entry.node is None} & more.keys()
         if index.total + sum(len(more[scope]) for scope in told) > room:
             more = {}
-    page = table.Page(columns, width, look)
+    page, now = table.Page(columns, width, look), table.Now.of(session, open_)
     rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen, change)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]
         if start >= top + room:
             break
-        made = [*table.rows_of(session, entry, page, folded, open_), *[()] * entry.rows][: entry.rows]
+        made = [*table.rows_of(now, entry, page, folded), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
         rows += more.get(entry.scope, ()) if entry.node is None else ()
     return [clip(row, width) for row in rows[:height]]

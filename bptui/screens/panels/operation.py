@@ -106,8 +106,7 @@ def outline(session: Session) -> Card:
     if node.op is not None:
         head.append(Span(" = "))
         head += _call(node.op, node, graph)
-        shapes = [graph.nodes[i].shape for i in node.inputs]
-        text = (Span(node.op.define(node.op.signature(shapes, node.attributes))),)
+        text = (Span(node.op.define(graph.signature(node))),)
     rules = (Fact("definition", "definition", sides=(text,)),) if text else ()
     return Card(tuple(head), numbers.shape(node.shape), numbers.index(session.element), rules, pending=True)
 

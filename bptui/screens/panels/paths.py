@@ -8,16 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.errors import UserError
+from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger import path_lines
 from bptui.model.debugger.kept_answers import Later
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex
-from bptui.model.debugger.zeros import unravel
 from bptui.screens.panels import path_graph
 from bptui.screens.panels.figures import kind_of, shown, symbol_of
 from bptui.screens.panels.path_graph import Label
@@ -180,7 +178,7 @@ class _Drawn:
     # ------------------------------------------------------------------------------------------------- the graph
     def _graph(self, height: int) -> list[Line]:
         made = self.made
-        start = made.node.id, int(np.ravel_multi_index(made.element, made.node.shape)) if made.node.shape else 0
+        start = made.node.id, ravel(made.element, made.node.shape)
         vertices = {start, *(edge.target for path in self.paths for edge in path.edges)}
         labels = {vertex: self._label(vertex) for vertex in vertices}
         return path_graph.lines(self.paths, (self.row, self.column), start, labels, self.width, height)

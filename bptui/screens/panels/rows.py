@@ -16,8 +16,9 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
 from bptui.screens.panels import cells
 from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
+from bptui.screens.panels.entries import Entry
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Closed, Entry, closed_in, said_in, shorten, shown_as
+from bptui.screens.panels.listing import Closed, closed_in, said_in, shorten, shown_as
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, fit, length, under
 
@@ -80,25 +81,52 @@ def _drawn(recording: Any) -> dict[Any, tuple[Line, ...]]:
     return {}
 
 
-def rows_of(session: Session, entry: Entry, page: Page, folded: bool, open_: int) -> Sequence[Line]:
-    """The rows of one entry of the list; `open_` as `open_at` says."""
-    node, (columns, width, look) = entry.node, page
+class Now(NamedTuple):
+    """What is the same for all rows of one frame.
+
+    here, selected  ids of the Moment's node, and of the one that is selected;  waits  of the one that is computed next
+    marked  of those with a breakpoint;  parts  the name of the one that differs first (`diverged`)
+    base    as of `Seen`;  open_  as `open_at` says
+    """
+
+    session: Session
+    state: State
+    graph: Graph
+    here: int
+    selected: int
+    waits: int | None
+    marked: frozenset[int]
+    parts: str
+    base: int | None
+    open_: int
+
+    @classmethod
+    def of(cls, session: Session, open_: int) -> Now:
+        """That of this Moment."""
+        here, selected, marked, parts = session.here.id, session.node.id, session.marked, diverged(session)
+        waits, base = _next(session), held_against(session)
+        return cls(session, session.state, session.graph, here, selected, waits, marked, parts, base, open_)
+
+
+def rows_of(now: Now, entry: Entry, page: Page, folded: bool) -> Sequence[Line]:
+    """The rows of one entry of the list."""
+    node, session, state, (columns, width, look) = entry.node, now.session, now.state, page
     if node is None:
-        return [_heading(session, entry.scope, columns, width, folded)] if entry.scope else [()]
-    here, state, base = node.id == session.here.id, session.state, held_against(session)
+        return [_heading(now, entry.scope, columns, width, folded)] if entry.scope else [()]
+    here = node.id == now.here
     seen = Seen(
         here,
-        _gutter(session, node, columns, here),
+        _gutter(now, node, columns, here),
         state.stage(node),
         state.written(node),
-        session.cursor.phase == "forward",
-        bool(columns.what) and _next(session) == node.id,
-        closed_in(session.graph, node, open_),
-        session.element if _pointed(session, node, look) else None,
+        state.moment.phase == "forward",
+        bool(columns.what) and now.waits == node.id,
+        closed_in(now.graph, node, now.open_),
+        session.element if now.selected == node.id and _pointed(session, node, look) else None,
         session.followed(node),
-        base,
+        now.base,
     )
-    kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
+    kept, key = _drawn(state.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
     found = kept.get(key)
     if found is None:
         if len(kept) > DRAWN:
@@ -108,10 +136,9 @@ def rows_of(session: Session, entry: Entry, page: Page, folded: bool, open_: int
 
 
 def _pointed(session: Session, node: Node, look: RenderOptions) -> bool:
-    """Is its selected number marked? In the panel that has the focus, and where it can be nudged."""
+    """Is the number marked that is selected of it? In the panel that has the focus, and where it can be nudged."""
     answer = session.view.answer
-    nudged = node.op is None and answer is not None and answer.panel == WHAT_IF
-    return session.node.id == node.id and (look.focused or nudged)
+    return look.focused or (node.op is None and answer is not None and answer.panel == WHAT_IF)
 
 
 class Seen(NamedTuple):
@@ -184,16 +211,17 @@ def _rows(session: Session, node: Node, rows: int, page: Page, seen: Seen) -> li
     return out
 
 
-def _gutter(session: Session, node: Node, columns: Columns, here: bool) -> Line:
+def _gutter(now: Now, node: Node, columns: Columns, here: bool) -> Line:
     """The chip of this Moment; else the mark of a breakpoint."""
     if here:
+        session = now.session
         phase = session.cursor.phase
         bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
-    if diverges(session, node):
+    if now.parts == node.name:
         return (Span(" ≠ " if columns.gutter == 3 else "≠ ", "kink"),)
-    if node.id in session.marked:
+    if node.id in now.marked:
         return (Span(" ■ " if columns.gutter == 3 else "■ ", "fail"),)
     return (Span(" " * columns.gutter),)
 
@@ -238,14 +266,15 @@ def held_against(session: Session) -> int | None:
     return comparison.base.number
 
 
-def diverges(session: Session, node: Node) -> bool:
-    """Is it at this node that the first number is computed which differs, and has that been?"""
+def diverged(session: Session) -> str:
+    """The name of the node at which the first number is computed that differs, once that has been; "" for none."""
     comparison = session.comparison
     first = comparison.first if comparison is not None else None
-    if first is None or first.node.name != node.name or session.cursor.step < first.moment.step:
-        return False
+    if first is None or session.cursor.step < first.moment.step:
+        return ""
     later = session.cursor.step > first.moment.step
-    return later or session.timeline.index(session.cursor) >= session.timeline.index(first.moment)
+    been = later or session.timeline.index(session.cursor) >= session.timeline.index(first.moment)
+    return first.node.name if been else ""
 
 
 def _change(session: Session, node: Node, rows: int, page: Page) -> list[Line]:
@@ -269,19 +298,20 @@ def _change(session: Session, node: Node, rows: int, page: Page) -> list[Line]:
         return cells.lines(change, f"{kind} bold", page.room(rows))
     decimals = decimals_for(table)
     made = [tuple(signed(x, decimals, kind) for x in row) for row in table.tolist()]
-    if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
+    if table.shape[1] == 1 and columns.pair > 1 and diverged(session) == node.name:
         made[0] = (*made[0], Span(" first", "kink"))
     return made
 
 
-def _heading(session: Session, scope: str, columns: Columns, width: int, folded: bool) -> Line:
+def _heading(now: Now, scope: str, columns: Columns, width: int, folded: bool) -> Line:
     """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
-    summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
+    session = now.session
+    summary = next((layer.summary for layer in now.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope
     if not folded:
         return (Span(f" {scope}", "text bold"), Span(f"  {summarized(summary, width - 3 - len(scope))}", "dim"))
     last = session.graph.once(_last)[scope]
-    chip = _gutter(session, session.here if here else last, columns, here)
+    chip = _gutter(now, session.here if here else last, columns, here)
     sample = session.followed(last)
     value, gradient = _cut(session.state.value(last), sample), _cut(session.state.gradient(last).array, sample)
     start, across = sizes_at(width)
@@ -289,8 +319,7 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     left: Line = (*chip, Span(scope, "text bold"), Span(f"  {said}", "dim"))
     left = fit((*fit(left, start), *_rms(value, "value", CELL - 1, 4)), across)  # never a minus: no column for it
     row = left
-    base = held_against(session)
-    if base is not None and session.comparison is not None:
+    if now.base is not None and session.comparison is not None:
         pair = session.comparison.seen(last, session.state)
         change = None if pair is None else _cut(pair.change, sample) if pair.differs else np.zeros(1)
         row = (*left, *_rms(change, "value", len(GRADIENT), 6))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, joined
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
 from bptui.screens.panels.figures import shown as shown_number
@@ -96,12 +96,30 @@ def draw(
         return [(Span(" " * margin), Span(f"empty {numbers.shape(shape)}", "dim"))]
     page = page_of(shape, element)
     if page.rows == 1:
-        return _strip(made, page, width, height, look)
-    return _table(made, page, width, height, look, warning) or _map(made, page, width, height, look, warning)
+        return _strip(Sheet(made, page, width, look, ()), height)
+    sheet = Sheet(made, page, width, look, warning)
+    return _table(sheet, height) or _map(sheet, height)
 
 
-def _strip(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions) -> list[Line]:
+class Sheet(NamedTuple):
+    """What is drawn: the arrays of a node, the page of them that is in sight, in so many columns; what is warned of."""
+
+    made: list[Quantity]
+    page: Page
+    width: int
+    look: RenderOptions
+    warning: Sequence[Line]
+
+    @property
+    def main(self) -> Quantity:
+        """The one that is drawn where there is room for one: the gradient once it is there, else the value."""
+        known = (q for q in reversed(self.made) if q.kind == "gradient" and q.array is not None)
+        return next(known, self.made[0])
+
+
+def _strip(sheet: Sheet, height: int) -> list[Line]:
     """Each quantity in one row, the elements side by side: those around the selected one."""
+    made, page, width = sheet[:3]
     margin, label, gap = (1, 8, _crowded(made, page)) if width < COMPACT else (2, 13, 2)
     names = 1 + max(len(q.label) for q in made)
     notes = max((len(q.note) + 2 for q in made if q.note), default=0)
@@ -137,8 +155,7 @@ def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Rend
         rows.append((Span(" " * (margin + label)), Span(text, "dim")))
     rows = [*([()] if height >= len(rows) + 1 and height >= 5 else []), *rows]
     if page.columns > 3 and height >= len(rows) + 2:
-        main = _main(made)
-        rows += [(), *_mapped(main, page, width, height - len(rows) - 1, look, ())]
+        rows += [(), *_mapped(sheet, height - len(rows) - 1)]
     return rows if len(rows) <= height or not page.axes else rows[len(rows) - height :]
 
 
@@ -147,11 +164,6 @@ def _crowded(made: list[Quantity], page: Page) -> int:
     heads = max(len(_head(page, x)) for x in (0, page.columns - 1))
     filled = any(q.array is not None and bool((np.asarray(q.array) <= -10).any()) for q in made)
     return int(heads >= WIDE or filled)
-
-
-def _main(made: list[Quantity]) -> Quantity:
-    """The one that is drawn where there is room for one: the gradient once it is there, else the value."""
-    return next((q for q in reversed(made) if q.kind == "gradient" and q.array is not None), made[0])
 
 
 def _head(page: Page, x: int) -> str:
@@ -173,13 +185,11 @@ def _useful(size: int, room: int, least: int) -> bool:
     return size <= room or (room >= least and size <= 2 * room)
 
 
-def _table(
-    made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Sequence[Line]
-) -> list[Line]:
+def _table(sheet: Sheet, height: int) -> list[Line]:
     """Numbers with heads; both quantities where they fit, else the main one and its map. Of a table up to twice as
     large as the room the part around the selected element; empty where it is larger still."""
+    (made, page, width), main = sheet[:3], sheet.main
     start = 1 + len(f"[{page.rows - 1}]")
-    main = _main(made)
     shown = [main, *(q for q in made if q is not main and q.array is not None)]
     down = height - 1
     if not _useful(page.columns, (width - start + 1) // FIELD, 3) or not _useful(page.rows, down, 4):
@@ -203,9 +213,8 @@ def _table(
     rows += part[: height - len(rows)]
     left = height - len(rows)
     if left >= 2:
-        said = () if both or len(shown) < 2 else _selected(shown, page, width)
-        extra: list[Line] = [said] if said else []
-        rows += [*extra, (), *_mapped(main, page, width, left - 1 - len(extra), look, warning, start)]
+        extra = [] if both or len(shown) < 2 else [_selected(sheet, shown)]
+        rows += [*extra, (), *_mapped(sheet, left - 1 - len(extra), start)]
     return rows
 
 
@@ -248,15 +257,16 @@ def _numbered(quantity: Quantity, page: Page, grid: Grid, width: int, named: boo
     return rows
 
 
-def _selected(shown: list[Quantity], page: Page, width: int) -> Line:
+def _selected(sheet: Sheet, shown: list[Quantity]) -> Line:
     """`[1,3]   z -1.7226   ∂L/∂z 0.0123`: the selected element; where not all have room, of the main quantity alone."""
+    _, page, width, *_ = sheet
     index = (*page.lead, *page.at) if not page.turned else (*page.lead, page.at[1], 0)
     place: Line = (Span(f" {numbers.index(index)}", "text bold"),)
-    gap: Line = (Span("  " if width < COMPACT else "   "),)
+    gap = Span("  " if width < COMPACT else "   ")
     told = [_number(quantity, page) for quantity in shown]
-    main = told[shown.index(_main(shown))]
+    main = told[shown.index(sheet.main)]
     for parts in ([place, *told], [place, main], [main], [main[-1:]]):
-        row = tuple(span for n, part in enumerate(parts) for span in (*(gap if n else ()), *part))
+        row = joined(gap, parts)
         if length(row) <= width:
             break
     return row
@@ -271,37 +281,27 @@ def _number(quantity: Quantity, page: Page) -> Line:
     return (Span(f"{quantity.note} ", "kink bold"), label, shown_number(text, number, f"{quantity.kind} bold"))
 
 
-def _map(
-    made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Sequence[Line]
-) -> list[Line]:
+def _map(sheet: Sheet, height: int) -> list[Line]:
     """Too many for numbers: the selected element's, then cells."""
-    main = _main(made)
-    shown = [q for q in made if q.array is not None]
-    first = _selected(shown, page, width)
+    main = sheet.main
+    first = _selected(sheet, [q for q in sheet.made if q.array is not None])
     if height == 1:
         return [first]
     if height <= 3 and main.array is not None:
         # no room for a legend of its own: beside the number
         scale = (
             Span("0", "dim"),
-            *heat.ramp(main.kind, look),
+            *heat.ramp(main.kind, sheet.look),
             Span(f" {numbers.field(heat.largest(main.array)).strip()}", "dim"),
         )
-        free = width - 1 - length(first) - length(scale)
+        free = sheet.width - 1 - length(first) - length(scale)
         first = (*first, Span(" " * free), *scale) if free >= 1 else first
-    return [first, *_mapped(main, page, width, height - 1, look, warning)]
+    return [first, *_mapped(sheet, height - 1)]
 
 
-def _mapped(
-    quantity: Quantity,
-    page: Page,
-    width: int,
-    height: int,
-    look: RenderOptions,
-    warning: Sequence[Line],
-    start: int | None = None,
-) -> list[Line]:
-    """Heat cells around the selected element, with their legend at the right (or below, where there is no room)."""
+def _mapped(sheet: Sheet, height: int, start: int | None = None) -> list[Line]:
+    """Heat cells around the selected element, their legend at the right (or below, where there is no room)."""
+    (_, page, width, look, warning), quantity = sheet, sheet.main
     if height < 1 or quantity.array is None:
         return []
     table = page.of(quantity.array)
@@ -333,7 +333,7 @@ def _mapped(
     part = _part(page, (y0, y1), (x0, x1))
     across = (x1 - x0) * heat.CELL
     if page.lead and not part:
-        cells, across, part = _tiles(quantity, page, (y0, y1), room * heat.CELL, look, top)
+        cells, across, part = _tiles(sheet, (y0, y1), room * heat.CELL, top)
     column = start + across + (4 if width - beside - start - across >= 4 else 2)
     said = [*(notes if noted else ()), *heat.flow(part, width - column, 2)]
     told = [words for words in warning if length(words) <= width - column]
@@ -353,11 +353,10 @@ def _mapped(
     return [*rows, *((Span(" "), *note) for note in below)]
 
 
-def _tiles(
-    quantity: Quantity, page: Page, rows: tuple[int, int], room: int, look: RenderOptions, top: float
-) -> tuple[list[Line], int, list[Line]]:
+def _tiles(sheet: Sheet, rows: tuple[int, int], room: int, top: float) -> tuple[list[Line], int, list[Line]]:
     """The selected slice among its neighbours along the axis before the last two (a filter's channels), side by side:
     their rows, the columns they take, and which they are."""
+    quantity, page, look = sheet.main, sheet.page, sheet.look
     *before, here = page.lead
     many = quantity.array.shape[len(before)]
     wide = page.columns * heat.CELL

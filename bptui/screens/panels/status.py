@@ -14,7 +14,7 @@ from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.model.engine.graph import Graph
+    from bptui.model.engine.graph import Graph, Node
 
 NAMED = 24, 38
 """Cells of phase, count and name of a captured step's operation that are kept free, on narrow and on wide screens."""
@@ -113,9 +113,17 @@ def _weight(loss: float) -> str:
 
 def _longest(graph: Graph, counts: Sequence[int]) -> int:
     """Cells of the longest phase with its count and the name of a node, the first of many scopes left out."""
-    ops, params = (max((_short(node.name) for node in nodes), default=0) for nodes in (graph.ops, graph.params))
+    ops, params = (_longest_of(nodes) for nodes in (graph.ops, graph.params))
     phases = zip(COLOURS, counts, (ops, ops, params), strict=True)
     return max(len(f"{phase} {n}/{n}") + most for phase, n, most in phases if n)
+
+
+def _longest_of(nodes: Sequence[Node]) -> int:
+    most = 0
+    for node in nodes:
+        if len(node.name) > most:  # the short form is no longer
+            most = max(most, _short(node.name))
+    return most
 
 
 def _short(name: str) -> int:

@@ -51,7 +51,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def move(scene: Scene, down: int, right: int) -> str:
     """Right and down to the next node, as the forward pass runs."""
     session, timeline = scene.session, scene.session.timeline
-    at = timeline.computed_at.get(session.node.id, 0) + (right or down)
+    at = (timeline.computed_at(session.node.id) or 0) + (right or down)
     return select_node(session, timeline.forward[max(0, min(len(timeline.forward) - 1, at))].id)
 
 
@@ -264,7 +264,7 @@ def _node_index(session: Session) -> int:
         return int(moment.index)
     if moment.phase == "update" or moment.index == 0:
         return last
-    place = timeline.computed_at.get(timeline.node(moment).id)
+    place = timeline.computed_at(timeline.node(moment).id)
     return last if place is None else place
 
 
@@ -274,11 +274,12 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
     here, seed = _node_index(session), timeline.is_seed(moment)
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
-    places, parts = timeline.computed_at, divergence(session)
+    parts = divergence(session)
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
     for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
-        place = places[node.id]
+        place = timeline.computed_at(node.id)
+        assert place is not None
         been = done or (active and not seed and (place <= here if forward else place >= here))
         left = done or (active and not seed and (place < here if forward else place >= here))
         for x in range(column, end):

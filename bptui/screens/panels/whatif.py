@@ -127,7 +127,7 @@ class Parts(NamedTuple):
         gap: list[Line] = [()] if height >= 16 else []
         start: list[Line] = [*(gap if large else []), *_head(session, edit, width), *gap]
         if made is None:
-            start += [*wrap((Span(f" promised  {whatif.nothing(edit)}", "dim"),), width, 1), *gap]
+            start += [*wrap((Span(f" promised  {whatif.nothing(edit, branch.parent)}", "dim"),), width, 1), *gap]
         else:
             start += [*_band(session, made, edit, width, bool(gap)), *gap, *_verdict(made, edit, width, gap)]
         comparison = session.compare(branch, session.base)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
@@ -178,7 +179,7 @@ class _Terms:
         for part in [tree] if alone else t.walk(tree):
             if isinstance(part, t.Name) and part.name in inputs:
                 source = inputs[part.name]
-                place = _aligned(self.element, source.shape) if self.reading.bare else () if not source.shape else None
+                place = fit(self.element, source.shape) if self.reading.bare else () if not source.shape else None
             elif isinstance(part, t.Element) and part.base in inputs:
                 source = inputs[part.base]
                 place = _constant(part.index)
@@ -224,12 +225,6 @@ def _factors_of(part: _Part) -> list[Tree]:
     """The factors of a term, divisors as `1/N`."""
     factors = list(part.tree.factors) if isinstance(part.tree, t.Mul) else [part.tree]
     return [*factors, *(t.Div(t.integer(1), divisor) for divisor in part.over)]
-
-
-def _aligned(element: Index, shape: Index) -> Index:
-    """Which element of a broadcast input stands behind one of the output."""
-    own = element[len(element) - len(shape) :]
-    return tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))
 
 
 def _constant(index: tuple[Tree, ...]) -> Index | None:

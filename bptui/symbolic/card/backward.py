@@ -102,8 +102,6 @@ class Backward:
             facts += convention(reading, element if self.single else _output_of(reading, self.name, element))
         else:
             facts.append(sentence("absent", "gradient", ("not yet", "dim")))
-        nodes = self.recording.graph.nodes
-        wanted = (p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and nodes[i].wants_grad)
         rules = derived(reading, self.names, self.name, self.derivation, self.form.raw, self.unicode)
         return Card(
             title=title(self.recording.graph, node),
@@ -122,7 +120,7 @@ class Backward:
             node=node.name,
             input=self.source.name,
             position=self.wrt,
-            inputs=tuple(wanted),
+            inputs=self.recording.graph.passed_to(node),
         )
 
     def formulas(self, terms: Tree | None, down: Array | None) -> tuple[Formula, ...]:

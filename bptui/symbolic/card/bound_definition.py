@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base import kinds
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.recording import Recording
@@ -39,7 +40,7 @@ class BoundDefinition:
     @cached_property
     def signature(self) -> Signature:
         """What its derivation is filed under."""
-        return self.op.signature([source.shape for source in self.inputs], self.node.attributes)
+        return self.recording.graph.signature(self.node)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -106,9 +107,7 @@ class BoundDefinition:
         """Scalars of an elementwise node at one element of its output; what broadcasts is taken from where it comes."""
         out = {}
         for name, array in self.arrays.items():
-            shape = np.shape(array)
-            place = tuple(0 if n == 1 else i for i, n in zip(element[len(element) - len(shape) :], shape, strict=True))
-            out[name] = np.asarray(array)[place]
+            out[name] = np.asarray(array)[fit(element, np.shape(array))]
         return self.with_helpers(out)
 
     def numbers(self, element: Index) -> tuple[Mapping[str, Any], Mapping[str, int]]:

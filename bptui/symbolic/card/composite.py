@@ -124,7 +124,7 @@ def reads(state: State, composite: CompositeUse, wrt: int, element: Index, rule:
     source = state.recording.graph.nodes[composite.node.inputs[wrt]]
     if source.shape == composite.result.shape:
         return element
-    return read_by(state, composite.node, wrt, element, rule, source.shape)
+    return read_by(state, composite.node, wrt, element, rule)
 
 
 def _title(state: State, composite: CompositeUse) -> Line:
@@ -189,14 +189,10 @@ def _forward(state: State, composite: CompositeUse, element: Index) -> Iterable[
     graph = state.recording.graph
     for n, i in enumerate(dict.fromkeys(composite.node.inputs)):
         source = graph.nodes[i]
-        at = fit(element, source.shape)
-        value = state.shown(source)
-        told = None if value is None or not value.size else float(value[at])
-        yield _end("in" if n == 0 else "", Span(source.name, kind(source)), at, told)
-    result = composite.result
-    value = state.shown(result)
-    told = None if value is None or not value.size else float(value[element])
-    yield _end("out", Span(result.name, "value bold"), element, told)
+        told, _ = _number(state, source, element, False)
+        yield _end("in" if n == 0 else "", Span(source.name, kind(source)), fit(element, source.shape), told)
+    told, _ = _number(state, composite.result, element, False)
+    yield _end("out", Span(composite.result.name, "value bold"), element, told)
 
 
 def _backward(

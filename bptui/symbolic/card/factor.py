@@ -6,11 +6,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bptui.model.base.numbers import index, significant
+from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length, plain
 from bptui.model.debugger.paths import Edge, Path, Paths
-from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.recording import NotRecorded, Recording
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.moment import Rules
 from bptui.symbolic.card.names import gradient, symbol
 from bptui.symbolic.card.sparsity import held, settle
@@ -23,34 +23,6 @@ from bptui.symbolic.types import Rule
 
 LONG = 30
 """Cells of a factor in the line of a whole path."""
-
-
-def written(
-    recording: Recording,
-    node: int,
-    places: tuple[Index, Index],
-    rule: Rule,
-    room: int,
-    unicode: bool = True,
-    bare: bool = False,
-) -> Line:
-    """∂node[output]/∂input[element] as a formula, `places` the element and the output, `rule` the derivation by that
-    input: with its indices, without them where there is no room or they are not wanted (`bare`); nothing where it has
-    no room either way."""
-    element, output = places
-    reading = BoundDefinition(recording, recording.graph.nodes[node])
-    names = names_of(recording.graph, reading, unicode, rule)
-    if reading.bare:
-        forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
-    else:
-        at = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
-        arrays, size = reading.rule_numbers(rule)
-        tree = settle(t.substitute(held(rule_at(reading, rule, rule.local)), {**size, **at}))
-        full = t.rebuild(reading.resolve(tree, {}, arrays), _divided)
-        short = Names(names.symbols, names.letters, names.bare | frozenset(names.symbols))
-        forms = [(t.bare(full), short)] if bare else [(full, names), (t.bare(full), short)]
-    lines = [to_spans(form, known, unicode) for form, known in forms]
-    return next((spans for spans in lines if length(spans) <= room), ())
 
 
 def _divided(tree: Tree) -> Tree | None:
@@ -87,10 +59,24 @@ def of_edge(
 
 @lru_cache(256)
 def _of_edge(recording: Recording, edge: Edge, rule: Rule, room: int, unicode: bool, bare: bool) -> Line:
+    """∂output/∂element as a formula: with its indices, without them where there is no room or they are not wanted
+    (`bare`); nothing where it has no room either way."""
     nodes = recording.graph.nodes
     source, target = nodes[edge.source[0]], nodes[edge.target[0]]
-    places = unravel(edge.source[1], source.shape), unravel(edge.target[1], target.shape)
-    return written(recording, target.id, places, rule, room, unicode, bare)
+    element, output = unravel(edge.source[1], source.shape), unravel(edge.target[1], target.shape)
+    reading = BoundDefinition(recording, target)
+    names = names_of(recording.graph, reading, unicode, rule)
+    if reading.bare:
+        forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
+    else:
+        at = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
+        arrays, size = reading.rule_numbers(rule)
+        tree = settle(t.substitute(held(rule_at(reading, rule, rule.local)), {**size, **at}))
+        full = t.rebuild(reading.resolve(tree, {}, arrays), _divided)
+        short = Names(names.symbols, names.letters, names.bare | frozenset(names.symbols))
+        forms = [(t.bare(full), short)] if bare else [(full, names), (t.bare(full), short)]
+    lines = [to_spans(form, known, unicode) for form, known in forms]
+    return next((spans for spans in lines if length(spans) <= room), ())
 
 
 def chain(recording: Recording, rules: Rules, made: Paths, path: Path, unicode: bool = True) -> Line:

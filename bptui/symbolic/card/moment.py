@@ -130,7 +130,7 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     if session.composite is not None:
         return selected, reads(state, session.composite, wrt, element, rule), wrt
     which = session.selection.read if source.role == "param" else 0
-    return selected, read_by(state, selected, wrt, element, rule, source.shape, which), wrt
+    return selected, read_by(state, selected, wrt, element, rule, which), wrt
 
 
 def card_for(

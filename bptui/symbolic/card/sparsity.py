@@ -152,9 +152,10 @@ def settle(tree: Tree) -> Tree:
     return t.rebuild(tree, change)
 
 
-def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index, which: int = 0) -> Index:
+def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, which: int = 0) -> Index:
     """An element of an input that `element` of the output reads: the first, or the `which`-th on; the last of fewer."""
     reading = BoundDefinition(state.recording, node)
+    shape = reading.inputs[wrt].shape
     nearest = fit(element, shape)
     if reading.op.elementwise or not isinstance(rule, Rule) or not shape or 0 in (*shape, *node.shape):
         return nearest

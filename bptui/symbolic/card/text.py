@@ -138,12 +138,11 @@ def _term(term: Term, texts: RowTexts) -> Line:
 
 # ------------------------------------------------------------------------------------------------------------ checks
 def checks(found: Sequence[CheckRow]) -> list[Line]:
-    """One line for each row that does not agree, and one for all that do."""
+    """One line for each row that does not agree, and one for all that do, where several of one name are told once."""
     said: list[Part] = []
-    for row in found:
-        if row.verdict not in BAD:
-            mark = MARKS.get(row.verdict, (f"{row.verdict} ", "dim"))
-            said += [*(["  "] if said else []), mark, row.row]
+    for verdict, name in dict.fromkeys((row.verdict, row.row) for row in found if row.verdict not in BAD):
+        mark = MARKS.get(verdict, (f"{verdict} ", "dim"))
+        said += [*(["  "] if said else []), mark, name]
     return [
         *(trouble(row) for row in found if row.verdict in BAD),
         *([_labelled("check", line(*said))] if said else []),

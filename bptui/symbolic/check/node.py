@@ -46,11 +46,7 @@ class NodeCheck(Compared):
 
     def rows(self, wrt: int | None, element: Index | None) -> Iterator[CheckRow]:
         """forward, then the rows of each input, or only of that at position `wrt` (none where that is -1)."""
-        graph = self.recording.graph
-        wanted = [
-            p for p, i in enumerate(self.node.inputs)
-            if self.op.differentiable(p) and graph.nodes[i].wants_grad and wrt in (None, p)
-        ]  # fmt: skip
+        wanted = [p for p in self.recording.graph.passed_to(self.node) if wrt in (None, p)]
         try:
             binding = bind_arrays(self.op, [wide(v) for v in self.values], self.node.attributes, wide(self.out))
         except (UserError, ValueError, KeyError) as error:
@@ -185,10 +181,7 @@ class NodeCheck(Compared):
 
     def contribution(self, position: int) -> Array | None:
         """What was recorded that the node passed to an input, None where it does not reach the loss."""
-        for found in self.recording.contributions(self.node.inputs[position]):
-            if (found.consumer, found.position) == (self.node.id, position):
-                return found.array
-        return None
+        return self.recording.contribution(self.node.id, position)
 
     def symbolic(
         self, binding: Binding, position: int, got: Array, upstream: Array, drawn: Array, element: Index | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.rounding import as_given
 
 
 class Passes:
@@ -19,14 +19,8 @@ class Passes:
     update. largest: of its values, whose rounding the loss has."""
 
     def __init__(self, recording: Recording, moved: Sequence[Node]) -> None:
-        graph = recording.graph
-        leaves = tuple(
-            node if node.op is not None else replace(
-                node, value=np.array(recording.required(node)), role="input" if node.role == "random" else node.role
-            )
-            for node in graph.nodes
-        )  # fmt: skip
-        self.program = Program(replace(graph, nodes=leaves), Optimizer("sgd", 0.0), dtype=recording.dtype(moved[0]))
+        graph = as_given(recording, lambda _, value: np.array(value))
+        self.program = Program(graph, Optimizer("sgd", 0.0), dtype=recording.dtype(moved[0]))
         self.moved = moved
         self._start = self.program.save()
         values = [np.abs(recording.required(node)) for node in graph.ops if node.shape == () or 0 not in node.shape]

@@ -46,31 +46,13 @@ TERMS = 15_000
 
 
 # ------------------------------------------------------------------------------------------------------- references
-class Shadow:
+def shadow(recording: Recording) -> Recording:
     """The same graph in float64, from exactly the float32 numbers that this training step was given."""
-
-    name = "the float64 shadow"
-
-    def __init__(self, recording: Recording) -> None:
-        self.recording = rerun(recording, "float64", lambda _, value: value.astype(np.float64))
-
-    def value(self, node: Node) -> Any:
-        """In float64."""
-        return self.recording.value(node.id)
-
-    def grad(self, node: Node) -> Any:
-        """In float64."""
-        return self.recording.grad(node.id)
-
-    def contribution(self, consumer: Node, position: int) -> Any:
-        """In float64."""
-        return _contribution(self.recording, consumer, position)
+    return rerun(recording, "float64", lambda _, value: value.astype(np.float64))
 
 
 class Fifty:
     """The whole step at 50 digits: node after node, only of what is asked for."""
-
-    name = "50 digits"
 
     def __init__(self, recording: Recording, digits: int = 50) -> None:
         self.recording, self.digits = recording, digits
@@ -128,22 +110,22 @@ class Fifty:
     def _gathered(self, graph: Graph, node: Node) -> Any:
         if node.id == graph.loss:
             return np.array(mpmath.mpf(1), object)
-        parts = [self.contribution(graph.nodes[i], position) for i, position in graph.consumers[node.id]]
+        parts = [self.contribution(i, position) for i, position in graph.consumers[node.id]]
         return self._all(node.shape, lambda at: mpmath.fsum(part[at] for part in parts))
 
-    def contribution(self, consumer: Node, position: int) -> Any:
+    def contribution(self, consumer: int, position: int) -> Any:
         """As an array of mpmath numbers."""
-        key = consumer.id, position
+        key = consumer, position
         if key not in self._parts:
-            binding = self._binding(consumer)
-            upstream = self.grad(consumer)
-            for each in (consumer, *(self.recording.graph.nodes[i] for i in consumer.inputs)):
+            node = self.recording.graph.nodes[consumer]
+            binding, upstream = self._binding(node), self.grad(node)
+            for each in (node, *(self.recording.graph.nodes[i] for i in node.inputs)):
                 self.value(each)
-            found = self._rule(consumer, position, binding)
-            tensors = {**self._tensors(consumer, binding), UPSTREAM: upstream}
-            tensors[binding.definition.output] = self._values[consumer.id]
+            found = self._rule(node, position, binding)
+            tensors = {**self._tensors(node, binding), UPSTREAM: upstream}
+            tensors[binding.definition.output] = self._values[consumer]
             digits = Digits(binding.definition, tensors, binding.sizes, self.digits)
-            shape = self.recording.graph.nodes[consumer.inputs[position]].shape
+            shape = self.recording.graph.nodes[node.inputs[position]].shape
             self._parts[key] = self._all(shape, lambda at: digits(found.vjp, _index(found.q, at)))
         return self._parts[key]
 
@@ -156,7 +138,7 @@ class Fifty:
         return self._derived[key]
 
 
-Reference = Shadow | Fifty
+Reference = Recording | Fifty
 """Values and contributions of one training step with more digits than the engine has."""
 
 
@@ -166,7 +148,7 @@ def reference(recording: Recording) -> Reference | None:
     if not recording.complete:
         return None
     if recording.dtype(recording.graph.loss) == "float32":
-        return Shadow(recording)
+        return shadow(recording)
     found = Fifty(recording)
     return found if found.terms <= TERMS else None
 
@@ -195,7 +177,7 @@ def of_value(recording: Recording, node: Node, element: Index, against: Referenc
             weight += float(np.sum(np.abs(slope * wide(given))))
         if against is not None:
             error += _spread(slope, given, against.value(graph.nodes[source]))
-    better = None if against is None else against.value(node)[element]
+    better = None if against is None else required(against.value(node), "a value")[element]
     return _budget(_Rounded(float(got[element]), recording.dtype(node)), truth, weight, error, better, against)
 
 
@@ -209,7 +191,7 @@ def of_contribution(
 ) -> ErrorBudget | None:
     """The same of what `node` adds to the gradient of its input at `position`, at one element of that input. `before`
     is what ∂L/∂node had lost: what the local derivative loses, because of its values or by itself, is lost here."""
-    got, upstream = _contribution(recording, node, position), recording.grad(node)
+    got, upstream = recording.contribution(node.id, position), recording.grad(node)
     if got is None or upstream is None or not isinstance(rule, Rule) or not got.size or not recording.complete:
         return None
     assert node.op is not None
@@ -227,7 +209,7 @@ def of_contribution(
     better = None
     if against is not None:
         error = _spread(local, here, _read_by(np.asarray(against.grad(node)), places, local))
-        better = against.contribution(node, position)[element]
+        better = required(against.contribution(node.id, position), "a contribution")[element]
     kind = recording.dtype(node.inputs[position])
     made = _budget(_Rounded(float(got[element]), kind), truth, weight, error, better, against)
     return None if made is None else replace(made, source="upstream")
@@ -245,14 +227,15 @@ def of_sum(recording: Recording, node: Node, element: Index, against: Reference 
         return None
     if not got.size or not math.isfinite(float(got[element])):
         return None
-    graph = recording.graph
     given = np.array([float(required(part.array, "a contribution")[element]) for part in parts])
     truth = mpmath.fsum(mpmath.mpf(x) for x in given)
     error, better = mpmath.mpf(0), None
     if against is not None:
-        whole = [against.contribution(graph.nodes[part.consumer], part.position)[element] for part in parts]
+        whole = [
+            required(against.contribution(part.consumer, part.position), "a contribution")[element] for part in parts
+        ]
         error = _spread(np.ones(len(parts)), given, np.array(whole, object))
-        better = against.grad(node)[element]
+        better = required(against.grad(node), "a gradient")[element]
     weight = mpmath.mpf(float(np.sum(np.abs(given))))
     return _budget(_Rounded(float(got[element]), recording.dtype(node)), truth, weight, error, better, against)
 
@@ -281,7 +264,12 @@ def _budget(
         better = mpmath.mpf(better)
         off = abs(better - mine) / abs(better) if better else mpmath.mpf(mine != 0)
         before = error / weight if weight else mpmath.mpf(0)
-        return replace(found, before=_lost(before, roundoff), total=_lost(off, roundoff), against=against.name)
+        return replace(
+            found,
+            before=_lost(before, roundoff),
+            total=_lost(off, roundoff),
+            against="50 digits" if isinstance(against, Fifty) else "the float64 shadow",
+        )
 
 
 def _lost(relative: Any, roundoff: float) -> float:
@@ -312,10 +300,3 @@ def _bind(recording: Recording, node: Node) -> Binding:
 
 def _index(symbols: Any, element: Index) -> Mapping[Any, int]:
     return {s: int(i) for s, i in zip(symbols, element, strict=True) if s.is_Symbol}
-
-
-def _contribution(recording: Recording, consumer: Node, position: int) -> Array | None:
-    for found in recording.contributions(consumer.inputs[position]):
-        if (found.consumer, found.position) == (consumer.id, position):
-            return found.array
-    return None

@@ -17,7 +17,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.discrete import cast_to
-from bptui.model.engine.ops.special import erf
+from bptui.model.engine.ops.erf import erf
 from bptui.model.engine.trace import Standin, Trace, noted
 from bptui.symbolic.calculus import evaluate
 from bptui.symbolic.calculus.notation import RELATIONS, ROUNDED, Expr

@@ -14,7 +14,6 @@ from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.engine.state import State
-from bptui.model.engine.timeline import Moment
 from bptui.symbolic.card import Form, card
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.composite import FORM
@@ -100,18 +99,18 @@ class Chain:
     # ------------------------------------------------------------------------------------------------- one number
     def _equations(self, number: Number) -> tuple[_Followed, list[Number]]:
         """What makes a number, and the numbers in that."""
-        graph, timeline, step = self.recording.graph, self.recording.timeline, self.recording.step
+        graph, timeline = self.recording.graph, self.recording.timeline
         node, made, inner = graph.nodes[number.node], _Followed(number), list[Number]()
         if number.of == "update":
-            state = State(self.recording, Moment(step, "update", timeline.update.index(node)))
+            state = State.of(self.recording, "update", timeline.update.index(node))
             made.cards.append(card(state, node, number.element, form=self.form))
             return made, [Number("gradient", node.id, number.element), Number("value", node.id, number.element)]
         if number.of == "value":
-            state = State(self.recording, Moment(step, "forward", timeline.computed_at[node.id]))
+            state = State(self.recording, timeline.at(self.recording.step, timeline.written_at(node.id)))
             made.cards.append(card(state, node, number.element, form=self.form))
             return made, self._read(node, made.cards[0], number.element)
         if node.id == graph.loss:
-            made.cards.append(card(State(self.recording, Moment(step, "backward", 0)), node, form=self.form))
+            made.cards.append(card(State.of(self.recording, "backward", 0), node, form=self.form))
             return made, []
         for consumer, position, _ in timeline.arrivals(node.id):
             reader = graph.nodes[consumer]
@@ -127,8 +126,7 @@ class Chain:
     @property
     def _end(self) -> State:
         """The end of the backward pass."""
-        timeline = self.recording.timeline
-        return State(self.recording, Moment(self.recording.step, "backward", timeline.count("backward") - 1))
+        return State.of(self.recording, "backward", -1)
 
     def _read(self, node: Node, made: Card, output: Index | None, rule: Rule | None = None) -> list[Number]:
         """The numbers in the equations of a card."""

@@ -41,23 +41,17 @@ class Teller:
             made = card(state, node, self.element_of(node), form=self.form)
             seed = moment.phase == "backward"
             return Section(heading + (", seed" if seed else ""), (made,), checks=() if seed else _of_value(state, node))
-        positions = self._positions(state, node)
+        positions = recording.graph.passed_to(node)
         for position in positions:
             self.service.rule(recording.graph, node, position)
         self.service.wait()
         told = [self._passed(state, node, position) for position in positions]
         return Section(heading, tuple(made for made, _ in told), checks=tuple(row for _, rows in told for row in rows))
 
-    def _positions(self, state: State, node: Node) -> list[int]:
-        nodes, op = state.recording.graph.nodes, node.op
-        assert op is not None
-        return [p for p, i in enumerate(node.inputs) if op.differentiable(p) and nodes[i].wants_grad]
-
     def _passed(self, state: State, node: Node, position: int) -> tuple[Card, list[CheckRow]]:
         """What a node adds to the gradient of one of its inputs: at the first element that its own reads."""
         graph = state.recording.graph
-        source, rule = graph.nodes[node.inputs[position]], self.service.rule(graph, node, position)
-        at = read_by(state, node, position, self.element_of(node), rule, source.shape)
+        at = read_by(state, node, position, self.element_of(node), self.service.rule(graph, node, position))
         assert node.op is not None
         rows = check_node(state.recording, node, position, at)
         own = [row for row in rows if row.input == node.op.input_names[position]]

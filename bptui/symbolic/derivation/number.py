@@ -9,7 +9,6 @@ from bptui.model.engine.composites import CompositeUse, made_by
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
-from bptui.model.engine.timeline import Moment
 from bptui.symbolic.card import Form, card
 from bptui.symbolic.card.composite import Derivation, reads, whole
 from bptui.symbolic.card.leaf import gathered
@@ -33,17 +32,16 @@ def sections(
     if composite is not None:
         yield _whole(recording, composite, element, form)
     elif node.op is not None:
-        state = State(recording, Moment(recording.step, "forward", timeline.computed_at[node.id]))
+        state = State(recording, timeline.at(recording.step, timeline.written_at(node.id)))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
         lost = precision.of_value(recording, node, element, against)
         yield Section("value", (card(state, node, element, form=form),), checks=rows, budget=lost)
     else:
         state = State(recording, timeline.at(recording.step, 0))
         yield Section("value", (card(state, node, element, form=form),))
-    ends = State(recording, Moment(recording.step, "backward", timeline.count("backward") - 1))
+    ends = State.of(recording, "backward", -1)
     if node.id == graph.loss:
-        seeded = State(recording, Moment(recording.step, "backward", 0))
-        yield Section("gradient", (card(seeded, node, form=form),))
+        yield Section("gradient", (card(State.of(recording, "backward", 0), node, form=form),))
     for consumer, position, _ in timeline.arrivals(node.id):
         reader = graph.nodes[consumer]
         rows = check_node(recording, reader, position, element)
@@ -60,14 +58,14 @@ def sections(
     if composite is not None:
         yield from _passed_on(recording, composite, element, service, form)
     if timeline.places("update", node.id):
-        state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
+        state = State.of(recording, "update", timeline.update.index(node))
         yield Section("update", (card(state, node, element, form=form),), checks=check_update(recording, node))
 
 
 def _whole(recording: Recording, composite: CompositeUse, element: tuple[int, ...], form: Form) -> Section:
     """The value of a composite, all in one go, and its parts."""
-    place = recording.timeline.computed_at[composite.result.id]
-    state = State(recording, Moment(recording.step, "forward", place))
+    timeline = recording.timeline
+    state = State(recording, timeline.at(recording.step, timeline.written_at(composite.result.id)))
     checks = check_whole(recording, composite, -1)
     return Section(
         f"value, by {composite.kind} of {len(composite.parts)} parts",
@@ -81,9 +79,9 @@ def _passed_on(
 ) -> Iterator[Section]:
     """What a composite passes on to each of its inputs, by the rule that is derived from its definition."""
     graph, node = recording.graph, composite.node
-    state = State(recording, Moment(recording.step, "backward", recording.timeline.count("backward") - 1))
+    state = State.of(recording, "backward", -1)
     assert node.op is not None
-    wanted = [p for p, i in enumerate(node.inputs) if node.op.differentiable(p) and graph.nodes[i].wants_grad]
+    wanted = graph.passed_to(node)
     for position in wanted:
         service.rule(graph, node, position)
     service.wait()

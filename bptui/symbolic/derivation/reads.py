@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from bptui.model.debugger.locations import fit
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.formula import tree as t
@@ -84,7 +85,7 @@ class _Reader:
                 yield from self.visit(self.parts[name][1], at)
             case t.Name(name) if name in self.bases and name not in at:
                 shape = np.shape(self.arrays.get(name, 0.0))
-                yield from self.number(name, _broadcast(self.output or (), shape))
+                yield from self.number(name, fit(self.output or (), shape))
             case t.IfElse(condition, yes, no):
                 yield from self.visit(condition, at)
                 taken = self.value(condition, at)
@@ -121,7 +122,7 @@ class _Reader:
             if self.output is not None:
                 for name in self.bases:
                     if name in known:
-                        known[name] = np.asarray(known[name])[_broadcast(self.output, np.shape(known[name]))]
+                        known[name] = np.asarray(known[name])[fit(self.output, np.shape(known[name]))]
             found = evaluate(tree, known, at, self.size)
             return bool(found) if np.asarray(found).dtype == bool else found
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
@@ -133,10 +134,3 @@ class _Reader:
             return int(evaluate(tree, self.arrays, at, self.size))
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
             return -1
-
-
-def _broadcast(element: Index, shape: Index) -> Index:
-    """Where an element of an output is read from in an input that was stretched."""
-    if len(shape) > len(element):
-        return (0,) * len(shape)
-    return tuple(0 if n == 1 else i for i, n in zip(element[len(element) - len(shape) :], shape, strict=True))

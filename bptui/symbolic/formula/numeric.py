@@ -59,6 +59,8 @@ def evaluate(tree: Tree, arrays: Arrays, index: Index, size: Mapping[str, int] |
     `arrays`: tensors by name, and attributes; a name without indices is taken as it is. Out-of-range elements of a
     branch that is not taken are clipped. Numbers that are not finite are ordinary results.
     """
+    if isinstance(tree, t.Number):  # as most indices are
+        return tree.value
     known = dict(size or {})
     for name, value in sizes((tree,), arrays).items():
         known.setdefault(name, value)

@@ -19,7 +19,6 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
-from bptui.model.engine.timeline import Moment
 from bptui.model.source import formula
 from bptui.model.source.network import Network, from_formula
 from bptui.symbolic.card import Form, card
@@ -81,8 +80,7 @@ class Activation:
         """What it is and what its slope is, as formulas; a slope that is still being derived says so."""
         recording = self.recorded(0.5)
         graph = recording.graph
-        moment = Moment(0, "backward", recording.timeline.count("backward") - 1)
-        made = card(State(recording, moment), graph.by_name["a"], (), 0, rules, Form(raw, unicode))
+        made = card(State.of(recording, "backward", -1), graph.by_name["a"], (), 0, rules, Form(raw, unicode))
         definition, local = made.rules[0], made.rules[1]
         return Formulas(
             (*definition.left, Span(" = "), *definition.sides[0]),

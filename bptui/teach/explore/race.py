@@ -15,8 +15,8 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
+from bptui.model.base.places import ravel, unravel
 from bptui.model.base.types import Array
-from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
@@ -192,7 +192,7 @@ class Race:
             if node.role != "param":
                 raise UserError("race", f"{node.name} is not trained", "two parameters: --by NAME,NAME")
             start = sum(math.prod(n.shape) for n in self.params[: self.params.index(node)])
-            found.append(start + (int(np.ravel_multi_index(at, node.shape)) if node.shape else 0))
+            found.append(start + ravel(at, node.shape))
         if found[0] == found[1]:
             raise UserError("race", f"{names[0]} twice", "two different weights")
         return found[0], found[1]
@@ -201,9 +201,7 @@ class Race:
 
     def _flat(self, program: Program, state: Array) -> Array:
         """All parameters of a state in one row, in float64."""
-        return np.concatenate(
-            [np.asarray(_slot(program, n).within(state), np.float64).reshape(-1) for n in self.params]
-        )
+        return np.concatenate([np.asarray(program.within(state, n), np.float64).reshape(-1) for n in self.params])
 
     def _trained(self, key: tuple[int, float, int], visit: Callable[[Program, Array, float], None], tick: Tick) -> None:
         """Train a racer at a rate for so many steps; `visit(program, parameters, loss)` at each of them, before its
@@ -242,7 +240,7 @@ class Race:
         for node in self.params:
             count = math.prod(node.shape)
             if place < count:
-                at = tuple(int(i) for i in np.unravel_index(place, node.shape)) if node.shape else ()
+                at = unravel(place, node.shape)
                 return node.name + index(at)
             place -= count
         raise IndexError(place)
@@ -333,7 +331,7 @@ class Race:
         place = 0
         for node in self.params:
             count = math.prod(node.shape)
-            _slot(program, node).within(state)[...] = flat[place : place + count].reshape(node.shape)
+            program.within(state, node)[...] = flat[place : place + count].reshape(node.shape)
             place += count
         return program.evaluate(state, 0)
 
@@ -369,12 +367,6 @@ def middles(ends: tuple[float, float], count: int) -> Array:
     """The middles of `count` pixels between two ends."""
     low, high = ends
     return low + (np.arange(count) + 0.5) * (high - low) / count
-
-
-def _slot(program: Program, node: Node) -> Slot:
-    place = program.layout.values[node.id]
-    assert isinstance(place, Slot), "parameters lie in the arena"
-    return place
 
 
 def _unit(vector: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bptui.model.base.places import unravel
 from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
 from bptui.model.debugger.diff.rows import Row
@@ -46,7 +47,7 @@ def _of(runs: Runs, row: Row, i: int, j: int) -> Iterator[Element]:
     name = one_line(runs.a.recording.graph.nodes[i].name)
     name = {"forward": name, "backward": f"∂L/∂{name}", "update": f"change of {name}"}[row.phase]
     for place, error in changed_most(a, other, LISTED):
-        at = tuple(int(k) for k in np.unravel_index(place, a.shape)) if a.shape else ()
+        at = unravel(place, a.shape)
         yield Element(name, at, float(a[at]), float(other[at]), error / size)
 
 

@@ -14,7 +14,7 @@ MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim
 """Glyph and style of each severity."""
 HELPS = 0.95
 """A remedy has helped where the loss that it reached is below so much of the other."""
-BETWEEN = "\u00a0· "
+BETWEEN = "\x1f· "
 """Between the names of what was looked for, some of which have commas; a row does not begin with it."""
 NAME, WIDTH = 8, 79
 """Columns of the names of facts, and of a long list."""
@@ -43,7 +43,7 @@ def report(diagnosis: Diagnosis) -> list[Line]:
 def _listed(name: str, text: str) -> list[Line]:
     """A long list in rows."""
     rows = wrap(name + text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
-    return [line((row.replace("\u00a0", " "), "dim")) for row in rows]
+    return [line((row.replace("\x1f", " "), "dim")) for row in rows]
 
 
 def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:

@@ -132,8 +132,10 @@ def _masked_vjp(emit: Emit, ctx: Backward) -> None:
     emit(np.fmin, d, ctx.saved, d)
 
 
-def weighed(use: Use, q: Any, k: Any, scale: float, more: Sequence[Any], causal: bool, name: str) -> Any:
-    """How much each query looks at each key; `more`: a mask, and what is added to the scores, as far as there are."""
+def weighed(use: Use, inputs: Sequence[Any], scale: float, causal: bool, name: str) -> Any:
+    """How much each query looks at each key; `inputs`: q, k, a mask, and what is added to the scores, as far as there
+    are."""
+    q, k, *more = inputs
     rank = len(k.shape)
     scores = use(
         "matmul", q, use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2)), name="scores"
@@ -168,7 +170,7 @@ def _attention(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     if attributes["grouped"]:
         k, v = (_for_each_query(use, name, x, q) for name, x in (("k", k), ("v", v)))
     scale = 1 / float(np.sqrt(q.shape[-1])) if attributes["scale"] is None else attributes["scale"]
-    weights = weighed(use, q, k, scale, [*masks[:1], *masks[2:]], attributes["causal"], "weights")
+    weights = weighed(use, [q, k, *masks[:1], *masks[2:]], scale, attributes["causal"], "weights")
     for drop in kept:
         weights = use("dropout", weights, drop, name="dropped", p=attributes["dropout"])
     return use("matmul", weights, v, name="y")

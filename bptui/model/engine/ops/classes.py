@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
 from bptui.model.engine.ops.common import at, integer, over, real
 from bptui.model.engine.ops.labels import (
@@ -17,18 +15,14 @@ from bptui.model.engine.ops.labels import (
     IGNORE,
     WEIGHTED,
     ClassIndices,
-    class_axis,
-    classes_last,
+    Samples,
     column,
+    flat,
     label_bounds,
     labels_shape,
-    reduce_terms,
-    samples_of,
-    subtract_at,
-    target_last,
-    term_weights,
-    terms_for,
 )
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 
 def _one_or_two(value: Any) -> int:
@@ -44,23 +38,17 @@ def _nll_definition(signature: Signature) -> str:
     return use.reduced(use.weighed(f"-{use.at(use.label)}"))
 
 
-def _nll(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    x, labels, *weight = inputs
-    z = classes_last(emit, x, class_axis(attributes, x.shape, "log_probs"))
-    samples = samples_of(emit, labels, weight[0] if weight else None, z.shape[1], attributes)
-    terms = terms_for(emit, out, attributes, len(z))
-    if z.size:
-        emit(z.reshape(-1).take, samples.places, None, terms, "clip")
-        emit(np.negative, terms, terms)
-    reduce_terms(emit, terms, out, attributes, samples)
-    return samples
+def _nll(x: Any, labels: Any, *weight: Any, **given: Any) -> Any:
+    found = Samples(x, labels, given, weight, "log_probs")
+    return found.reduced(-found.of_label(found.z))
 
 
-def _nll_vjp(emit: Emit, ctx: Backward) -> None:
-    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape, "log_probs")) as d:
-        weight = term_weights(emit, ctx, len(d), ctx.saved)
-        emit(np.copyto, d, emit.const(0.0))
-        emit(subtract_at, d, ctx.saved.places, weight)
+def _nll_vjp(g: Any, y: Any, x: Any, labels: Any, *weight: Any, **given: Any) -> Any:
+    found = Samples(x, labels, given, weight, "log_probs")
+    return found.slope(0, 0, found.weigh(g)) if found.z.size else 0
+
+
+_NLL = Rule(_nll, _nll_vjp)
 
 
 def _margin_definition(signature: Signature) -> str:
@@ -72,46 +60,38 @@ def _margin_definition(signature: Signature) -> str:
     return f"{first}; {use.reduced(use.weighed(term), weights=False)}"
 
 
-def _margin(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    x, labels, *weight = inputs
-    z = classes_last(emit, x, class_axis(attributes, x.shape, "scores"))
-    places = samples_of(emit, labels, None, z.shape[1], attributes).places
-    terms, gaps = terms_for(emit, out, attributes, len(z)), emit.temp(z.shape)
-    emit(_fill_margin, z, places, attributes["margin"], attributes["p"], gaps, terms)
-    each = None
-    if weight:
-        each = emit.temp((len(z),))
-        emit(weight[0].take, labels.reshape(-1), None, each, "clip")
-        emit(np.multiply, terms, each, terms)
-    reduce_terms(emit, terms, out, attributes)
-    return gaps, places, each
+def _gaps(x: Any, labels: Any, margin: float, given: Attributes) -> tuple[Samples, Any]:
+    """(the samples, by how much each class comes too near to the label's score)."""
+    found = Samples(x, labels, given, (), "scores")
+    return found, noted(_fill_gaps, found.z.shape, found.z, found.places, options=(margin,))
 
 
-def _fill_margin(z: Array, places: Array, margin: float, p: int, gaps: Array, terms: Array) -> None:
-    if not z.size:
-        terms[...] = 0
-        return
+def _fill_gaps(z: Array, places: Array, margin: float, gaps: Array) -> None:
     np.subtract(z, z.reshape(-1)[places][:, None] - margin, gaps)
     gaps.reshape(-1)[places] = 0
     np.maximum(gaps, 0, out=gaps)
-    terms[...] = (gaps**p).sum(1) / z.shape[1]
 
 
-def _margin_vjp(emit: Emit, ctx: Backward) -> None:
-    gaps, places, each = ctx.saved
-    weight = term_weights(emit, ctx, len(gaps))
-    if each is not None:
-        emit(np.multiply, each, weight, each)
-        weight = each
-    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape, "scores")) as d:
-        emit(_give_margin, gaps, places, weight, ctx.attributes["p"], d)
+def _margin(x: Any, labels: Any, *weight: Any, margin: float, p: int, **given: Any) -> Any:
+    found, gaps = _gaps(x, labels, margin, given)
+    terms = np.add.reduce(gaps if p == 1 else np.square(gaps), 1) / max(gaps.shape[1], 1)
+    return found.reduced(terms * weight[0][flat(labels)] if weight else terms)
+
+
+def _margin_vjp(g: Any, y: Any, x: Any, labels: Any, *weight: Any, margin: float, p: int, **given: Any) -> Any:
+    found, gaps = _gaps(x, labels, margin, given)
+    each = weight[0][flat(labels)] * found.upstream(g) if weight else found.upstream(g)
+    return found.back(noted(_give_margin, gaps.shape, gaps, found.places, each, options=(p,)))
 
 
 def _give_margin(gaps: Array, places: Array, weight: Array, p: int, d: Array) -> None:
     if d.size:
-        np.sign(gaps, d) if p == 1 else np.multiply(gaps, 2, d)
-        d.reshape(-1)[places] = -d.sum(1)
-        np.copyto(d, d * (column(weight) / d.shape[1]), where=d != 0)
+        line = np.sign(gaps) if p == 1 else gaps * 2
+        line.reshape(-1)[places] = -line.sum(1)
+        d[...] = np.where(line != 0, line * (column(weight) / line.shape[1]), line)
+
+
+_MARGIN = Rule(_margin, _margin_vjp)
 
 
 OPS = (
@@ -120,8 +100,7 @@ OPS = (
         ("log_probs", "labels", "weight?"),
         _nll_definition,
         labels_shape("log_probs"),
-        _nll,
-        _nll_vjp,
+        *_NLL.pair,
         "The negative log-likelihood of the labels; with or without a weight of each class; those that are "
         "ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE},
@@ -136,8 +115,7 @@ OPS = (
         ("scores", "labels", "weight?"),
         _margin_definition,
         labels_shape("scores"),
-        _margin,
-        _margin_vjp,
+        *_MARGIN.pair,
         "The margins by which other classes come too near to the label's score, or their squares (p = 2); with or "
         "without a weight of each class.",
         {**ATTRIBUTES, "margin": Attribute(1.0, real(), static=False), "p": Attribute(1, _one_or_two)},

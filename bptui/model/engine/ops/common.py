@@ -305,11 +305,3 @@ def contiguous(emit: Emit, array: Array) -> Array:
 def rows(array: Array) -> Array:
     """A contiguous array as a matrix: all axes but the last become one. A vector becomes one row."""
     return array.reshape(-1, array.shape[-1]) if array.shape[-1] else array.reshape(int(np.prod(array.shape[:-1])), 0)
-
-
-def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
-    """Emit the largest element along an axis into `top`, which keeps that axis: of complex numbers by the real part."""
-    if emit.dtype.kind == "c":  # a complex step of the check
-        emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
-    else:
-        emit(np.maximum.reduce, x, axis, None, top, True)

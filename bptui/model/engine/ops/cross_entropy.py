@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
-from bptui.model.engine.ops.common import largest_of, literal, over, real, require_equal
+from bptui.model.engine.ops.common import literal, over, real, require_equal
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
     CONVENTION,
@@ -19,37 +18,23 @@ from bptui.model.engine.ops.labels import (
     ClassIndices,
     Samples,
     class_axis,
-    classes_last,
     column,
     label_bounds,
     labels_shape,
-    leave_out,
-    reduce_terms,
-    reduction_scale,
-    samples_of,
-    subtract_at,
-    target_last,
-    term_weights,
-    terms_for,
-    upstream_weights,
     weight_shape,
 )
+from bptui.model.engine.ops.pointwise import scale_of
+from bptui.model.engine.rule import Rule
 
 _SMOOTHING = Attribute(0.0, real(0, 1))
 
 
-def log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
-    """Emit shifted = z - max z and p = softmax(z); returns the (samples,) logarithms of Σ exp(shifted)."""
-    top = emit.temp((len(z), 1))
-    sums = emit.temp((len(z), 1))
-    largest_of(emit, z, 1, top)
-    emit(np.subtract, z, top, shifted)
-    emit(np.exp, shifted.reshape(-1), p.reshape(-1))
-    emit(np.add.reduce, p, 1, None, sums, True)
-    emit(np.divide, p, sums, p)
-    logs = emit.temp((len(z),))
-    emit(np.log, sums.reshape(-1), logs)
-    return logs
+def softmax_of(z: Any) -> tuple[Any, Any, Any]:
+    """(z - max z, the logarithms of the sum of their exponentials, (samples,), softmax(z)) of each row."""
+    shifted = z - np.max(z.real, 1, keepdims=True)
+    powers = np.exp(shifted)
+    sums = np.add.reduce(powers, 1, keepdims=True)
+    return shifted, np.log(sums).reshape((len(z),)), powers / sums
 
 
 # -------------------------------------------------------------------------------------------------------- cross entropy
@@ -74,89 +59,40 @@ def _cross_entropy_dispatch(shapes: Sequence[Shape], attributes: Attributes) -> 
     return "soft_cross_entropy" if len(shapes) >= 2 and shapes[1] == shapes[0] else None
 
 
-def _cross_entropy(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    logits, labels, *rest = inputs
-    weight = rest[0] if rest else None
-    z = classes_last(emit, logits, class_axis(attributes, logits.shape))
-    samples, classes = z.shape
-    if not classes or not samples:
-        emit(np.copyto, out, emit.const(reduction_scale(attributes, samples) * 0.0))
-        return None
-    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
-    logs = log_softmax(emit, z, shifted, p)
-    found = samples_of(emit, labels, weight, classes, attributes)
-    smoothing = attributes["label_smoothing"]
-    emit(shifted.reshape(-1).take, found.places, None, terms, "clip")
-    both = smoothing and weight is not None
-    if both:
-        _smooth_by_class(emit, shifted, logs, weight, smoothing, terms, found)
-    elif smoothing:
-        emit(np.multiply, terms, emit.const(1 - smoothing), terms)
-        means = emit.temp((samples,))
-        emit(np.add.reduce, shifted, 1, None, means)
-        emit(np.multiply, means, emit.const(smoothing / classes), means)
-        emit(np.add, terms, means, terms)
-    if not both:
-        emit(np.subtract, logs, terms, terms)
-    reduce_terms(emit, terms, out, attributes, found, weighed=bool(both))
-    return p, found, weight
+def _cross_entropy(logits: Any, labels: Any, *weight: Any, **given: Any) -> Any:
+    found, smoothing = Samples(logits, labels, given, weight), given["label_smoothing"]
+    if not found.z.size:
+        return scale_of(given["reduction"], found.z.shape[:1]) * 0.0
+    shifted, logs, _ = softmax_of(found.z)
+    label = found.of_label(shifted)
+    if not smoothing:
+        return found.reduced(logs - label)
+    share = smoothing / found.z.shape[1]
+    if not weight:
+        return found.reduced(logs - (label * (1 - smoothing) + np.add.reduce(shifted, 1) * share))
+    others = np.dot(logs[:, None] - shifted, weight[0]) * share
+    others = others if found.kept is None else others * found.kept
+    return found.reduced((logs - label) * found.weights * (1 - smoothing) + others, weighed=True)
 
 
-def _smooth_by_class(
-    emit: Emit, shifted: Array, logs: Array, weight: Any, smoothing: float, terms: Array, found: Samples
-) -> None:
-    """terms = (1 - ε)·w[label]·(-log p[label]) + ε/K·Σ_k w[k]·(-log p[k]); `terms` come as the label's `shifted`."""
-    surprise, others = emit.temp(shifted.shape), emit.temp(terms.shape)
-    emit(np.subtract, logs[:, None], shifted, surprise)
-    emit(np.matmul, surprise, weight, others)
-    emit(np.multiply, others, emit.const(smoothing / shifted.shape[1]), others)
-    if found.kept is not None:
-        emit(np.multiply, others, found.kept, others)
-    emit(np.subtract, logs, terms, terms)
-    emit(np.multiply, terms, found.weights, terms)
-    emit(np.multiply, terms, emit.const(1 - smoothing), terms)
-    emit(np.add, terms, others, terms)
+def _cross_entropy_vjp(g: Any, y: Any, logits: Any, labels: Any, *weight: Any, **given: Any) -> Any:
+    """By class, smoothed: p·(label + c·Σw) - c·w, where `label` weighs the label's term and c the sum over classes."""
+    found, smoothing = Samples(logits, labels, given, weight), given["label_smoothing"]
+    if not found.z.size:
+        return 0
+    p, each = softmax_of(found.z)[2], found.weigh(g)
+    if not smoothing:
+        return found.slope(p, each, each)
+    label, share = each * (1 - smoothing), smoothing / found.z.shape[1]
+    if not weight:
+        return found.slope(p - share, each, label)
+    spread = found.upstream(g) * share
+    spread = spread if found.kept is None else spread * found.kept
+    whole = spread * np.add.reduce(weight[0], 0) + label
+    return found.slope(p * column(whole) - column(spread) * weight[0], 1, label)
 
 
-def _cross_entropy_vjp(emit: Emit, ctx: Backward) -> None:
-    if ctx.saved is None:
-        emit(np.copyto, ctx.d, emit.const(0.0))
-        return
-    p, found, class_weight = ctx.saved
-    weight = term_weights(emit, ctx, len(p), found)
-    smoothing = ctx.attributes["label_smoothing"]
-    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape)) as d:
-        if smoothing:
-            less = emit.temp(weight.shape)
-            emit(np.multiply, weight, emit.const(1 - smoothing), less)
-            if class_weight is None:
-                emit(np.subtract, p, emit.const(smoothing / p.shape[1]), d)
-                emit(np.multiply, d, column(weight), d)
-            else:
-                _smooth_by_class_vjp(emit, ctx, less, d)
-            emit(subtract_at, d, found.places, less)
-        else:
-            line, flat_p = (d.reshape(-1), p.reshape(-1)) if not weight.ndim else (d, p)
-            emit(np.multiply, flat_p, column(weight), line)
-            emit(subtract_at, d, found.places, weight)
-        leave_out(emit, d, found)
-
-
-def _smooth_by_class_vjp(emit: Emit, ctx: Backward, label: Array, d: Array) -> None:
-    """d = p·(label + c·Σw) - c·w, where `label` weighs the label's term and c the sum over classes."""
-    p, found, class_weight = ctx.saved
-    spread, whole, sums = emit.temp(label.shape), emit.temp(label.shape), emit.temp(())
-    base = upstream_weights(emit, ctx, len(p), found)
-    emit(np.multiply, base, emit.const(ctx.attributes["label_smoothing"] / p.shape[1]), spread)
-    if found.kept is not None:
-        emit(np.multiply, spread, found.kept, spread)
-    emit(np.add.reduce, class_weight, 0, None, sums)
-    emit(np.multiply, spread, sums, whole)
-    emit(np.add, whole, label, whole)
-    emit(np.multiply, p, column(whole), d)
-    by_class = emit.temp(p.shape)
-    emit(np.multiply, column(spread), class_weight, by_class)
-    emit(np.subtract, d, by_class, d)
+_CROSS_ENTROPY = Rule(_cross_entropy, _cross_entropy_vjp)
 
 
 # --------------------------------------------------------------------------------------------------- soft cross entropy
@@ -179,52 +115,42 @@ def _soft_definition(signature: Signature) -> str:
     return use.reduced(f"sum({target}*({log} - {use.at('k')}){over(['k'])})", weights=False)
 
 
-def _soft(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    axis = class_axis(attributes, inputs[0].shape)
-    z, t = (classes_last(emit, array, axis) for array in inputs[:2])
-    samples, classes = z.shape
-    if not classes or not samples:
-        emit(np.copyto, out, emit.const(reduction_scale(attributes, samples) * 0.0))
-        return None
-    smoothing = attributes["label_smoothing"]
+def _soft_terms(logits: Any, target: Any, weight: Sequence[Any], given: Attributes) -> tuple[Samples, Any, Any, Any]:
+    """(the samples, what the classes count, -log p, p)."""
+    found, smoothing = Samples(logits, None, given), given["label_smoothing"]
+    t = found.classes_last(target)
     if smoothing:
-        smooth = emit.temp(t.shape)
-        emit(np.multiply, t, emit.const(1 - smoothing), smooth)
-        emit(np.add, smooth, emit.const(smoothing / classes), smooth)
-        t = smooth
-    if len(inputs) > 2:
-        weighed = emit.temp(t.shape)
-        emit(np.multiply, t, inputs[2], weighed)
-        t = weighed
-    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
-    logs = log_softmax(emit, z, shifted, p)
-    emit(np.subtract, logs[:, None], shifted, shifted)  # -log p from here on
-    products = emit.temp(z.shape)
-    emit(np.multiply, t, shifted, products)
-    emit(np.add.reduce, products, 1, None, terms)
-    reduce_terms(emit, terms, out, attributes)
-    return t, p, shifted
+        t = t * (1 - smoothing) + smoothing / found.z.shape[1]
+    for each in weight:
+        t = t * each
+    shifted, logs, p = softmax_of(found.z)
+    return found, t, logs[:, None] - shifted, p
 
 
-def _soft_vjp(emit: Emit, ctx: Backward) -> None:
-    if ctx.saved is None:
-        return
-    t, p, surprise = ctx.saved
-    axis = class_axis(ctx.attributes, ctx.inputs[0].shape)
-    weight = term_weights(emit, ctx, len(p))
-    if ctx.into[0] is not None:
-        with target_last(emit, ctx.into[0], axis) as d:
-            sums = emit.temp((len(p), 1))
-            emit(np.add.reduce, t, 1, None, sums, True)  # 1 for probabilities, but nobody has to give those
-            emit(np.multiply, p, sums, d)
-            emit(np.subtract, d, t, d)
-            emit(np.multiply, d, column(weight), d)
-    if ctx.into[1] is not None:
-        with target_last(emit, ctx.into[1], axis) as d:
-            emit(np.multiply, surprise, column(weight), d)
-            emit(np.multiply, d, emit.const(1 - ctx.attributes["label_smoothing"]), d)
-            if len(ctx.inputs) > 2:
-                emit(np.multiply, d, ctx.inputs[2], d)
+def _soft(logits: Any, target: Any, *weight: Any, **given: Any) -> Any:
+    if not logits.size:
+        return Samples(logits, None, given).share * 0.0
+    found, t, surprise, _ = _soft_terms(logits, target, weight, given)
+    return found.reduced(np.add.reduce(t * surprise, 1))
+
+
+def _soft_by_logits(g: Any, y: Any, logits: Any, target: Any, *weight: Any, **given: Any) -> Any:
+    if not logits.size:
+        return 0
+    found, t, _, p = _soft_terms(logits, target, weight, given)
+    # Σt is 1 for probabilities, but nobody has to give those
+    return found.back((p * np.add.reduce(t, 1, keepdims=True) - t) * column(found.upstream(g)))
+
+
+def _soft_by_target(g: Any, y: Any, logits: Any, target: Any, *weight: Any, **given: Any) -> Any:
+    if not logits.size:
+        return 0
+    found, _, surprise, _ = _soft_terms(logits, target, weight, given)
+    d = surprise * column(found.upstream(g)) * (1 - given["label_smoothing"])
+    return found.back(d * weight[0] if weight else d)
+
+
+_SOFT = Rule(_soft, _soft_by_logits, _soft_by_target)
 
 
 OPS = (
@@ -233,8 +159,7 @@ OPS = (
         ("logits", "labels", "weight?"),
         _cross_entropy_definition,
         labels_shape("logits"),
-        _cross_entropy,
-        _cross_entropy_vjp,
+        *_CROSS_ENTROPY.pair,
         "The cross-entropy of softmax(logits) with class numbers or, in their place, probabilities; with or without a "
         "weight of each class; samples labelled ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE, "label_smoothing": _SMOOTHING},
@@ -250,8 +175,7 @@ OPS = (
         ("logits", "target", "weight?"),
         _soft_definition,
         _soft_shape,
-        _soft,
-        _soft_vjp,
+        *_SOFT.pair,
         "The cross-entropy of softmax(logits) with probabilities of the classes; a weight of each class is taken, too.",
         {**ATTRIBUTES, "label_smoothing": _SMOOTHING},
         fixed=("weight",),

@@ -8,31 +8,23 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Compares, Op, Signature
 from bptui.model.engine.ops.common import at, literal, optional, over, product, real
-from bptui.model.engine.ops.cross_entropy import log_softmax
+from bptui.model.engine.ops.cross_entropy import softmax_of
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,
     IGNORE,
     WEIGHTED,
     ClassIndices,
-    class_axis,
-    classes_last,
-    column,
+    Samples,
     label_bounds,
     labels_shape,
-    leave_out,
-    reduce_terms,
-    samples_of,
-    subtract_at,
-    target_last,
-    term_weights,
-    terms_for,
 )
 from bptui.model.engine.ops.likelihood import bce_of_logits
-from bptui.model.engine.ops.pointwise import Term, Texts, loss
+from bptui.model.engine.ops.pointwise import Term, Texts, loss, scale_of
 from bptui.model.engine.ops.special import sigmoid
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 GAMMA = Attribute(2.0, real(0), static=False)
 
@@ -93,41 +85,43 @@ def _classes_hint(signature: Signature) -> dict[str, str]:
     return {"logits": f"({weight}{slope}*{away}){count}{counted}"}
 
 
-def _classes(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    logits, labels, *weight = inputs
-    z = classes_last(emit, logits, class_axis(attributes, logits.shape))
-    samples, classes = z.shape
-    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
-    found = samples_of(emit, labels, weight[0] if weight else None, classes, attributes)
-    slopes = emit.temp((samples,))
-    if z.size:
-        logs = log_softmax(emit, z, shifted, p)
-        emit(_terms, shifted, logs, p, found.places, attributes["gamma"], terms, slopes)
-    reduce_terms(emit, terms, out, attributes, found)
-    return p, slopes, found
+def _focal_terms(logits: Any, labels: Any, weight: Sequence[Any], given: Attributes) -> tuple[Samples, Any, Any]:
+    """(the samples, softmax(logits), -log p of each label)."""
+    found = Samples(logits, labels, given, weight)
+    shifted, logs, p = softmax_of(found.z)
+    return found, p, logs - found.of_label(shifted)
 
 
-def _terms(shifted: Array, logs: Array, p: Array, places: Array, gamma: float, terms: Array, slopes: Array) -> None:
-    """Of each sample (1 - p)^γ·(-log p), and its slope by -log p: (1 - p)^γ + γ·(1 - p)^(γ - 1)·p·(-log p)."""
-    surprise = logs - shifted.reshape(-1)[places]
+def _classes(logits: Any, labels: Any, *weight: Any, gamma: float, **given: Any) -> Any:
+    if not logits.size:
+        return scale_of(given["reduction"], (0,)) * 0.0
+    found, _, surprise = _focal_terms(logits, labels, weight, given)
+    return found.reduced(noted(_terms, surprise.shape, surprise, options=(gamma,)))
+
+
+def _terms(surprise: Array, gamma: float, out: Array) -> None:
+    """(1 - p)^γ·(-log p)."""
+    np.multiply((-np.expm1(-surprise)) ** gamma, surprise, out)
+
+
+def _steepness(surprise: Array, p: Array, gamma: float, out: Array) -> None:
+    """The slope of a term by -log p: (1 - p)^γ + γ·(1 - p)^(γ - 1)·p·(-log p)."""
     rest = -np.expm1(-surprise)
-    np.multiply(rest**gamma, surprise, terms)
-    slopes[...] = rest**gamma
+    out[...] = rest**gamma
     if gamma:
-        less = np.where(surprise == 0, 0, rest ** (gamma - 1) * surprise)
-        slopes += gamma * less * p.reshape(-1)[places]
+        out += gamma * np.where(surprise == 0, 0, rest ** (gamma - 1) * surprise) * p
 
 
-def _classes_vjp(emit: Emit, ctx: Backward) -> None:
-    p, slopes, found = ctx.saved
-    weight, each = term_weights(emit, ctx, len(p), found), emit.temp(slopes.shape)
-    emit(np.multiply, slopes, weight, each)
-    leave_out(emit, each, found)
-    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape)) as d:
-        if d.size:
-            emit(np.multiply, p, column(each), d)
-            emit(subtract_at, d, found.places, each)
-            leave_out(emit, d, found)
+def _classes_vjp(g: Any, y: Any, logits: Any, labels: Any, *weight: Any, gamma: float, **given: Any) -> Any:
+    if not logits.size:
+        return 0
+    found, p, surprise = _focal_terms(logits, labels, weight, given)
+    steep = noted(_steepness, surprise.shape, surprise, found.of_label(p), options=(gamma,))
+    each = found.without(steep * found.weigh(g))
+    return found.slope(p, each, each)
+
+
+_CLASSES = Rule(_classes, _classes_vjp)
 
 
 OPS = (
@@ -156,8 +150,7 @@ OPS = (
         ("logits", "labels", "weight?"),
         _classes_definition,
         labels_shape("logits"),
-        _classes,
-        _classes_vjp,
+        *_CLASSES.pair,
         "The cross-entropy of softmax(logits) with class numbers, each term times the probability of all other classes "
         "to the power gamma; with or without a weight of each class; samples labelled ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE, "gamma": GAMMA},

@@ -9,9 +9,10 @@ import numpy as np
 
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.ops.common import whole
+from bptui.model.engine.ops.erf import erf
+from bptui.model.engine.ops.erfc import erfc
 from bptui.model.engine.ops.gamma import digamma, lgamma, polygamma
 from bptui.model.engine.ops.maps import binary, unary
-from bptui.model.engine.ops.special import erf, erfc
 
 
 def _logaddexp(a: Any, b: Any) -> Any:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Signature
 from bptui.model.engine.ops.common import (
     at,
     choice,
-    contiguous,
     integer,
     letters,
     one_axis,
@@ -23,6 +22,8 @@ from bptui.model.engine.ops.common import (
     product,
     total,
 )
+from bptui.model.engine.ops.pointwise import scale_of
+from bptui.model.engine.trace import noted
 
 ATTRIBUTES = {
     "reduction": Attribute("mean", choice("mean", "sum", "none")),
@@ -118,140 +119,127 @@ class ClassIndices:
         return f"{text}/{product(self.samples)}"
 
 
-# --------------------------------------------------------------------------------------------------- moving the classes
-def classes_last(emit: Emit, x: Array, axis: int) -> Array:
-    """x as a matrix (samples, classes): a view where the classes are last, else a copy that is made here each step."""
-    classes = x.shape[axis]
-    samples = int(np.prod(x.shape[:axis] + x.shape[axis + 1 :], dtype=int))
-    if axis == x.ndim - 1 and x.flags.c_contiguous:
-        return x.reshape(samples, classes)
-    moved = np.moveaxis(x, axis, -1)
-    copy = emit.temp(moved.shape, x.dtype)
-    emit(np.copyto, copy, moved)
-    return copy.reshape(samples, classes)
-
-
-@contextmanager
-def target_last(emit: Emit, into: Array, axis: int) -> Iterator[Array]:
-    """Where to write a contribution as (samples, classes); it is copied from there where the classes are not last."""
-    classes, samples = into.shape[axis], int(np.prod(into.shape[:axis] + into.shape[axis + 1 :], dtype=int))
-    if axis == into.ndim - 1 and into.flags.c_contiguous:
-        yield into.reshape(samples, classes)
-        return
-    moved = np.moveaxis(into, axis, -1)
-    copy = emit.temp(moved.shape)
-    yield copy.reshape(samples, classes)
-    emit(np.copyto, moved, copy)
-
-
-# ------------------------------------------------------------------------------------------------------------- samples
-@dataclass(frozen=True)
+# ------------------------------------------------------------------------------------------------------ in their rules
 class Samples:
-    """The samples of a loss, as each step finds them: labels change with the batch.
+    """The samples of a loss over classes, as the rules of its row have them.
 
-    places   the flat place of each label in (samples, classes); of one that is left out, that of class 0
+    z        its first input as a matrix (samples, classes)
+    places   the flat place of each label in it: labels change with the batch; of one that is left out, that of class 0
     weights  (samples,) what each weighs: its class's weight, 0 where it is left out; None where all weigh 1
     kept     (samples,) 0 where it is left out, else 1; None where all are kept
     left     (samples,) is it left out? None where all are kept
-    share    0-d, one over the weights' sum, for a mean over weights; else None
+    share    the factor of the reduction: one over the weights' sum, for a mean over weights
     """
 
-    places: Array
-    weights: Array | None = None
-    kept: Array | None = None
-    left: Array | None = None
-    share: Array | None = None
+    places: Any = None
+    weights: Any = None
+    kept: Any = None
+    left: Any = None
+
+    def __init__(
+        self, x: Any, labels: Any, attributes: Attributes, weight: Sequence[Any] = (), name: str = "logits"
+    ) -> None:
+        self.shape, self.axis = x.shape, class_axis(attributes, x.shape, name)
+        self.beside: Shape = x.shape[: self.axis] + x.shape[self.axis + 1 :]
+        self.z, self.reduction = self.classes_last(x), attributes["reduction"]
+        self.share: Any = scale_of(self.reduction, self.z.shape[:1])
+        if labels is None:
+            return
+        line, ignored = flat(labels), attributes.get("ignore_index")
+        self.places = noted(_places, line.shape, line, dtype=np.intp, options=(self.z.shape[1], ignored))
+        if ignored is not None:
+            self.left = line == ignored
+            self.weights = self.kept = np.where(self.left, 0, 1)
+            line = line * np.logical_not(self.left)
+        for each in weight:
+            self.weights = each[line] if self.kept is None else each[line] * self.kept
+        if self.weights is not None and self.reduction == "mean":
+            self.share = np.reciprocal(np.add.reduce(self.weights, 0))
+
+    def classes_last(self, x: Any) -> Any:
+        """x as a matrix (samples, classes): a view where the classes are last."""
+        if self.axis == len(self.shape) - 1:
+            return x if x.ndim == 2 else x.reshape((prod(self.shape[:-1]), self.shape[-1]))
+        shape = prod(self.beside), self.shape[self.axis]
+        return noted(_moved, shape, x, options=(self.axis,))
+
+    def back(self, d: Any) -> Any:
+        """A contribution to z as one to the input."""
+        moved = (*self.beside, self.shape[self.axis])
+        return d if d.shape == self.shape else np.moveaxis(d.reshape(moved), -1, self.axis)
+
+    def of_label(self, x: Any) -> Any:
+        """Of a matrix like z, the element at each label."""
+        return noted(_pick, self.places.shape, x, self.places)
+
+    def without(self, terms: Any) -> Any:
+        """0 for what is left out, be it NaN."""
+        return terms if self.left is None else np.where(self.left, 0, terms)
+
+    def reduced(self, terms: Any, weighed: bool = False) -> Any:
+        """The loss of its terms, times the weights unless they are `weighed` already."""
+        terms = self.without(terms)
+        if self.weights is not None and not weighed:
+            terms = terms * self.weights
+        if self.reduction == "none":
+            return terms if self.beside == terms.shape else terms.reshape(self.beside)
+        whole = np.add.reduce(terms, 0)
+        return whole * self.share if self.reduction == "mean" else whole
+
+    def upstream(self, g: Any) -> Any:
+        """Upstream times the reduction's factor: one number, or (samples,) without reduction."""
+        return flat(g) if self.reduction == "none" else g * self.share if self.reduction == "mean" else g
+
+    def weigh(self, g: Any) -> Any:
+        """What each sample's term weighs in the loss, times upstream: one number where all weigh the same."""
+        return self.upstream(g) if self.weights is None else self.without(self.weights * self.upstream(g))
+
+    def slope(self, base: Any, factor: Any, label: Any) -> Any:
+        """base·factor, less `label` at the label of each sample, and 0 for those that are left out."""
+        shape = self.shape if self.axis == len(self.shape) - 1 else self.z.shape
+        left = 0 if self.left is None else column(self.left)
+        factor = factor if isinstance(factor, int) else column(factor)
+        return self.back(noted(_slope, shape, self.places, base, factor, label, left, dtype=self.z.dtype))
 
 
-def samples_of(emit: Emit, labels: Array, weight: Array | None, classes: int, attributes: Attributes) -> Samples:
-    """Emit what finds the places and the weights of the samples."""
-    ignored = attributes.get("ignore_index")
-    line, kept, left = labels.reshape(-1), None, None
-    if ignored is not None:
-        there, safe = emit.temp(line.shape, np.bool_), emit.temp(line.shape, np.intp)
-        kept, left = emit.temp(line.shape), emit.temp(line.shape, np.bool_)
-        emit(np.equal, line, np.array(ignored), left)
-        emit(np.not_equal, line, np.array(ignored), there)
-        emit(np.multiply, line, there, safe)
-        emit(np.copyto, kept, there)
-        line = safe
-    places = emit.temp(line.shape, np.intp)
-    emit(np.add, np.arange(line.size) * classes, line, places)
-    weights = kept
-    if weight is not None:
-        weights = emit.temp(line.shape)
-        emit(weight.take, line, None, weights, "clip")
-        if kept is not None:
-            emit(np.multiply, weights, kept, weights)
-    share = None
-    if weights is not None and attributes["reduction"] == "mean":
-        share = emit.temp(())
-        emit(np.add.reduce, weights, 0, None, share)
-        emit(np.reciprocal, share, share)
-    return Samples(places, weights, kept, left, share)
+def flat(x: Any) -> Any:
+    """As a vector."""
+    return x if x.ndim == 1 else x.reshape((x.size,))
 
 
-def leave_out(emit: Emit, array: Array, samples: Samples | None) -> None:
-    """0 for what is left out, be it NaN: (samples,) or (samples, classes)."""
-    if samples is not None and samples.left is not None:
-        emit(np.copyto, array, emit.const(0.0), where=samples.left if array.ndim == 1 else samples.left[:, None])
+def _moved(x: Array, axis: int, out: Array) -> None:
+    moved = np.moveaxis(x, axis, -1)
+    out.reshape(moved.shape)[...] = moved
 
 
-def terms_for(emit: Emit, out: Array, attributes: Attributes, samples: int) -> Array:
-    """Where the samples' terms are written."""
-    return out.reshape(-1) if attributes["reduction"] == "none" else emit.temp((samples,))
+@lru_cache(16)
+def _firsts(samples: int, classes: int) -> Array:
+    """The flat place of each sample's class 0."""
+    return np.arange(samples) * classes
 
 
-def reduce_terms(
-    emit: Emit, terms: Array, out: Array, attributes: Attributes, samples: Samples | None = None, weighed: bool = False
-) -> None:
-    """Emit the loss from its terms, times the weights unless they are `weighed` already."""
-    leave_out(emit, terms, samples)
-    if samples is not None and samples.weights is not None and not weighed:
-        emit(np.multiply, terms, samples.weights, terms)
-    if attributes["reduction"] != "none":
-        emit(np.add.reduce, terms, 0, None, out)
-        if attributes["reduction"] == "mean":
-            emit(np.multiply, out, _scale(emit, attributes, terms.size, samples), out)
+def _places(labels: Array, classes: int, ignored: int | None, out: Array) -> None:
+    np.add(_firsts(labels.size, classes), labels if ignored is None else labels * (labels != ignored), out)
 
 
-def _scale(emit: Emit, attributes: Attributes, count: int, samples: Samples | None) -> Array:
-    share = None if samples is None else samples.share
-    return emit.const(reduction_scale(attributes, count)) if share is None else share
+def _pick(x: Array, places: Array, out: Array) -> None:
+    x.take(places, None, out, "clip")
 
 
-def reduction_scale(attributes: Attributes, samples: int) -> float:
-    """The factor of the reduction, where all samples weigh the same."""
-    if attributes["reduction"] != "mean":
-        return 1.0
-    return 1 / samples if samples else float("nan")
+def _slope(places: Array, base: Array, factor: Array, label: Array, left: Array, out: Array) -> None:
+    whole = out.flags.c_contiguous
+    d = (out if whole else np.empty(out.shape, out.dtype)).reshape(places.size, -1)
+    if base.ndim:
+        np.multiply(base, factor, d)
+    else:
+        d[...] = base
+    d.reshape(-1)[places] -= label  # each row has one place, so none is met twice
+    if left.ndim:
+        np.copyto(d, 0, where=left)
+    if not whole:
+        out[...] = d.reshape(out.shape)
 
 
-def upstream_weights(emit: Emit, ctx: Backward, count: int, samples: Samples | None = None) -> Array:
-    """Upstream times the reduction's factor: 0-d, or (samples,) without reduction."""
-    if ctx.attributes["reduction"] == "none":
-        return contiguous(emit, ctx.upstream).reshape(-1)
-    weight = emit.temp(())
-    emit(np.multiply, ctx.upstream, _scale(emit, ctx.attributes, count, samples), weight)
-    return weight
-
-
-def term_weights(emit: Emit, ctx: Backward, count: int, samples: Samples | None = None) -> Array:
-    """What each sample's term weighs in the loss, times upstream: 0-d where all weigh the same, else (samples,)."""
-    weight = upstream_weights(emit, ctx, count, samples)
-    if samples is None or samples.weights is None:
-        return weight
-    each = emit.temp((count,))
-    emit(np.multiply, samples.weights, weight, each)
-    leave_out(emit, each, samples)
-    return each
-
-
-def column(weight: Array) -> Array:
+def column(weight: Any) -> Any:
     """It broadcasts against (samples, classes)."""
     return weight[:, None] if weight.ndim else weight
-
-
-def subtract_at(array: Array, places: Array, weight: Array) -> None:
-    """array[places] -= weight; each row has one place, so none is met twice."""
-    array.reshape(-1)[places] -= weight

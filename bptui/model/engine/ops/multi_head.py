@@ -29,9 +29,9 @@ BIASES = ("b_q", "b_k", "b_v", "b_o")
 
 # ------------------------------------------------------------------------------------------------ weights alone
 def _weights(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
-    q, k, *more = inputs
+    q, k, *_ = inputs
     check_places(q=q, k=k)
-    return weighed(use, q, k, attributes["scale"] or float(q.shape[-1]) ** -0.5, more, attributes["causal"], "y")
+    return weighed(use, inputs, attributes["scale"] or float(q.shape[-1]) ** -0.5, attributes["causal"], "y")
 
 
 def _weights_definition(signature: Signature) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Bounds, Compares, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, require_equal
-from bptui.model.engine.ops.labels import column, reduce_terms, term_weights, terms_for
-from bptui.model.engine.ops.pointwise import reduced, reduction
+from bptui.model.engine.ops.common import at, require_equal
+from bptui.model.engine.ops.labels import column
+from bptui.model.engine.ops.pointwise import reduced, reduction, scale_of
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -44,18 +46,25 @@ def _definition(signature: Signature) -> str:
     )
 
 
-def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-    x, labels = (contiguous(emit, array).reshape(-1, array.shape[-1]) for array in inputs)
-    slopes, terms = emit.temp(x.shape), terms_for(emit, out, attributes, len(x))
-    emit(_fill, x, labels, slopes, terms)
-    reduce_terms(emit, terms, out, attributes)
-    return slopes
+def _counted(x: Any, labels: Any) -> tuple[Any, Any]:
+    """(the terms of the samples, how often each score is counted)."""
+    both = noted(_fill, (prod(x.shape[:-1]), 1 + x.shape[-1]), x, labels)
+    return both[:, 0], both[:, 1:]
 
 
-def _fill(x: Array, labels: Array, slopes: Array, terms: Array) -> None:
+def _value(x: Any, labels: Any, reduction: str) -> Any:
+    terms = _counted(x, labels)[0]
+    if reduction == "none":
+        return terms.reshape(x.shape[:-1])
+    return np.add.reduce(terms, 0) * scale_of(reduction, terms.shape)
+
+
+def _fill(x: Array, labels: Array, out: Array) -> None:
     """Label after label, until no sample has one more: the gaps above 0 of its score to those of all other classes."""
+    x, labels = (array.reshape(-1, array.shape[-1]) for array in (x, labels))
     samples, classes = np.arange(len(x)), x.shape[1]
-    terms[...], slopes[...] = 0, 0
+    out[...] = 0
+    terms, slopes = out[:, 0], out[:, 1:]
     is_label = np.logical_and.accumulate(labels >= 0, 1)
     is_other = np.ones(x.shape, bool)
     np.logical_and.at(is_other, (samples[:, None], np.where(is_label, labels, 0)), ~is_label)
@@ -71,17 +80,20 @@ def _fill(x: Array, labels: Array, slopes: Array, terms: Array) -> None:
         slopes[samples, label] -= counts.sum(1)
 
 
-def _vjp(emit: Emit, ctx: Backward) -> list[Array | None]:
-    slopes = ctx.saved
-    weight, d = term_weights(emit, ctx, len(slopes)), emit.temp(slopes.shape)
-    emit(_give, slopes, weight, d)
-    return [d.reshape(ctx.inputs[0].shape), None]
+def _vjp(g: Any, y: Any, x: Any, labels: Any, reduction: str) -> Any:
+    slopes = _counted(x, labels)[1]
+    scale = scale_of(reduction, slopes.shape[:1])
+    return noted(_give, x.shape, slopes, g if scale == 1 else g * scale)
 
 
 def _give(slopes: Array, weight: Array, d: Array) -> None:
     """What is not chosen passes nothing, whatever is upstream."""
     with np.errstate(all="ignore"):
-        d[...] = np.where(slopes != 0, slopes * column(weight) / max(slopes.shape[1], 1), 0)
+        given = slopes * column(weight.reshape(-1) if weight.ndim else weight) / max(slopes.shape[1], 1)
+        d[...] = np.where(slopes != 0, given, 0).reshape(d.shape)
+
+
+_RULE = Rule(_value, _vjp)
 
 
 OPS = (
@@ -90,8 +102,7 @@ OPS = (
         ("scores", "labels"),
         _definition,
         _shape,
-        _forward,
-        _vjp,
+        *_RULE.pair,
         "The margins by which the scores of all other classes come too near to those of a sample's labels: class "
         "numbers in a row as long as the classes, which ends at the first -1.",
         {"reduction": reduction()},

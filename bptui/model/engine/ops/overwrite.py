@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, choice, flag, letters, one_axis
 from bptui.model.engine.ops.scatter import AXIS, bounds, places_of, scatter_shape, where_inside
@@ -108,83 +108,87 @@ def _reduce_definition(signature: Signature) -> str:
     return n.written(f"{top}/((1 if {mine} else 0) + {n.over('1', best)})")
 
 
-def _counts(i: Array, axis: int, shape: Shape, own: bool) -> Array:
-    """How many go to each place."""
-    found = np.full(shape, float(own))
-    np.add.at(found, places_of(i, axis), 1)
-    return found
-
-
 UFUNCS = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 START = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "amax": -np.inf, "amin": np.inf}
 """Of what has nothing in it yet."""
 
 
-def _begun(x: Array, i: Array, axis: int, reduce: str, own: bool) -> Array:
-    """x, or what has nothing in it yet where something goes and x does not count."""
-    found = np.array(x)
-    if not own:
-        found[places_of(i, axis)] = START[reduce]
-    return found
+class _Going:
+    """The numbers of src that go to places of x, to be reduced there; `own`: x there is one of them."""
+
+    def __init__(self, x: Array, i: Array, src: Array, axis: int, reduce: str, own: bool) -> None:
+        self.x, self.src, self.reduce, self.own = x, src, reduce, own
+        self.places = places_of(i, axis)
+
+    def begun(self) -> Array:
+        """x, or what has nothing in it yet where something goes and x does not count."""
+        found = np.array(self.x)
+        if not self.own:
+            found[self.places] = START[self.reduce]
+        return found
+
+    def counts(self, of_x: Any = True, of_src: Any = 1) -> Array:
+        """How many go to each place, at least 1; of those that are told."""
+        found = np.where(np.broadcast_to(of_x, self.x.shape), float(self.own), 0.0)
+        np.add.at(found, self.places, of_src)
+        return np.maximum(found, 1)
+
+    def equals(self, y: Array) -> Array:
+        """How many are as large as the largest that goes to a place."""
+        return self.counts(self.x == y, self.src == y[self.places])
+
+    def fill(self, out: Array) -> None:
+        """y."""
+        out[...] = self.begun()
+        UFUNCS[self.reduce].at(out, self.places, self.src)
+        if self.reduce == "mean":
+            out[...] = out / self.counts()
+
+    def others(self) -> tuple[Array, Array]:
+        """(for x, for each of src): the product of all the others that go to its place. Zeros are counted apart: what
+        is divided by is none."""
+        x, src, places = self.x, self.src, self.places
+        first, nothing = self.begun(), x == 0
+        zeros = np.where(first == 0, 1, 0)
+        np.add.at(zeros, places, src == 0)
+        rest = np.where(first == 0, 1, first)
+        np.multiply.at(rest, places, np.where(src == 0, 1, src))
+        mine = np.where(zeros - nothing == 0, rest / np.where(nothing, 1, x), 0)
+        theirs = np.where(zeros[places] - (src == 0) == 0, rest[places] / np.where(src == 0, 1, src), 0)
+        return mine, theirs
+
+    def own_share(self, g: Array, y: Array, out: Array) -> None:
+        """∂L/∂x."""
+        if self.reduce == "mean":
+            g = g / self.counts()
+        elif self.reduce == "prod" and self.own:
+            g = g * self.others()[0]
+        elif self.reduce != "sum" and self.own:
+            g = np.where(self.x == y, g / self.equals(y), 0)
+        out[...] = g
+        if not self.own:
+            out[self.places] = 0
+
+    def their_share(self, g: Array, y: Array, out: Array) -> None:
+        """∂L/∂src."""
+        if self.reduce == "mean":
+            out[...] = g[self.places] / self.counts()[self.places]
+        elif self.reduce in ("sum", "prod"):
+            out[...] = g[self.places] if self.reduce == "sum" else g[self.places] * self.others()[1]
+        else:
+            out[...] = np.where(self.src == y[self.places], g[self.places] / self.equals(y)[self.places], 0)
 
 
-def _reduce(x: Array, i: Array, src: Array, axis: int, reduce: str, own: bool, out: Array) -> None:
-    out[...] = _begun(x, i, axis, reduce, own)
-    UFUNCS[reduce].at(out, places_of(i, axis), src)
-    if reduce == "mean":
-        out[...] = out / np.maximum(_counts(i, axis, x.shape, own), 1)
+def _reduce(*going: Any) -> None:
+    _Going(*going[:-1]).fill(going[-1])
 
 
-def _factor_others(x: Array, i: Array, src: Array, axis: int, own: bool) -> tuple[Array, Array]:
-    """(for x, for each of src): the product of all the others that go to its place. Zeros are counted apart: what is
-    divided by is none."""
-    places = places_of(i, axis)
-    first, nothing = _begun(x, i, axis, "prod", own), x == 0
-    zeros = np.where(first == 0, 1, 0)
-    np.add.at(zeros, places, src == 0)
-    rest = np.where(first == 0, 1, first)
-    np.multiply.at(rest, places, np.where(src == 0, 1, src))
-    mine = np.where(zeros - nothing == 0, rest / np.where(nothing, 1, x), 0)
-    theirs = np.where(zeros[places] - (src == 0) == 0, rest[places] / np.where(src == 0, 1, src), 0)
-    return mine, theirs
+def _own_share(g: Array, y: Array, *going: Any) -> None:
+    _Going(*going[:-1]).own_share(g, y, going[-1])
 
 
-def _own_share(
-    g: Array, y: Array, x: Array, i: Array, src: Array, axis: int, reduce: str, own: bool, out: Array
-) -> None:
-    """∂L/∂x."""
-    if reduce in ("sum", "mean"):
-        out[...] = g / np.maximum(_counts(i, axis, x.shape, own), 1) if reduce == "mean" else g
-    elif reduce == "prod":
-        out[...] = g * _factor_others(x, i, src, axis, own)[0] if own else g
-    else:
-        out[...] = np.where(x == y, g / np.maximum(_equals(y, x, i, src, axis, own), 1), 0) if own else g
-    if not own:
-        out[places_of(i, axis)] = 0
-
-
-def _their_share(
-    g: Array, y: Array, x: Array, i: Array, src: Array, axis: int, reduce: str, own: bool, out: Array
-) -> None:
-    """∂L/∂src."""
-    places = places_of(i, axis)
-    if reduce == "sum":
-        out[...] = g[places]
-    elif reduce == "mean":
-        out[...] = g[places] / np.maximum(_counts(i, axis, x.shape, own), 1)[places]
-    elif reduce == "prod":
-        out[...] = g[places] * _factor_others(x, i, src, axis, own)[1]
-    else:
-        shared = g[places] / np.maximum(_equals(y, x, i, src, axis, own), 1)[places]
-        out[...] = np.where(src == y[places], shared, 0)
-
-
-def _equals(y: Array, x: Array, i: Array, src: Array, axis: int, own: bool) -> Array:
-    """How many are as large as the largest that goes to a place."""
-    places = places_of(i, axis)
-    found = np.where(x == y, float(own), 0.0)
-    np.add.at(found, places, src == y[places])
-    return found
+def _their_share(g: Array, y: Array, *going: Any) -> None:
+    _Going(*going[:-1]).their_share(g, y, going[-1])
 
 
 def _options(x: Any, given: Any) -> tuple[int, str, bool]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bptui.model.base.places import unravel
 from bptui.model.base.types import Array
 from bptui.model.engine.apart import BLOCK, largest
 from bptui.model.engine.arena import Clock
@@ -50,7 +51,7 @@ def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]
         if recorded is None:
             yield Row(node, "update", name, "skipped", note="its new value was not kept")
         else:
-            at = tuple(int(i) for i in np.unravel_index(off.at[0], np.shape(recorded))) if off.at else ()
+            at = unravel(off.at[0], np.shape(recorded)) if off.at else ()
             yield Row(node, "update", name, "ok" if off.ulps <= NEAR else "FAIL", *off._replace(at=at))
 
 

@@ -298,6 +298,19 @@ def test_a_choice_between_a_number_and_its_multiple(size, factor):
     np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
 
 
+@pytest.mark.parametrize("size", [8, 600])
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 6.0), (2.0, -2.0), (-np.inf, 0.5)])
+def test_two_bounds_are_one_call(size, low, high):
+    x = np.resize(np.array([np.nan, np.inf, -np.inf, -3, -1, -0.5, 0, 0.5, 1, 6, 7]), size)
+    expected, calls = computed(lambda x: np.minimum(np.maximum(x, low), high), [x])
+    np.testing.assert_array_equal(expected, np.minimum(np.maximum(x, low), high))
+    assert len(calls) == 1
+    between = np.minimum(np.maximum(x, low), high) + np.maximum(x, low)
+    np.testing.assert_array_equal(
+        computed(lambda x: np.minimum(np.maximum(x, low), high) + np.maximum(x, low), [x])[0], between
+    )
+
+
 def test_a_slope_that_reads_much_is_computed_with_the_value():
     """Of a large array: backward is one product then, and nothing else is kept."""
     rule = Rule(lambda x: x * np.tanh(x), lambda g, y, x: (np.tanh(x) + (1 - np.tanh(x) * np.tanh(x)) * x) * g)

@@ -53,7 +53,7 @@ def same(u: Call, input: Any, *_: Any, **__: Any) -> Node:
     return u.same(input)
 
 
-complex_known("detach", "data")(copies.detach)
+complex_known("detach", "data")(uses("detach"))
 complex_known("bptui.same")(copies.same)
 
 

@@ -22,8 +22,8 @@ Each = Callable[[Any], Any]
 
 MOVING: tuple[Entry, ...] = (
     shapes.movedim, shapes.broadcast_tensors, shapes.repeat, shapes.tile, shapes.repeat_interleave, shapes.meshgrid,
-    shapes.roll, shapes.flip, KNOWN["fliplr"], KNOWN["flipud"], shapes.rot90, shapes.diagonal,
-    KNOWN["torch.linalg.diagonal"], shapes.diag_embed, shapes.diag, shapes.triangle, joining.split,
+    shapes.roll, shapes.flip, KNOWN["fliplr"], KNOWN["flipud"], shapes.rot90, KNOWN["diagonal"],
+    KNOWN["torch.linalg.diagonal"], KNOWN["diag_embed"], shapes.diag, shapes.triangle, joining.split,
     KNOWN["torch.Tensor.split"], KNOWN["split_with_sizes"], joining.chunk, joining.tensor_split, joining.named_split,
     joining.unbind, joining.narrow, KNOWN["stack"], joining.atleast, joining.ranked_stack, joining.column_stack,
     joining.block_diag, joining.windows, indexing.select, indexing.index_select, indexing.gather,

@@ -11,7 +11,7 @@ from bptui.model.source.captured.known.common import (
     overwritten,
     stretched,
 )
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, uses
 
 
 @known("clone", "contiguous", "cpu", "cuda", "positive", "conj", "conj_physical", "bptui.same")
@@ -20,9 +20,7 @@ def same(u: Call, input: Any, *_: Any, **__: Any) -> Node:
     return u.same(input)
 
 
-@known("detach", "data")
-def detach(u: Call, input: Any) -> Node:
-    return u.use("detach", input)
+known("detach", "data")(uses("detach"))
 
 
 @known("to", "float", "double", "half", "bfloat16", "type_as", "type")

@@ -23,7 +23,7 @@ from bptui.model.source.captured.known.common import (
     values,
 )
 from bptui.model.source.captured.known.indexing import along
-from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.registry import Entry, known, taking
 from bptui.model.source.captured.known.shapes import turned
 
 F = "torch.nn.functional."
@@ -160,26 +160,19 @@ def logsumexp(u: Call, input: Any, dim: Any, keepdim: bool = False) -> Node:
     return u.use("logsumexp", input, axis=axes(input, dim), keepdims=keepdim)
 
 
-def _softmax(u: Call, op: str, x: Any, dim: int | None) -> Node:
+def _softmax(u: Call, input: Any, dim: int | None, dtype: Any, _stacklevel: int = 3) -> Node:
     """Without an axis, as PyTorch chose it before it was to be named; of a single number, along none."""
+    x = converted(u, input, dtype)
     if dim is None:
         dim = 0 if len(x.shape) in (0, 1, 3) else 1
+    x, op = (u.use("neg", x), "softmax") if u.name == "softmin" else (x, u.name)
     return reshaped(u, u.use(op, line(u, x), axis=dim), tuple(x.shape))
 
 
-@known(F + "softmax", F + "log_softmax")
-def softmax(u: Call, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Node:
-    return _softmax(u, u.name, converted(u, input, dtype), dim)
-
-
-@known(F + "softmin")
-def softmin(u: Call, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Node:
-    return _softmax(u, "softmax", u.use("neg", converted(u, input, dtype)), dim)
-
-
-@known("softmax", "log_softmax", "torch.special.softmax", "torch.special.log_softmax")
-def function_softmax(u: Call, input: Any, dim: int, dtype: Any = None) -> Node:
-    return _softmax(u, u.name, converted(u, input, dtype), dim)
+known(F + "softmax", F + "log_softmax", F + "softmin")(taking(_softmax, "input", dim=None, _stacklevel=3, dtype=None))
+known("softmax", "log_softmax", "torch.special.softmax", "torch.special.log_softmax")(
+    taking(_softmax, "input", "dim", dtype=None)
+)
 
 
 # ----------------------------------------------------------------------------------------------------- extremes
@@ -256,29 +249,11 @@ def median(u: Call, input: Any, dim: Any = None, keepdim: bool = False) -> Node:
     return u.use("div", total, u.constant((), lambda: np.asarray(np.sum(found(), dtype=np.float64))))
 
 
-@known("mode")
-def mode(u: Call, input: Any, dim: int = -1, keepdim: bool = False) -> Node:
-    return chosen(u, input, dim, keepdim)
-
-
-@known("kthvalue")
-def kthvalue(u: Call, input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Node:
-    return chosen(u, input, dim, keepdim)
-
-
-@known("topk")
-def topk(u: Call, input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Node:
-    return chosen(u, input, dim)
-
-
-@known("sort")
-def sort(u: Call, input: Any, dim: int = -1, descending: bool = False, *, stable: Any = None) -> Node:
-    return chosen(u, input, dim)
-
-
-@known("cummax", "cummin")
-def cumulative_extreme(u: Call, input: Any, dim: int) -> Node:
-    return chosen(u, input, dim)
+known("mode")(taking(chosen, "input", dim=-1, keepdim=False))
+known("cummax", "cummin")(taking(chosen, "input", "dim"))
+known("kthvalue")(taking(lambda u, x, k, dim, keepdim: chosen(u, x, dim, keepdim), "input", "k", dim=-1, keepdim=False))
+known("topk")(taking(lambda u, x, k, dim, **_: chosen(u, x, dim), "input", "k", dim=-1, largest=True, sorted=True))
+known("sort")(taking(lambda u, x, dim, **_: chosen(u, x, dim), "input", dim=-1, descending=False, stable=None))
 
 
 @known("msort")
@@ -290,26 +265,15 @@ def msort(u: Call, input: Any) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------- along an axis
-def _running(u: Call, x: Tensor, dim: int) -> Node:
-    return reshaped(u, u.use(u.name, line(u, x), axis=dim), tuple(x.shape))
+def _running(u: Call, x: Tensor, dim: int, dtype: Any = None) -> Node:
+    if u.name == "cumprod" or (u.name == "logcumsumexp" and not x.shape):
+        finite(u, x)  # of the logarithm of one number PyTorch's gradient is 1, whatever it is
+    return reshaped(u, u.use(u.name, line(u, converted(u, x, dtype)), axis=dim), tuple(x.shape))
 
 
-@known("cumsum")
-def cumsum(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
-    return _running(u, converted(u, input, dtype), dim)
-
-
-@known("cumprod")
-def cumprod(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
-    finite(u, input)
-    return _running(u, converted(u, input, dtype), dim)
-
-
-@known("logcumsumexp")
-def logcumsumexp(u: Call, input: Any, dim: int) -> Node:
-    if not input.shape:
-        finite(u, input)  # of one number PyTorch's gradient is 1, whatever it is
-    return _running(u, input, dim)
+cumsum = known("cumsum")(taking(_running, "input", "dim", dtype=None))
+known("cumprod")(taking(_running, "input", "dim", dtype=None))
+known("logcumsumexp")(taking(_running, "input", "dim"))
 
 
 @known("diff")

@@ -32,7 +32,7 @@ HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
 
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """NumPy's names for arguments, which PyTorch takes in the place of its own."""
-_ATTRIBUTES = {"dim": "axis", "keepdim": "keepdims"}
+_ATTRIBUTES = {"dim": "axis", "keepdim": "keepdims", "dim1": "axis1", "dim2": "axis2"}
 """Settings that bptui's operations call otherwise."""
 _IDLE = ("inplace", "check_errors", "return_indices", "cudnn_enable", "cudnn_enabled")
 """Settings that change no number."""

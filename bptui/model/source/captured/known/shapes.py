@@ -20,7 +20,7 @@ from bptui.model.source.captured.known.common import (
     stretched,
     values,
 )
-from bptui.model.source.captured.known.registry import known, taking
+from bptui.model.source.captured.known.registry import known, taking, uses
 
 
 # ------------------------------------------------------------------------------------------------------- its shape
@@ -164,23 +164,15 @@ def rot90(u: Call, input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------------- diagonals
-@known("diagonal")
-def diagonal(u: Call, input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    return u.use("diagonal", input, offset=offset, axis1=dim1, axis2=dim2)
-
-
-known("torch.linalg.diagonal")(taking(diagonal, "A", offset=0, dim1=-2, dim2=-1))
-
-
-@known("diag_embed")
-def diag_embed(u: Call, input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
-    return u.use("diag_embed", input, offset=offset, axis1=dim1, axis2=dim2)
+known("diagonal")(uses("diagonal", offset=0, dim1=0, dim2=1))
+known("torch.linalg.diagonal")(uses("diagonal", "A", offset=0, dim1=-2, dim2=-1))
+known("diag_embed")(uses("diag_embed", offset=0, dim1=-2, dim2=-1))
 
 
 @known("diag")
 def diag(u: Call, input: Any, diagonal: int = 0) -> Node:
     if len(input.shape) == 1:
-        return diag_embed(u, input, diagonal)
+        return u.use("diag_embed", input, offset=diagonal, axis1=-2, axis2=-1)
     return u.use("diagonal", input, offset=diagonal)
 
 

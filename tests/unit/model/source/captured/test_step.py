@@ -297,6 +297,46 @@ def test_training_goes_on_from_a_changed_step_and_the_loss_falls():
     assert history.losses[-1] < history.losses[0]
 
 
+def test_what_differs_from_a_recorded_step_is_more_than_rounding():
+    """A rate moves what the update makes, and nothing else; the record in float32 is no other number."""
+    session = Session(network())
+    count = sum(int(np.prod(node.shape)) for node in session.graph.params)
+    told = registry.run(session, "set lr = 0.05").text
+    assert "differ    0 of " in told
+    assert "numbers so far beyond rounding (1e-5)" in told
+    registry.run(session, "goto end")
+    told = registry.run(session, "diff").text
+    assert f"{count} of " in told
+    assert "first hidden.weight, update 1 of step 0" in told
+    comparison = session.compare(session.branch, session.branches[0])
+    pair = comparison.difference(0).value(session.graph.by_name["out.bias"])
+    assert not pair.change.any()
+    registry.run(session, "goto start")
+    registry.run(session, "set out.bias[0] = 1.5")
+    registry.run(session, "goto end")
+    assert "first out.linear, forward 5 of step 0" in registry.run(session, "diff").text
+
+
+@pytest.mark.parametrize("line", ["set out.bias[0] = 1.5", "nudge out.bias[0] 0.1"])
+def test_after_its_update_the_original_has_nothing_to_promise(line):
+    session = Session(network())
+    registry.run(session, "goto end")
+    told = registry.run(session, line).text
+    assert "promised  nothing: original has no training step 1" in told
+    assert "original has not this training step" in told
+
+
+def test_what_moved_the_loss_is_told_of_a_recorded_step_too():
+    session = Session(network())
+    told = registry.run(session, "moved").text
+    every = session.recording
+    promised = sum(float(np.sum(every.grad(n).astype(float) * (every.after(n).astype(float) - every.before(n))))
+                   for n in session.graph.params)  # fmt: skip
+    printed = float(next(row for row in told.splitlines() if row.startswith("promised")).split("=")[-1])
+    assert printed == pytest.approx(promised, rel=1e-3)
+    assert told.endswith("not recorded: a captured step ends with its update")
+
+
 def test_what_cannot_be_followed_is_said():
     record = two_layers()
     next(each for each in record.step.events if each.name == "torch.tanh").name = "somelibrary.squash"
@@ -336,6 +376,27 @@ def test_a_capture_is_a_target_of_the_shell(tmp_path, capsys):
     assert main(["trace", str(tmp_path / "step.bptui"), "--json"]) == 0
     traced = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
     assert set(traced["step"]["updates"]) == {"hidden.weight", "hidden.bias", "out.weight", "out.bias"}
+
+
+@pytest.mark.parametrize(
+    "line", ["check {}", "predictions {}", "explain {} out.weight[0,0]", "export {} moment", "export {} out.bias[0]"]
+)
+def test_a_step_is_asked_for_by_its_number_in_the_program(line, tmp_path, capsys):
+    """`--at` is that number, 0 its beginning, and any other is refused in one line."""
+    record = two_layers()
+    record.step.about["step"] = 7
+    writer = Writer(tmp_path / "step.bptui")
+    for value in record.step.values:
+        value.blob = writer.blob(record.arrays[value.id].tobytes(), value.dtype)
+        value.strides = tuple(s // 4 for s in np.empty(value.shape, np.float32).strides)
+    writer.close(record.step)
+    words = line.format(tmp_path / "step.bptui").split()
+    for at in ([], ["--at", "0"], ["--at", "7"]):
+        assert main([*words, *at]) == 0
+        assert "training step 7" in capsys.readouterr().out
+    assert main([*words, "--at", "3"]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "there is no training step 3" in told
 
 
 def test_a_sample_that_is_left_out_brings_its_nan_back_in_the_backward_pass_as_in_pytorch():
