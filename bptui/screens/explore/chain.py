@@ -132,8 +132,9 @@ class ChainBoard(Board):
             self._see()
             return Reply()
         if word not in (self.symbol, "x", "nudge", "pair"):
-            raise UserError(word[:40] or ":", "is no line of this explorer", f"{self.symbol} 1.5, nudge 0.01, by NAME")
-        value = _finite(word, rest)
+            raise self.unknown(word, f"{self.symbol} 1.5, nudge 0.01, by NAME")
+        within = "a number between -1e6 and 1e6"
+        value = typed(word, rest, f"{word} 1.5", lambda value: abs(value) <= 1e6, within)
         if word == "pair":
             if self._network is not None or value not in range(1, len(PAIRS) + 1):
                 raise UserError("pair", f"there is no pair {rest.strip()[:20]}", f"1 to {len(PAIRS)}")
@@ -234,10 +235,3 @@ class ChainBoard(Board):
     def derived(self, link: Link) -> Line:
         """SymPy's formula of a slope, nothing while it is being derived."""
         return self._derived.get(self._key(link), ())
-
-
-def _finite(word: str, text: str) -> float:
-    value = typed(word, text, f"{word} 1.5")
-    if not math.isfinite(value) or abs(value) > 1e6:
-        raise UserError(word, f"found {text.strip()[:40]}", "a number between -1e6 and 1e6")
-    return value

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, joined
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
 from bptui.screens.panels.figures import shown as shown_number
@@ -262,11 +262,11 @@ def _selected(sheet: Sheet, shown: list[Quantity]) -> Line:
     _, page, width, *_ = sheet
     index = (*page.lead, *page.at) if not page.turned else (*page.lead, page.at[1], 0)
     place: Line = (Span(f" {numbers.index(index)}", "text bold"),)
-    gap: Line = (Span("  " if width < COMPACT else "   "),)
+    gap = Span("  " if width < COMPACT else "   ")
     told = [_number(quantity, page) for quantity in shown]
     main = told[shown.index(sheet.main)]
     for parts in ([place, *told], [place, main], [main], [main[-1:]]):
-        row = tuple(span for n, part in enumerate(parts) for span in (*(gap if n else ()), *part))
+        row = joined(gap, parts)
         if length(row) <= width:
             break
     return row
