@@ -20,8 +20,8 @@ from . import rig
 pytestmark = pytest.mark.corpus(every=1)
 ODD = (
     10**5, 10**9, 10**12, 2**62, 2**63, 10**30, 10**300, 1e308, 1e-308, 0, -1, -(10**18), [10**9] * 2,
-    [10**12], [[1e308]], "", "x", "learned", True, {}, [], [[]], {"kind": "constant", "value": 1e308}, {"kind": "normal", "std": 1e308},
-    float("nan"), float("inf"), {"kind": "l2", "rate": 1e308}, "\x1b[2J",
+    [10**12], [[1e308]], "", "x", "learned", True, {}, [], [[]], {"kind": "constant", "value": 1e308},
+    {"kind": "normal", "std": 1e308}, float("nan"), float("inf"), {"kind": "l2", "rate": 1e308}, "\x1b[2J",
 )  # fmt: skip
 FIRST = {kind: (x, settings, shape) for kind, x, settings, shape in reversed(CASES)}
 """One use of each kind: its input, settings, the shape of what it makes."""
