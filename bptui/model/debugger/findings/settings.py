@@ -204,10 +204,9 @@ def axes(subject: Subject) -> Iterator[Finding]:
     """Two inputs of the loss that were both stretched; a softmax over the samples."""
     structure = subject.structure
     output = structure.output
-    ancestors = {node.id for node in structure.before(subject.graph.nodes[subject.graph.loss])}
     targets = subject.targets
     for node in subject.graph.ops:
-        if node.id not in ancestors or targets is None or len(node.inputs) < 2 or node.op is None:
+        if node.id not in subject.reached or targets is None or len(node.inputs) < 2 or node.op is None:
             continue
         first, second = (_before_stretched(structure, side) for side in structure.inputs(node)[:2])
         sides = [structure.through(side, MOVES).id for side in (first, second)]

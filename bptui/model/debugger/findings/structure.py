@@ -140,12 +140,7 @@ class Structure:
 
     def before(self, node: Node) -> Iterator[Node]:
         """A node and all that it is computed from, last first."""
-        wanted = {node.id}
-        for i in range(node.id, -1, -1):
-            if i in wanted:
-                found = self.graph.nodes[i]
-                wanted.update(found.inputs)
-                yield found
+        return (self.graph.nodes[i] for i in sorted(self.graph.before(node.id), reverse=True))
 
     def leaves(self, node: Node) -> Iterator[Node]:
         """What a node is computed from, and is not computed itself."""
@@ -348,7 +343,7 @@ class Structure:
         """The weighted layer that makes the output."""
         if self.output is None:
             return None
-        made = {node.id for node in self.before(self.output.z)}
+        made = self.graph.before(self.output.z.id)
         found = [layer for layer in self.layers if layer.z.id in made]
         return found[-1] if found else None
 
