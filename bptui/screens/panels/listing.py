@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import shape as shape_text
+from bptui.model.base.prose import shorten
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels.entries import Entries, Index, Moved, Spliced
@@ -305,8 +306,3 @@ def brief(name: str, room: int) -> str:
         *first, last = part.split("_")
         part = "_".join([*(word[:1] for word in first), last])
     return shorten(part, room)
-
-
-def shorten(text: str, room: int) -> str:
-    """The text in at most `room` cells, with `…` where something is missing."""
-    return text if len(text) <= room else text[: max(0, room - 1)] + "…"
