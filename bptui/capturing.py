@@ -3,11 +3,11 @@ because somebody's program needs it."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
@@ -69,7 +69,7 @@ def _wanted(options: Namespace, program: Sequence[str]) -> Wanted:
     if options.last is not None and options.last > 1_000:
         raise UserError("--last", f"found {options.last}", "at most 1,000: each is a file")
     script = program[0]
-    if not options.module and not Path(script).is_file():
+    if not options.module and not os.path.isfile(script):
         raise UserError(one_line(script, 100), "there is no such program", "bptui capture train.py; -m for a module")
     if find_spec("torch") is None:
         raise UserError("capture", "needs PyTorch, which is not installed here", "pip install torch")

@@ -17,8 +17,10 @@ import os
 import runpy
 import signal
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import Any, NamedTuple
@@ -39,6 +41,7 @@ from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 from bptui.torch.capturing.wanted import NOT_FINITE, Outcome, Wanted, Written
 
+CLIPS = ("clip_grad_norm_", "clip_grad_value_")
 UNUSED = 64
 """Backward passes without any update after which a step is taken to be over: its optimizer is never asked to step."""
 
@@ -82,6 +85,7 @@ class Capture:
         self.written: deque[Written] = deque()
         self._writers: deque[Writer] = deque()
         self._made: set[int] = set()
+        self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
         self._cycle: set[int] = set()
         self._takes_part: set[int] | None = None
         self._passes = 0
@@ -104,12 +108,17 @@ class Capture:
         made, passed = torch.optim.Optimizer.__init__, torch.autograd.backward
         torch.optim.Optimizer.__init__ = self._making(made)
         torch.autograd.backward = self._passing(passed)
+        clips = {name: getattr(torch.nn.utils, name) for name in CLIPS}
+        for name, clip in clips.items():
+            setattr(torch.nn.utils, name, self._clipping(clip))
         before = {number: signal.signal(number, self._ended) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             code = self._run()
         finally:
             torch.optim.Optimizer.__init__ = made
             torch.autograd.backward = passed
+            for name, clip in clips.items():
+                setattr(torch.nn.utils, name, clip)
             for handle in handles:
                 handle.remove()
             for number, handler in before.items():
@@ -176,7 +185,20 @@ class Capture:
             if not self._made and self.number:
                 self.number -= 1  # the last backward pass belongs to the step that this one is made for
             self._made.add(id(optimizer))
+            self._optimizers.append(weakref.ref(optimizer))
             self._first()
+
+        return watched
+
+    def _clipping(self, clip: Callable[..., Any]) -> Callable[..., Any]:
+        """A clipping that finds no gradient is noted: it ran before the backward pass."""
+
+        @functools.wraps(clip)
+        def watched(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+            given = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+            if self._recorder is not None and given and all(each.grad is None for each in given):
+                self._recorder.clipped(clip.__name__)
+            return clip(parameters if isinstance(parameters, torch.Tensor) else given, *args, **kwargs)
 
         return watched
 
@@ -284,11 +306,13 @@ class Capture:
             return
         self._over.append(recorder)
         back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
+        held = recorder.held(found for reference in self._optimizers if (found := reference()) is not None)
         step = _window(recorder.end(), self._front, back)
         about = {
             **self._about,
             "script": self.wanted.script,
             "step": self.number,
+            "held": held,
             "reason": reason or self._reason(step),
         }
         step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}
@@ -329,7 +353,8 @@ class Capture:
         step = recorder.step
         over = bool(self._cycle) and not step.backwards[self._back.backwards :]
         if step.events and (step.backwards or failed) and self._is_wanted(self.number):
-            self._finish("" if over and not failed else reason)
+            with suppress(_Done):  # it ends by itself
+                self._finish("" if over and not failed else reason)
         else:
             self._drop()
         self._finished = True

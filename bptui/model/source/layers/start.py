@@ -53,6 +53,7 @@ def starts(context: LayerContext, lstm: bool, samples: int, suffixes: Sequence[s
 
 def _given(context: LayerContext, key: str, given: Any, shape: tuple[int, int], suffixes: Sequence[str]) -> list[Node]:
     symbol, made = key[0], []
+    context.builder.afford(shape, context.table.at("units"))
     if isinstance(given, str) and given not in WORDS:
         return _of_another(context, key, given, shape, suffixes)
     numbers = None if isinstance(given, str) else _numbers(context, key, given, shape, len(suffixes))
