@@ -7,10 +7,10 @@ with one line, as everywhere.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from bptui.formula_words import json_value
@@ -187,7 +187,7 @@ def opened(text: str) -> list[str]:
     text = re.sub(r"^(bptui\s+)?(run|eval)\s+", "", text.strip())
     if re.search(r"\s--weight", text) and "=" not in text:
         return ["run", *_words(text)]
-    if "=" not in text or _is_file(text):
+    if "=" not in text or os.path.isfile(text):
         return ["run", text]
     if text[0] in "'\"":
         return ["eval", *_words(text)]
@@ -218,13 +218,6 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as problem:
         raise UserError("formula", str(problem).lower(), f'"{EXAMPLE[0]}" {EXAMPLE[1]}') from None
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:

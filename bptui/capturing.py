@@ -3,15 +3,16 @@ because somebody's program needs it."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.base.prose import counted
 from bptui.model.source.captured.container import target
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _wanted(options: Namespace, program: Sequence[str]) -> Wanted:
     if options.last is not None and options.last > 1_000:
         raise UserError("--last", f"found {options.last}", "at most 1,000: each is a file")
     script = program[0]
-    if not options.module and not Path(script).is_file():
+    if not options.module and not os.path.isfile(script):
         raise UserError(one_line(script, 100), "there is no such program", "bptui capture train.py; -m for a module")
     if find_spec("torch") is None:
         raise UserError("capture", "needs PyTorch, which is not installed here", "pip install torch")
@@ -97,7 +98,9 @@ def told(wanted: Wanted, outcome: Outcome) -> str:
     if wanted.nan:
         return f"nothing was captured: the loss was finite in all of {outcome.steps:,} training steps"
     if not outcome.steps:
-        return "nothing was captured: the program made no training step (no backward pass)"
+        passes = counted(outcome.passes, "backward pass", "es")
+        why = f"{passes}, and no optimizer stepped" if outcome.passes else "no backward pass"
+        return f"nothing was captured: the program made no training step ({why})"
     return (
         f"nothing was captured: the program made {outcome.steps:,} training steps, and ended before step {wanted.step}"
     )

@@ -42,7 +42,7 @@ def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(),
         return True
 
     history = network.history()
-    recording = reached(history, at)
+    recording = reached(history, at, network.first)
     own = _own(history, recording, asked)
     beside: tuple[CheckRow, ...] = ()
     if asked.torch:
@@ -121,7 +121,8 @@ def checked(network: Network, recording: Recording, found: Report, brief: bool =
         loss = numbers.significant(recording.loss)
         rows.append(line((f"the loss is {loss}: x in bptui run goes to where that arose", "kink")))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    step = f", training step {recording.step}" if recording.step else ""
+    number = network.first + recording.step
+    step = f", training step {number}" if number else ""
     rows.append(
         line(f"{network.name}{step}: ", ("ok" if found.ok else "FAIL", "ok" if found.ok else "fail"), f"  {counts}")
     )

@@ -325,7 +325,7 @@ def _explain(options: Namespace) -> int:
     from bptui.symbolic.explain import explained
 
     unicode, network = not options.ascii and utf8(sys.stdout), load()
-    recording = reached(network.history(), options.at)
+    recording = reached(network.history(), options.at, network.first)
     writer(options)(explained(recording, network.name, place, options.format, unicode, network.first))
     return 0
 

@@ -72,7 +72,7 @@ def described() -> str:
     path = folders.config_file()
     if path is None:
         return "none is read"
-    return "; ".join([f"{path}{'' if path.exists() else ' (not there)'}", *load().problems])
+    return "; ".join([f"{path}{'' if os.path.exists(path) else ' (not there)'}", *load().problems])
 
 
 def read(path: Path) -> Config:

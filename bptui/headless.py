@@ -194,13 +194,13 @@ def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool
     from bptui.model.debugger.session import Session
 
     history = network.history()
-    reached(history, at)
+    recording = reached(history, at, network.first)
     session = Session(network, history)
-    session.move((at + 1) * session.walk.length - 1)
+    session.move((recording.step + 1) * session.walk.length - 1)
     if as_json:
         write(json_text({"target": name, "step": at, **content(session, worst)}))
         return
-    write(f"{name}  training step {network.first + at}  loss {numbers.significant(session.recording.loss)}")
+    write(f"{name}  training step {network.first + recording.step}  loss {numbers.significant(session.recording.loss)}")
     for row in table(session, worst):
         write(plain(row).rstrip())
 

@@ -5,6 +5,7 @@ Nothing that goes wrong here keeps anyone from debugging: it is told in one line
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -40,7 +41,7 @@ class Keeper:
         from bptui.model.debugger import saved
 
         self._of = saved.fingerprint(session.network)
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             return ""
         try:
             found = saved.read(self.path, self._of)

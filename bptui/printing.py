@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable
 
+from bptui.model.base.errors import UserError
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording
@@ -43,8 +44,17 @@ def progress() -> Progress:
     return Progress(Meter("").ask)
 
 
-def reached(history: History, at: int) -> Recording:
-    """The recording of training step `at`: the steps before it are run."""
+def reached(history: History, at: int, first: int = 0) -> Recording:
+    """The recording of training step `at`: the steps before it are run. Of a captured step, which nothing comes before
+    and after, `first` is the number that it had in its program."""
+    if history.last is not None and at > history.last:
+        if at != first:
+            raise UserError(
+                "--at",
+                f"there is no training step {at}: {history.ends.partition(';')[0]}",
+                f"--at {first}, or without it",
+            )
+        at = history.last
     if at:
         history.advance(at, progress=Meter("training step"))
     return history.recording(at)

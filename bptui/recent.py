@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -40,10 +41,7 @@ class Recent(NamedTuple):
     @property
     def gone(self) -> bool:
         """Has its file gone?"""
-        try:
-            return bool(self.file) and not Path(self.file).exists()
-        except (OSError, ValueError):
-            return True
+        return bool(self.file) and not os.path.exists(self.file)
 
     def day(self, now: float) -> str:
         """`today`, `yesterday`, the day of the week, or the date, where one is."""
@@ -61,7 +59,7 @@ def _midnight(day: time.struct_time) -> float:
 def recent() -> tuple[Recent, ...]:
     """All that is known, newest first."""
     path = _path()
-    if path is None or not path.is_file():
+    if path is None or not os.path.isfile(path):
         return ()
     with suppress(UserError, ValueError, TypeError, KeyError, OverflowError, OSError):
         content = from_json(files.read_text(str(path), "recent", MAX_FILE), "recent")
@@ -86,8 +84,8 @@ def remember(opens: str, where: str) -> None:
         return
     file = ""
     with suppress(OSError, ValueError):
-        known = (FOLDER / f"{opens}.toml").is_file()  # an example goes before a file of its name
-        file = str(Path(opens).resolve()) if not known and Path(opens).exists() else ""
+        known = os.path.isfile(FOLDER / f"{opens}.toml")  # an example goes before a file of its name
+        file = str(Path(opens).resolve()) if not known and os.path.exists(opens) else ""
     row = Recent(file or opens, where, time.time(), file)
     rows = [row, *(each for each in recent() if each.opens != row.opens)][:MOST]
     with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from argparse import Namespace
@@ -51,7 +52,7 @@ def identity_of(command: str, target: str) -> tuple[str, str]:
     if command == "eval":
         return "formula", f"formula {target}"
     example = Path(__file__).parent / "networks" / f"{target}.toml"
-    return target, f"example {target}" if example.is_file() else f"file {Path(target).resolve()}"
+    return target, f"example {target}" if os.path.isfile(example) else f"file {os.path.realpath(target)}"
 
 
 def configured(options: Namespace) -> config.Config:

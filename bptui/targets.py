@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -73,8 +74,5 @@ def load_named(target: str, more: Mapping[str, str] = NOTHING) -> Network:
 
 def is_there(target: str) -> bool:
     """Is it an example or a file? Told without NumPy."""
-    try:
-        example = Path(__file__).parent / "networks" / f"{target}.toml"
-        return example.is_file() or Path(target).exists()
-    except (OSError, ValueError):
-        return False
+    example = Path(__file__).parent / "networks" / f"{target}.toml"
+    return os.path.isfile(example) or os.path.exists(target)

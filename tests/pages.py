@@ -34,6 +34,8 @@ Where a value is chosen (relu, clip, maximum, where), the gradient is chosen, to
 or inf. Where the input itself is nan, the gradient is what PyTorch gives, whatever the size of the tensor: the upstream
 gradient passes relu, hinge, hardswish, maximum and minimum (both inputs); it is 0 for abs, mae, clip, hardtanh, relu6,
 hardsigmoid, hardshrink and softshrink; the slope of the left side for leaky_relu; nan for the others, which multiply.
+A place that takes no part (no weight in `interpolate`, beyond a margin, not the largest, cut off) is not touched by
+inf or nan elsewhere, also where PyTorch multiplies by its zero; the zeros of padding and of dropout do multiply.
 """
 
 

@@ -8,6 +8,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import Bindings
 from bptui.screens.keys import LESSON, footer_keys
+from bptui.screens.panels import LESSON as PANEL
 from bptui.screens.panels import footer, status
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def first(board: Board, name: str, width: int) -> Line:
 
 
 def last(reading: Reading, board: Board | None, others: Pairs, width: int, bindings: Bindings) -> Line:
-    """The last row: what enter does on the page, then the board's keys, else `others` and the debugger's."""
+    """The last row: what enter does on the page, then the board's keys, else `others`, those of the panel that has the
+    focus, and the debugger's."""
     own = keys(reading, width)
     if reading.typing:  # every other key is typed
         return footer.hints((own[0], ("esc", "leave the line")), width)
@@ -45,11 +47,18 @@ def last(reading: Reading, board: Board | None, others: Pairs, width: int, bindi
 
 
 def keys(reading: Reading, width: int) -> Pairs:
-    """The keys of a lesson: what enter does now, then the others. Where one panel is alone on the screen, the key to
-    the other comes first."""
+    """The keys of a lesson: what enter does now, then the others; where another panel has the focus, how to come back.
+    Where one panel is alone on the screen, the key to the other comes first."""
     (enter, _), turn, *_, leave = LESSON.footer()
     choose = (("up/down", "choose"),) if reading.options else ()
-    moved = (("esc", "to the page"),) if reading.course.away else ()
+    here = focused(reading)
+    moved = (("esc", "to the page"),) if reading.course.away or not here else ()
     panel = (("tab", "panel"),)
     rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
-    return ((enter, reading.enters), *choose, *moved, *rest)
+    return ((enter, reading.enters), *choose, *moved, *rest) if here else (*moved, *rest)
+
+
+def focused(reading: Reading) -> bool:
+    """Has the page the focus?"""
+    session = reading.course.session
+    return session is None or session.view.focus == PANEL.number

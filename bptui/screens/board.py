@@ -71,6 +71,10 @@ class Board(ABC):
         word = text.split(maxsplit=1)[0] if text.split() else ""
         raise UserError(word[:40] or ":", f"is no command of {self.name}", "? shows its keys")
 
+    def unknown(self, word: str, right: str) -> UserError:
+        """That no line of an explorer begins with a word."""
+        return UserError(word[:40] or ":", "is no line of this explorer", right)
+
     def complete(self, text: str) -> Sequence[str]:
         """Whole `:` lines that the beginning of one can become."""
         return ()

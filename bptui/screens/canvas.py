@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from rich.segment import Segment
+from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from bptui.model.base.errors import as_user_error
 from bptui.model.base.spans import Line
 from bptui.screens.driver import sanitize
+from bptui.screens.keys import name_of
 from bptui.screens.render import fit
 from bptui.screens.theme import Theme
 
 Paint = Callable[[int, int], Sequence[Line]]
+Made = TypeVar("Made")
 
 
 def in_thread_of(screen: Screen[Any], what: Callable[[], None]) -> None:
     """Run something in the screen's own thread, from any other, if there still is one."""
     if screen.is_running and screen.app.is_running:
         screen.app.call_later(what)
+
+
+def in_background(screen: Screen[Any], make: Callable[[], Made], then: Callable[[Made], None], name: str) -> None:
+    """Make something in a thread, and go on with it in the screen's own; where it cannot be made, the app says why."""
+
+    def job() -> None:
+        try:
+            made = make()
+        except Exception as problem:
+            in_thread_of(screen, partial(cast(Any, screen.app).refuse, as_user_error(problem)))
+        else:
+            in_thread_of(screen, partial(then, made))
+
+    screen.run_worker(job, thread=True, name=name)
+
+
+def taken(event: events.Key) -> str:
+    """A key by the registry's name. Nothing else happens with it."""
+    event.stop()
+    event.prevent_default()
+    return name_of(event.key, event.character)
 
 
 class Canvas(Widget, can_focus=True):

@@ -23,10 +23,10 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay
-from bptui.screens.canvas import Canvas, in_thread_of
+from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
-from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING, name_of
+from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.presenting import Presenting
 from bptui.screens.render import RenderOptions
@@ -227,9 +227,7 @@ class Debugger(Presenting, Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Every key comes here; what it does stands in the registry."""
-        event.stop()
-        event.prevent_default()
-        key = name_of(event.key, event.character)
+        key = taken(event)
         if self.runner.busy:
             word, _ = RUNNING.find(key)
             if word == "cancel":
@@ -384,4 +382,8 @@ class Debugger(Presenting, Screen[None]):
         if scene is not None:
             row = focused(scene.session)
             line = row.enter(scene)
-            self.run(line) if line else self.say(say(f"enter opens nothing in {row.name}"))
+            self.run(line) if line else self._opens_nothing(row.name)
+
+    def _opens_nothing(self, panel: str) -> None:
+        """Enter where the focused panel has nothing to open."""
+        self.say(say(f"enter opens nothing in {panel}"))

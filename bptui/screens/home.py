@@ -15,10 +15,10 @@ from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
-from bptui.screens.canvas import Canvas, in_thread_of
+from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.home_list import LESSONS, Item, Picture, State, help_rows, lines
-from bptui.screens.keys import HOME, LEAVES, PAGES, name_of
+from bptui.screens.keys import HOME, LEAVES, PAGES
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme, named
 
@@ -103,9 +103,7 @@ class Home(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Every key; while something is being opened, only those that leave."""
-        event.stop()
-        event.prevent_default()
-        key = name_of(event.key, event.character)
+        key = taken(event)
         if self._typing is not None:
             self._type(key, event.character)
         elif HOME.find(key)[0] == "leave":

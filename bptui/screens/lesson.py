@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 
-from bptui.model.base.errors import UserError, as_user_error
+from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
-from bptui.screens import certificate
+from bptui.screens import beside, certificate
 from bptui.screens.board import names_of
-from bptui.screens.canvas import in_thread_of
+from bptui.screens.canvas import in_background, in_thread_of, taken
 from bptui.screens.debugger import Debugger
-from bptui.screens.keys import CERTIFICATE, LESSON, name_of
+from bptui.screens.keys import CERTIFICATE, LESSON
 from bptui.screens.layout import SMALLEST
 from bptui.screens.panels import LESSON as PANEL
 from bptui.screens.panels import STAGED, footer
@@ -59,20 +59,18 @@ class LessonScreen(Debugger):
 
     def on_mount(self) -> None:
         """Paint first, then open the lesson."""
-        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="lesson"))
+        self.call_after_refresh(self.set_timer, 0.02, self._load)
 
     def _load(self) -> None:
-        try:
-            from bptui.teach.course import Course
-            from bptui.teach.names import opened
+        in_background(self, self._opened, self._read, "lesson")
 
-            reached = self._progress.of(self._front.key) or Reached()
-            page = 0 if reached.done else reached.page - 1
-            course = Course(opened(self._front.path, self._front.key), page, reached.answers)
-        except Exception as problem:
-            in_thread_of(self, partial(cast(Any, self.app).refuse, as_user_error(problem)))
-        else:
-            in_thread_of(self, partial(self._read, course))
+    def _opened(self) -> Course:
+        from bptui.teach.course import Course
+        from bptui.teach.names import opened
+
+        reached = self._progress.of(self._front.key) or Reached()
+        page = 0 if reached.done else reached.page - 1
+        return Course(opened(self._front.path, self._front.key), page, reached.answers)
 
     def _read(self, course: Course) -> None:
         self.reading = self.ui.lesson = Reading(course)
@@ -234,7 +232,7 @@ class LessonScreen(Debugger):
             return
         self._front, self.certificate = after, None
         self.ui.name = f"lesson {after.number}"
-        self.run_worker(self._load, thread=True, name="lesson")
+        self._load()
 
     def _write(self, name: str) -> None:
         """Keep the certificate in a file."""
@@ -248,9 +246,7 @@ class LessonScreen(Debugger):
         if reading is None or not reading.typing or self.runner.busy:
             super().on_key(event)
             return
-        event.stop()
-        event.prevent_default()
-        end = reading.answer.press(name_of(event.key, event.character), event.character, lambda text: [])
+        end = reading.answer.press(taken(event), event.character, lambda text: [])
         reading.remark = ()
         if end == "close":
             reading.typing = False
@@ -273,7 +269,6 @@ class LessonScreen(Debugger):
         """Was it a key of the page?"""
         word, (down, _) = LESSON.find(key)
         course, session = reading.course, self.session
-        here = session is None or session.view.focus == PANEL.number
         said = bool(self.ui.message)
         if word == "turn":
             self.ui.message = ()
@@ -285,7 +280,7 @@ class LessonScreen(Debugger):
                 self._then(course.home)
             elif session is not None:
                 session.view.focus = PANEL.number
-        elif not here:
+        elif not beside.focused(reading):
             return self._of_board(key)
         elif word == "enter":
             self.ui.message = ()
@@ -312,6 +307,17 @@ class LessonScreen(Debugger):
         said = board.press(word, by, key)
         self.ui.message = (Span(said),) if said else ()
         return True
+
+    def _opens_nothing(self, panel: str) -> None:
+        """Enter in another panel: back to the page where it asks, else what enter does on the page."""
+        reading, session = self.reading, self.session
+        if reading is None or session is None:
+            super()._opens_nothing(panel)
+        elif reading.open:
+            session.view.focus = PANEL.number
+            self.changed()
+        else:
+            self._enter_page(reading)
 
     def _enter_page(self, reading: Reading) -> None:
         """Answer, or a hint, or the next page."""

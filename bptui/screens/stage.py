@@ -10,17 +10,17 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from bptui.model.base.errors import UserError, as_user_error
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
-from bptui.screens.canvas import Canvas, in_thread_of
+from bptui.screens.canvas import Canvas, in_background, in_thread_of, taken
 from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import about, place_keys
-from bptui.screens.keys import LEAVES, PAGES, STAGE, Place, name_of
+from bptui.screens.keys import LEAVES, PAGES, STAGE, Place
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, under
@@ -55,21 +55,13 @@ class Stage(Screen[None]):
 
     def on_mount(self) -> None:
         """Paint first, then make the board."""
-        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="board"))
+        self.call_after_refresh(self.set_timer, 0.02, partial(in_background, self, self._make, self._begin, "board"))
 
     def on_screen_resume(self) -> None:
         """The debugger over it was left."""
         if self.board is not None:
             self.board.returned()
             self.changed()
-
-    def _load(self) -> None:
-        try:
-            board = self._make()
-        except Exception as problem:
-            in_thread_of(self, partial(cast(Any, self.app).refuse, as_user_error(problem)))
-        else:
-            in_thread_of(self, partial(self._begin, board))
 
     def _begin(self, board: Board) -> None:
         self.board = board
@@ -162,9 +154,7 @@ class Stage(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Every key: of the line that is typed, of what lies over the board, of the board, of the stage."""
-        event.stop()
-        event.prevent_default()
-        key = name_of(event.key, event.character)
+        key = taken(event)
         if self._typing:
             end = self._line.press(key, event.character, self._complete)
             self._typing = not end

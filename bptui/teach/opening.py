@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,8 @@ def network(target: str, folder: Path) -> Network:
     if path.is_absolute() or ".." in path.parts:
         raise UserError("::open", f"'{target[:40]}' is not beside the lesson", "an example, or a file in its folder")
     beside = folder / path
-    try:
-        if beside.is_file():
-            return load(str(beside))
-    except OSError:
-        pass
+    if os.path.isfile(beside):
+        return load(str(beside))
     try:
         return load(target)  # says what is near
     except UserError as error:

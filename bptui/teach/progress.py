@@ -70,7 +70,7 @@ class Progress:
         return ""
 
     def _read(self) -> dict[str, Reached]:
-        if self.path is None or not self.path.is_file():
+        if self.path is None or not os.path.isfile(self.path):
             return {}
         try:
             found = documents.from_json(files.read_text(str(self.path), "progress", MAX_BYTES), "progress")

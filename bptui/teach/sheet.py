@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.prose import wrap
-from bptui.model.base.spans import Line, Span, bold, length, line
+from bptui.model.base.spans import Line, Span, bold, joined, length, line
 from bptui.teach.course import Course
 from bptui.teach.lesson import Question
 
@@ -57,8 +57,8 @@ def sheet(course: Course, width: int = WIDTH, height: int = HEIGHT, typed: str =
 
 def running(blocks: Iterable[Sequence[Line]], width: int) -> list[Line]:
     """Blocks as one running text."""
-    spans = [span for block in blocks for each in block for span in (Span(" "), *each)]
-    return wrap(tuple(spans[1:]), width) if spans else []
+    spans = joined(Span(" "), (each for block in blocks for each in block))
+    return wrap(spans, width) if spans else []
 
 
 def options(course: Course, question: Question) -> Line:

@@ -217,12 +217,12 @@ def logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 def masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """What attention of PyTorch makes of scores: NaN of a query that sees nothing is 0."""
     scores, *masks = torch.broadcast_tensors(*x)
+    seen = torch.ones_like(scores).tril() != 0 if s["causal"] else torch.ones_like(scores, dtype=torch.bool)
     for mask in masks:
-        scores = scores.masked_fill(mask == 0, -torch.inf)
-    if s["causal"]:
-        scores = scores.masked_fill(torch.ones_like(scores).tril() == 0, -torch.inf)
-    seen = torch.isfinite(scores).any(-1, keepdim=True)
-    return torch.where(seen, torch.softmax(torch.where(seen, scores, 0.0), dim=-1), 0.0)
+        seen = seen & (mask != 0)
+    some = seen.any(-1, keepdim=True)
+    scores = torch.where(some, scores.masked_fill(~seen, -torch.inf), 0.0)
+    return torch.where(some, torch.softmax(scores, dim=-1), 0.0)
 
 
 def softplus(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -284,6 +284,7 @@ def polygamma(torch: Any, x: Sequence[Any], s: Settings) -> Any:
 
 
 def cast(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    """The gradient beside: on its way back PyTorch rounds it to the kind, too."""
-    value = x[0].detach().to(getattr(torch, s["dtype"])).to(x[0].dtype)
-    return value + (x[0] - x[0].detach())
+    """The numbers put into a copy, so that the gradient passes as it is: on its way back PyTorch rounds it, too."""
+    out = x[0].clone()
+    out.data.copy_(x[0].detach().to(getattr(torch, s["dtype"])))
+    return out

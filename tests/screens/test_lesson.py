@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from bptui.app import ScreenApp
 from bptui.model.base.spans import plain
 from bptui.screens.lesson import LessonScreen
+from bptui.screens.panels import LESSON as PANEL
 from bptui.surroundings import Surroundings
 from bptui.teach import catalogue
 from bptui.teach.course import Course
@@ -198,6 +199,23 @@ async def test_the_footer_says_when_enter_shows_the_answer() -> None:
             assert at.text.splitlines()[-1].split()[:2] == ["enter", word]
             await at.press("enter")
         assert "11/17" in at.text
+
+
+async def test_from_another_panel_enter_comes_back_to_a_question_and_goes_on_after_it() -> None:
+    async with reading(FOUR) as at:
+        view = at.screen.session.view
+        for key in ("2", "5"):
+            await at.press("tab", key)
+            assert view.focus == int(key)
+            assert "esc to the page" in at.text.splitlines()[-1]
+            assert "enter" not in at.text.splitlines()[-1]
+            await at.press("enter")
+            assert view.focus == PANEL.number
+            assert at.course.state == "asked"
+        await at.press("1", "enter")
+        assert at.course.state == "right"
+        await at.press("5", "enter")
+        assert "2/17" in at.text
 
 
 async def test_deleting_what_is_not_there_does_not_lead_away() -> None:

@@ -25,6 +25,8 @@ EPS = 2.0**-52
 
 _ALL = 17
 """Significant digits that give every float64 back."""
+_LONG = 1e9
+"""Sums from here on have six digits, in whatever decimals: no number gets more digits than it has."""
 _ROUNDINGS = 4
 """Roundings of its operands up to which a result is told to be rounding: each operation has one, too."""
 _STEP = 2.0**-20
@@ -206,18 +208,18 @@ def printed_sum(
     """The texts with which every row of a sum follows from the one before: each product from its factors, each running
     sum from the printed one above and the printed product, the result from the last. `usual` is the text of one number.
 
-    Products and sums have one count of decimals, `decimals` to begin with; None: as many as give the largest of them
-    six digits, without zeros at the end of what is exact."""
+    Products and sums have one count of decimals, `decimals` to begin with; None, and where they are very large: as many
+    as give the largest of them six digits, without zeros at the end of what is exact."""
     rows = (*made.head, *made.tail)
     every = [x for row in rows for x in (*row.factors, row.product, row.running)]
     every += [made.total, *(x for _, x in made.after)]
     if not all(map(math.isfinite, every)):
-        return _untrue(made, usual, "=")
+        return _untrue(made, usual, "=", room)
     size = math.fsum(abs(row.product) for row in rows) + sum(abs(x) for sign, x in made.after if sign != "/")
     rounding = made.total != 0 and abs(made.total) <= _ROUNDINGS * eps * size
     total = 0.0 if rounding else made.total
     final = usual(total)
-    start = 5 - math.floor(math.log10(size)) if decimals is None and size else decimals or 0
+    start = 5 - math.floor(math.log10(size)) if size and (decimals is None or size >= _LONG) else decimals or 0
     for text in _fewer(total, final):
         wanted = -last_place(text) if total else start
         first = max(wanted, start)
@@ -225,7 +227,7 @@ def printed_sum(
             found = _chain(made, _Decimals(places, decimals is None, usual, room), text, size)
             if found is not None:
                 return found if not rounding else PrintedSum(found.rows, found.after, "0", places, "≈")
-    return _untrue(made, usual, "≈")
+    return _untrue(made, usual, "≈", room)
 
 
 class _Decimals:
@@ -309,9 +311,17 @@ def _then(start: Decimal, sign: str, number: Decimal) -> Decimal:
     return _EXACT.divide(start, number) if sign == "/" else _EXACT.add(start, number if sign == "+" else -number)
 
 
-def _untrue(made: Sum, usual: Callable[[float], str], sign: str) -> PrintedSum:
+def _row(row: Row, usual: Callable[[float], str], room: int | None) -> RowTexts:
+    """The texts of one row by itself: its product from its factors, where that has room."""
+    factors, product = tuple(map(usual, row.factors)), usual(row.product)
+    if len(factors) > 1 and all(map(math.isfinite, (*row.factors, row.product))):
+        factors = more_digits(row.factors, factors, math.prod, product, room) or factors
+    return factors, product, usual(row.running)
+
+
+def _untrue(made: Sum, usual: Callable[[float], str], sign: str, room: int | None) -> PrintedSum:
     """The usual texts, for what is not finite or has no room."""
-    rows = tuple((tuple(map(usual, r.factors)), usual(r.product), usual(r.running)) for r in (*made.head, *made.tail))
+    rows = tuple(_row(r, usual, room) for r in (*made.head, *made.tail))
     running, after = made.tail[-1].running if made.tail else made.head[-1].running if made.head else 0.0, []
     for mark, x in made.after:
         if mark == "/":

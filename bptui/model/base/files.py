@@ -44,7 +44,9 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
         raise UserError(where, f"{name}: there is no such home", "a place one can write to") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        missing = [folder for folder in path.parents if isinstance(error, FileNotFoundError) and not folder.exists()]
+        missing = [
+            folder for folder in path.parents if isinstance(error, FileNotFoundError) and not os.path.exists(folder)
+        ]
         right = f"there is no folder {missing[-1]}" if missing else "a place one can write to"
         raise UserError(where, f"{name}: {why}", right) from None
     return path

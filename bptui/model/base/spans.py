@@ -8,7 +8,7 @@ as in "gradient bold". A screen maps them to the colours of its theme, plain tex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 KINDS = ("text", "dim", "rule", "value", "gradient", "parameter", "ok", "fail", "kink")
@@ -36,6 +36,11 @@ Line = tuple[Span, ...]
 def line(*parts: Span | str | tuple[str, str]) -> Line:
     """A line from spans, (text, style) pairs and plain strings."""
     return tuple(Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+
+
+def joined(between: Span, parts: Iterable[Sequence[Span]]) -> Line:
+    """One line of several, with something between any two."""
+    return tuple([span for n, part in enumerate(parts) for span in ((between, *part) if n else part)])
 
 
 def plain(spans: Iterable[Span]) -> str:

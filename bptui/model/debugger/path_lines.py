@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.places import unravel
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, joined, line
 from bptui.model.debugger import locations, why
 from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.kept_answers import kept
@@ -153,9 +153,7 @@ def printed(
 def in_numbers(factors: Sequence[str], product: str) -> Line:
     """`0.7414 · 0.1868 · 0.4000 = 0.0554`: a path as one line with its numbers, from the loss back, as `printed`."""
     told = [text for text in reversed(factors) if text == numbers.HIDDEN or float(text) != 1] or ["1"]
-    spans: list[Span] = []
-    for text in told:
-        spans += [*([Span(" · ", "dim")] if spans else []), Span(f"({text})" if text.startswith("-") else text)]
+    spans = joined(Span(" · ", "dim"), ([Span(f"({text})" if text.startswith("-") else text)] for text in told))
     return (*spans, Span(" = "), Span(product, "gradient"))
 
 
@@ -199,11 +197,8 @@ def _sign(texts: arithmetic.PrintedSum) -> str:
 
 def way(graph: Graph, path: Path) -> Line:
     """`layer1.z[0,0] → layer1.a[0,0] → loss`, without what only moves the number."""
-    spans: list[Span] = []
-    for edge in path.factors:
-        node = graph.nodes[edge.target[0]]
-        spans += [*([Span(" → ", "dim")] if spans else []), Span(vertex(graph, edge.target), kind(node))]
-    return tuple(spans)
+    at = (edge.target for edge in path.factors)
+    return joined(Span(" → ", "dim"), ([Span(vertex(graph, each), kind(graph.nodes[each[0]]))] for each in at))
 
 
 def vertex(graph: Graph, at: Vertex) -> str:

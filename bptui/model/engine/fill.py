@@ -113,6 +113,8 @@ class Filling:
                     self.targets[root] = out
         for item in self.keep:
             self._visit(item)
+            if item in self.uses and item not in self.targets and _leads(item, self.emit):
+                self.targets[item] = self.emit.temp(item.shape)
         for at, item in enumerate(self.order):
             self.at[item] = at
             for source in item.inputs:
@@ -294,6 +296,12 @@ def _block(start: int, stop: int, array: Array) -> Array:
     """A block of an array as a line; scratch has the size of one block."""
     line = array.reshape(-1)
     return line[: stop - start] if line.size == BLOCK else line[start:stop]
+
+
+def _leads(item: Standin, emit: Emit) -> bool:
+    """Does what is kept have its place from the start, where what it is made of is computed, too? Of many numbers it
+    saves an array in the cache."""
+    return item.kind == "elementwise" and item.dtype == emit.dtype and prod(item.shape) >= MANY_BLOCKS * BLOCK
 
 
 def _behind(operands: Iterable[Any]) -> Iterator[Standin]:

@@ -32,13 +32,20 @@ def _each(function: Callable[..., Any], *arrays: Array) -> Array:
 
 
 def inverse(a: Array) -> Array:
-    """A⁻¹; NaN where A is singular."""
-    return _each(np.linalg.inv, a)
+    """A⁻¹; NaN where A is singular or has a NaN."""
+    return _of_numbers(a, _each(np.linalg.inv, a))
 
 
 def solve(a: Array, b: Array) -> Array:
-    """A⁻¹B of matrices B, by LU decomposition; NaN where A is singular."""
-    return _each(np.linalg.solve, a, b)
+    """A⁻¹B of matrices B, by LU decomposition; NaN where A is singular or has a NaN."""
+    return _of_numbers(a, _each(np.linalg.solve, a, b))
+
+
+def _of_numbers(a: Array, found: Array) -> Array:
+    """What was found, all NaN where a matrix has one: LAPACK passes it by when it looks for a pivot, and leaves numbers
+    that mean nothing."""
+    wrong = np.isnan(a)
+    return np.where(wrong.any((-1, -2), keepdims=True), np.nan, found) if wrong.any() else found
 
 
 def cholesky(a: Array) -> Array:

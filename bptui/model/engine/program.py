@@ -146,6 +146,12 @@ class Program:
         place = self.layout.values[node.id]
         return (place.within(self._memory) if isinstance(place, Slot) else np.asarray(place)).copy()
 
+    def within(self, state: Array, node: Node) -> Array:
+        """A parameter or running state in a state that `save` returned: a view."""
+        place = self.layout.values[node.id]
+        assert isinstance(place, Slot), "parameters and running states lie in the arena"
+        return place.within(state)
+
     def _ahead(self) -> None:
         for call in self.calls[: self.parts["begin"] + self.parts["forward"]]:
             call()
@@ -196,9 +202,7 @@ class Program:
             if isinstance(place, Slot) and isinstance(found, Slot):
                 place.within(mine)[...] = found.within(theirs)
         for name, array in changed.items():
-            place = self.layout.values[self.graph.by_name[name].id]
-            assert isinstance(place, Slot), "parameters and running states lie in the arena"
-            place.within(mine)[...] = array
+            self.within(mine, self.graph.by_name[name])[...] = array
         return mine
 
     def _together(self, other: Program) -> bool:

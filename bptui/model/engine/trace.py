@@ -81,8 +81,11 @@ class Standin(NDArrayOperatorsMixin):
 
     @property
     def selects(self) -> bool:
-        """Is it an np.where that reads its second input after `out` was written?"""
-        return self.kind == "elementwise" and self.write.args[0] in (selected, scaled_unless)
+        """Is it an np.where that reads its second input after `out` was written, or takes longer in its place?"""
+        if self.kind != "elementwise":
+            return False
+        function = self.write.args[0]
+        return function in (selected, scaled_unless) or (function is kept_where and self.size < LARGE)
 
     # ------------------------------------------------------------------------------------------- as NumPy's arrays
     ndim = property(lambda self: len(self.shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,11 @@ def written(function: Any, options: tuple[Any, ...], emit: Emit, arrays: Sequenc
 
 
 def called(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any) -> None:
-    if ufunc in SLOW:
+    if ufunc in NAMED and out.dtype.kind == "f" and sum(_stands(array) for array in arrays) == 1:
+        x, bound = sorted(arrays, key=_stands)
+        none = emit.const(inf if ufunc is np.maximum else -inf)
+        emit(CLIP, x, *((bound, none) if ufunc is np.maximum else (none, bound)), out)
+    elif ufunc in SLOW:
         if out.size >= MANY:
             arrays = [_filled(emit, array, out) for array in arrays]
         if ufunc in NAMED:
@@ -53,16 +57,21 @@ NAMED = (np.maximum, np.minimum)
 NaN, or of -0 beside 0, np.fmax and np.fmin do without."""
 
 CLIP = np._core.umath.clip  # type: ignore[attr-defined]
-"""The ufunc behind np.clip since NumPy 1.17: the least of a number and the most of x and another one, in one call that
-takes a third of the time of np.maximum and np.minimum, and minds neither that the bounds are numbers."""
+"""The ufunc behind np.clip since NumPy 1.17: min(max(x, a), b), which takes half the time of np.maximum for few numbers
+(`out` needs no name), and as long for many: it does not mind that the bounds are numbers."""
 
 SLOW = (*NAMED, np.fmax, np.fmin)
 """Against a number these take five times as long as against an array of it."""
 
 
+def _stands(array: Array) -> bool:
+    """Is it a number that stands in the rule?"""
+    return not array.ndim and not array.flags.writeable
+
+
 def _filled(emit: Emit, array: Array, out: Array) -> Array:
     """An array of a number that stands in the rule; another 0-d array stays, its number changes."""
-    if array.ndim or array.flags.writeable:
+    if not _stands(array):
         return array
     return emit.full(array, out) if isinstance(emit, Collected) else np.full(out.shape, array, out.dtype)
 
@@ -105,7 +114,8 @@ def scaled_unless(emit: Emit, arrays: Sequence[Any], out: Array, factor: float) 
         emit(np.copyto, out, a, where=condition)
         return
     factors = emit.temp(out.shape)
-    emit(np.multiply, condition, np.asarray(emit.const(1.0) - small), factors)
+    emit(np.copyto, factors, condition.view(np.int8))  # a product with bools takes twice as long as this and a product
+    emit(np.multiply, factors, np.asarray(emit.const(1.0) - small), factors)
     emit(np.add, factors, small, factors)
     emit(np.multiply, a, factors, out)
 
@@ -116,7 +126,7 @@ def bits(like: Array | Emit) -> np.dtype[Any]:
 
 
 def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
-    """np.where(condition, a, 0) by the bits of `a`."""
+    """np.where(condition, a, 0) by the bits of `a`, whose product NumPy forms in twice the time over itself."""
     condition, a = arrays
     under = condition.base
     if under is not None and under.dtype == bits(out) and under.size == condition.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,12 +100,8 @@ def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network
     if target in names:
         return from_mapping(_more(tomllib.loads(text_of(target)), more), target, FOLDER)
     path = Path(target)
-    try:
-        there = path.exists()
-    except (OSError, ValueError):
-        there = False
     shown = target if len(target) <= 100 else target[:97] + "…"
-    if not there:
+    if not os.path.exists(path):
         if path.suffix or "/" in target:
             raise UserError(
                 shown, "there is no such file", did_you_mean(target, names, "bptui examples lists what is built in")
@@ -112,7 +109,7 @@ def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network
         raise UserError(
             shown, "neither an example nor a file", did_you_mean(target, names, "bptui examples lists what is built in")
         )
-    if path.suffix.lower() in FILES and path.is_file():
+    if path.suffix.lower() in FILES and os.path.isfile(path):
         raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
     content = read_text(path, shown, MAX_FILE)
     try:

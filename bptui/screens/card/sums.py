@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bptui.model.base.arithmetic import PrintedSum
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span, bold, plain
 from bptui.screens.card.band import kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
@@ -142,12 +143,18 @@ class _Grid:
         usual text; where no more than `FIELD` have room, with fewer digits."""
         usual = number(self.made.total)
         for self.field in range(FIELD, WIDE + 1):
-            texts = sum_texts(self.made, number, self.field, DECIMALS)
+            texts = sum_texts(self.made, self.usual, self.field, DECIMALS)
             if (texts.sign == "=" and texts.total == usual) or not math.isfinite(self.made.total) or texts.total == "0":
                 return self.field, texts
             if _least(self.slots(self.field + 1, self.factors < 2, False)) > self.width:
                 break
         return self.field, texts
+
+    def usual(self, x: float) -> str:
+        """The usual text of a number, with fewer digits where that is longer than a cell."""
+        text = number(x)
+        shorter = (significant(x, n) for n in range(5, 1, -1)) if len(text) > self.field else ()
+        return next((each for each in shorter if len(each) <= self.field), text)
 
     def slots(self, wide: int, running: bool, index: bool) -> list[Slot]:
         """The columns, from left to right."""

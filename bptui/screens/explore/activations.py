@@ -103,12 +103,9 @@ class ActivationBoard(Board):
         if word == "choose":
             self._choose(rest.strip())
         elif word == "z":
-            value = typed("z", rest, "z 1.5")
-            if not abs(value) <= 20:
-                raise UserError("z", f"found {rest.strip()[:40]}", "-20 to 20")
-            self.z = value
+            self.z = typed("z", rest, "z 1.5", lambda value: abs(value) <= 20, "-20 to 20")
         else:
-            raise UserError(word[:40] or ":", "is no line of this explorer", "z 1.5, choose relu")
+            raise self.unknown(word, "z 1.5, choose relu")
         return Reply()
 
     def opening(self) -> Session:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -132,8 +133,9 @@ class ChainBoard(Board):
             self._see()
             return Reply()
         if word not in (self.symbol, "x", "nudge", "pair"):
-            raise UserError(word[:40] or ":", "is no line of this explorer", f"{self.symbol} 1.5, nudge 0.01, by NAME")
-        value = _finite(word, rest)
+            raise self.unknown(word, f"{self.symbol} 1.5, nudge 0.01, by NAME")
+        within = "a number between -1e6 and 1e6"
+        value = typed(word, rest, f"{word} 1.5", lambda value: abs(value) <= 1e6, within)
         if word == "pair":
             if self._network is not None or value not in range(1, len(PAIRS) + 1):
                 raise UserError("pair", f"there is no pair {rest.strip()[:20]}", f"1 to {len(PAIRS)}")
@@ -214,8 +216,7 @@ class ChainBoard(Board):
     def brief(self, station: Station) -> str:
         """A station's symbol, as formulas write it: `W` for `layer1.weight[0,0]`."""
         node = self.chain.network.graph.nodes[station.vertex[0]]
-        name = node.symbol or node.label
-        return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
+        return shorten(node.symbol or node.label, LONG)
 
     def accident(self, reading: Reading) -> Line:
         """A warning where the value of the end and the slope are equal here, and not at the number less 1."""
@@ -234,10 +235,3 @@ class ChainBoard(Board):
     def derived(self, link: Link) -> Line:
         """SymPy's formula of a slope, nothing while it is being derived."""
         return self._derived.get(self._key(link), ())
-
-
-def _finite(word: str, text: str) -> float:
-    value = typed(word, text, f"{word} 1.5")
-    if not math.isfinite(value) or abs(value) > 1e6:
-        raise UserError(word, f"found {text.strip()[:40]}", "a number between -1e6 and 1e6")
-    return value

@@ -12,7 +12,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore import curves
-from bptui.screens.explore.page import at, mark, right, short
+from bptui.screens.explore.page import at, mark, one_of, right, short, whole
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
 from bptui.screens.panels.choices import Choice, among
@@ -107,22 +107,17 @@ class FlowBoard(Board):
         """`preset lesson`, `step 100`, `switch tanh`."""
         word, _, rest = text.partition(" ")
         rest = rest.strip()
-        presets = ("relative", "lesson", "figure")
         if word == "preset":
-            if rest not in presets:
-                raise UserError("preset", f"found '{rest[:40]}'", ", ".join(presets))
-            self.shown = presets.index(rest)
+            self.shown = one_of("preset", rest, ("relative", "lesson", "figure"))
         elif word == "step":
-            if not rest.isdecimal() or int(rest) > 100_000:
-                raise UserError("step", f"found '{rest[:40]}'", "0 to 100,000")
-            self.step = int(rest)
+            self.step = whole("step", rest, 0, 100_000)
         elif word == "switch":
             found = [n for n, course in enumerate(self.courses) if course.name.startswith(rest)]
             if not rest or not found:
                 raise UserError("switch", f"there is no '{rest[:40]}'", "; ".join(c.name for c in self.courses))
             self.chosen = found[0]
         else:
-            raise UserError(word[:40] or ":", "is no line of this explorer", "preset lesson, step 100, switch tanh")
+            raise self.unknown(word, "preset lesson, step 100, switch tanh")
         return Reply()
 
     def opening(self) -> Session:

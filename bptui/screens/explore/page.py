@@ -4,7 +4,7 @@ in their places. No Textual in here."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -107,12 +107,29 @@ def short(x: float, digits: int = 4) -> str:
     return significant(x, digits)
 
 
-def typed(word: str, text: str, example: str) -> float:
-    """The number of a line; UserError where it is none."""
+def typed(word: str, text: str, example: str, fits: Callable[[float], bool], right: str) -> float:
+    """The number of a line; UserError where it is none, or does not fit."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         raise UserError(word, f"'{text.strip()[:40]}' is not a number", example) from None
+    if not fits(value):
+        raise UserError(word, f"found {text.strip()[:40]}", right)
+    return value
+
+
+def whole(word: str, text: str, least: int, most: int) -> int:
+    """The whole number of a line."""
+    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+        raise UserError(word, f"found '{text[:40]}'", f"{least} to {most:,}")
+    return int(text)
+
+
+def one_of(word: str, text: str, names: Sequence[str]) -> int:
+    """Which of the names a line says."""
+    if text not in names:
+        raise UserError(word, f"found '{text[:40]}'", ", ".join(names))
+    return names.index(text)
 
 
 def derived(service: Service, progress: Progress) -> None:

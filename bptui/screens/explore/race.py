@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, figure, mark, right, short, without
+from bptui.screens.explore.page import at, figure, mark, one_of, right, short, whole, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.panels.choices import Choice
@@ -119,26 +118,19 @@ class RaceBoard(Board):
         word, _, rest = text.partition(" ")
         rest = rest.strip()
         if word == "steps":
-            self.race.steps = _whole("steps", rest, 1, MOST_STEPS)
+            self.race.steps = whole("steps", rest, 1, MOST_STEPS)
             self.step = min(self.step, self.race.steps)
         elif word == "step":
-            self.step = _whole("step", rest, 0, self.race.steps)
+            self.step = whole("step", rest, 0, self.race.steps)
         elif word == "rate":
             self._rate(rate_of(rest))
         elif word == "choose":
-            if rest not in NAMES:
-                raise UserError("choose", f"found '{rest[:40]}'", ", ".join(NAMES))
-            self.chosen = NAMES.index(rest)
-        elif word == "problem":
-            names = [problem.name for problem in PROBLEMS]
-            if self._network is not None or rest not in names:
-                raise UserError("problem", f"found '{rest[:40]}'", ", ".join(names))
-            self._number = names.index(rest)
+            self.chosen = one_of("choose", rest, NAMES)
+        elif word == "problem" and self._network is None:
+            self._number = one_of("problem", rest, [problem.name for problem in PROBLEMS])
             self._begin()
         else:
-            raise UserError(
-                word[:40] or ":", "is no line of this explorer", "step 28, steps 200, rate 0.1, choose adam"
-            )
+            raise self.unknown(word, "step 28, steps 200, rate 0.1, choose adam")
         return Reply()
 
     def opening(self) -> Session:
@@ -384,9 +376,3 @@ def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
     """The cells between two."""
     count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
     return [(a[0] + round((b[0] - a[0]) * k / count), a[1] + round((b[1] - a[1]) * k / count)) for k in range(1, count)]
-
-
-def _whole(word: str, text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
-        raise UserError(word, f"found '{text[:40]}'", f"{least} to {most:,}")
-    return int(text)

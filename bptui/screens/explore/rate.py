@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import decimals_for, field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
@@ -114,7 +113,7 @@ class RateBoard(Board):
         elif word in ("rate", "lr"):
             self.slice.rate = rate_of(rest)
         else:
-            raise UserError(word[:40] or ":", "is no line of this explorer", "rate 0.2, slice NAME, slice gradient")
+            raise self.unknown(word, "rate 0.2, slice NAME, slice gradient")
         self._see()
         return Reply()
 
@@ -333,10 +332,7 @@ def next_rate(rate: float, by: int) -> float:
 
 def rate_of(text: str) -> float:
     """A rate as it was typed."""
-    value = typed("rate", text, "rate 0.1")
-    if not 0 < value <= 1e6:
-        raise UserError("rate", f"found {text.strip()[:40]}", "a number above 0, 1e6 at most")
-    return value
+    return typed("rate", text, "rate 0.1", lambda value: 0 < value <= 1e6, "a number above 0, 1e6 at most")
 
 
 def _kept(cut: Cut) -> int:

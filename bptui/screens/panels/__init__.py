@@ -205,7 +205,9 @@ def standing(place: Place) -> Panel:
 
 
 def move_element(scene: Scene, down: int, right: int) -> str:
-    """Select another element of the tensor. What arrows do where a panel says nothing else."""
+    """Select another element of the tensor.
+
+    What arrows do where a panel says nothing else: the first line stands in its help."""
     session = scene.session
     axis, by = (-1, right) if right else (-2, down)
     shape = session.node.shape

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from bptui.model.base import prose
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, joined
 from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length, middle, under
@@ -52,31 +52,22 @@ def listed(asking: Asking, width: int, columns: int) -> list[Line] | None:
         return []
     texts = [_answer(asking, n, columns) for n in range(len(asking.choices))]
     wide = max(map(length, texts))
+    cells = [_cell(asking, n, fit(text, wide)) for n, text in enumerate(texts)]
     if columns == 1:
         if wide > width:
             return [row for text in texts for row in wrap(text, width, 4)]
         notes = _notes(asking, width, columns)
         left = max(0, min((width - wide) // 2, width - wide - notes))
-        rows = []
-        for n, text in enumerate(texts):
-            note = asking.choices[n].mistake if notes and asking.shown else ""
-            row: Line = fit(text, wide)
-            style = _background(asking, n)
-            row = under(row, style) if style else row
-            rows.append((Span(" " * left), *row, *((Span(f"   {note}", "dim"),) if note else ())))
-        return rows
-    wide += 3
-    if wide * columns - 3 > width or len(texts) < columns:
+        told = [each.mistake if notes and asking.shown else "" for each in asking.choices]
+        return [
+            (Span(" " * left), *cell, *((Span(f"   {note}", "dim"),) if note else ()))
+            for cell, note in zip(cells, told, strict=True)
+        ]
+    wide = (wide + 3) * columns - 3
+    if wide > width or len(texts) < columns:
         return None
-    count = -(-len(texts) // columns)
-    rows = []
-    for y in range(count):
-        row = ()
-        for n in range(y * columns, min(len(texts), (y + 1) * columns)):
-            style, cell = _background(asking, n), fit(texts[n], wide - 3)
-            row = (*row, *([Span("   ")] if row else []), *(under(cell, style) if style else cell))
-        rows.append(middle(fit(row, wide * columns - 3), width))
-    return rows
+    rows = (joined(Span("   "), cells[n : n + columns]) for n in range(0, len(cells), columns))
+    return [middle(fit(row, wide), width) for row in rows]
 
 
 def _notes(asking: Asking, width: int, columns: int) -> int:
@@ -100,10 +91,10 @@ def _answer(asking: Asking, n: int, columns: int) -> Line:
     return (mark, key, Span(f"{blanks}{' ' * signed}{choice.text} ", style))  # digits under digits
 
 
-def _background(asking: Asking, n: int) -> str:
-    """The background of an answer: of the right one once it is shown, until then of the one that the class chose."""
+def _cell(asking: Asking, n: int, text: Line) -> Line:
+    """An answer on its background: the right one has one once it is shown, until then the one that the class chose."""
     right = not asking.choices[n].mistake
-    return "on-cursor" if (right if asking.shown else asking.marked == n + 1) else ""
+    return under(text, "on-cursor") if (right if asking.shown else asking.marked == n + 1) else text
 
 
 def _reasons(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:

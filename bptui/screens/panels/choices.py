@@ -59,7 +59,7 @@ def choices(right: float | None, text: str, mistakes: Iterable[Mistake]) -> tupl
         if number is None or not math.isfinite(number):
             continue
         written = short(number)
-        if all(_other(float(written), x) for x, _ in found):
+        if _other(number, right) and all(_other(float(written), x) for x, _ in found):
             found.append((float(written), Choice(written, name)))
     return tuple(choice for _, choice in sorted(found, key=lambda pair: pair[0]))
 

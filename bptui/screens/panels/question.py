@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.arithmetic import compared, more_digits, product
-from bptui.model.base.numbers import DECIMALS, HIDDEN
+from bptui.model.base.numbers import DECIMALS, HIDDEN, significant
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
@@ -168,9 +168,23 @@ def _side(x: float, other: float, result: Result) -> str:
     return f"{'larger than' if x > other else 'smaller than' if x < other else 'the same as'}{_by(x, other, result)}"
 
 
+def _beside(x: float, other: float, result: Result) -> str:
+    """The text of another number: it stands to the printed one as the numbers do, where a few more digits can tell."""
+    if x == other:
+        return result.text
+    texts = (short(other), *(significant(other, n) for n in range(3, 7)))
+    return next((text for text in texts if _told(x, other, result.text, text)), texts[0])
+
+
+def _told(x: float, other: float, first: str, second: str) -> bool:
+    """Do two texts stand to each other as their numbers do?"""
+    printed = float(first) - float(second)
+    return (printed > 0, printed < 0) == (x > other, x < other)
+
+
 def _by(x: float, other: float, result: Result) -> str:
     """By how much two numbers differ, where what is printed of them does not tell."""
-    near = x != other and math.isfinite(x - other) and float(result.text) == float(short(other))
+    near = math.isfinite(x - other) and not _told(x, other, result.text, _beside(x, other, result))
     return f", by {short(abs(x - other))}," if near else ""
 
 
@@ -211,7 +225,7 @@ def _forward(session: Session, card: Card, node: Node) -> Asked:
     other = scalar(session.state.shown(others[0]), at) if len(node.inputs) == 1 and others else None
     reason: Line = ()
     if x is not None and other is not None and (side := _side(x, other, result)):
-        reason = line(f"{side} ", *_named(others[0], at), f", {short(other)}")
+        reason = line(f"{side} ", *_named(others[0], at), f", {_beside(x, other, result)}")
     made = choices(x, result.text, _of_inputs(session, node, at, x) if x is not None else ())
     return Asked(line("What is ", *name, "?"), made, reason, x, name, result)
 
@@ -230,4 +244,4 @@ def _learnt(before: float | None, now: float, result: Result) -> Line:
     if before is None:
         return line("nothing is lost" if now == 0 else "this is what training brings down")
     side = _side(now, before, result)
-    return line(f"{side} one training step ago, {short(before)}") if side else ()
+    return line(f"{side} one training step ago, {_beside(now, before, result)}") if side else ()

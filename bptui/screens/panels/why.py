@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, joined, line
 from bptui.model.debugger import why
 from bptui.model.debugger.explained import Explained, name_of
 from bptui.model.debugger.kept_answers import Later
@@ -146,9 +146,7 @@ def _about(session: Session, found: Explained) -> list[Line]:
 
 
 def _listed(found: Explained) -> list[Span]:
-    spans: list[Span] = []
-    for head in found.heads[:3]:
-        spans += [*([Span(", ")] if spans else []), Span(head.consumer.name, kind_of(head.consumer))]
+    spans = joined(Span(", "), ((Span(each.consumer.name, kind_of(each.consumer)),) for each in found.heads[:3]))
     return [*spans, *([Span(f" and {len(found.heads) - 3} more")] if len(found.heads) > 3 else [])]
 
 

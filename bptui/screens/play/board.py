@@ -10,7 +10,7 @@ from typing import Any
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import printable
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, joined
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
 from bptui.screens import layout
@@ -101,7 +101,7 @@ class Playground(Board):
         for name in ("", *FIRST_TO_GO):
             parts[name] = ()
             left, end = (
-                _apart([parts[each] for each in group if parts[each]])
+                joined(Span("  "), [parts[each] for each in group if parts[each]])
                 for group in (("play", "data", "step", "state", "branch"), ("loss", "test", "right"))
             )
             if length(left) + length(end) + AROUND <= self.width:
@@ -309,10 +309,6 @@ class Playground(Board):
     def close(self) -> None:
         """Nothing goes on behind."""
         self.course.running = False
-
-
-def _apart(parts: list[Line]) -> Line:
-    return tuple(span for n, part in enumerate(parts) for span in ((Span("  "),) * (n > 0) + part))
 
 
 def _loss(value: float) -> Span:

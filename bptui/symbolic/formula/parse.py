@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.engine.ops.spelling import nearest
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.text import INSTEAD, MAX_BITS, bits, placed, read
 from bptui.symbolic.formula.tree import MATRICES, Statement
@@ -319,7 +320,7 @@ class _Checker:
         name = node.func.id
         if name not in FUNCTIONS and name not in REDUCTIONS:
             known = [*FUNCTIONS, "sum", "prod"]
-            right = INSTEAD.get(name) or did_you_mean(name, known, "known: " + ", ".join(known))
+            right = INSTEAD.get(name) or nearest(name, known, "known: " + ", ".join(known))
             self.fail(node, f"unknown function '{name}'", right)
         if node.keywords:
             self.fail(node, f"{name} takes no keywords")

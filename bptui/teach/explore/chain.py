@@ -23,7 +23,6 @@ from bptui.model.base.spans import Line, Span, length
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
 from bptui.model.debugger.paths import Edge, Path, Paths, Tick, Vertex, paths
-from bptui.model.engine.arena import Slot
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.model.source import formula
@@ -161,9 +160,7 @@ class Chain:
             return self.moved(at).program().record()
         program, first = self._program
         state = first.copy()
-        place = program.layout.values[self.leaf.id]
-        assert isinstance(place, Slot), "parameters lie in the arena"
-        place.within(state)[self.element] = at
+        program.within(state, self.leaf)[self.element] = at
         program.load(state, 0)
         return program.record()
 

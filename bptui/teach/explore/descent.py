@@ -18,7 +18,6 @@ import numpy as np
 from bptui.model.base.numbers import index
 from bptui.model.base.types import Array
 from bptui.model.debugger.view import Index
-from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Node
 from bptui.model.engine.program import Program
 
@@ -134,19 +133,13 @@ class Descent:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def value(self, state: Array, node: Node) -> Array:
-        """A parameter in a state: a view."""
-        place = self.program.layout.values[node.id]
-        assert isinstance(place, Slot), "parameters lie in the arena"
-        return place.within(state)
-
     def stepped(self, stand: Stand, gradients: Gradients, rate: float) -> Stand:
         """Where a step of a rate leads."""
         made = stand.state.copy()
         with np.errstate(all="ignore"):
             for node in self.program.graph.params:
                 if node.id in gradients.of:
-                    self.value(made, node)[...] -= rate * gradients.of[node.id]
+                    self.program.within(made, node)[...] -= rate * gradients.of[node.id]
         return Stand(made, stand.step + 1, rate)
 
     def gradients(self, stand: Stand, only: Number | None) -> Gradients:
@@ -212,7 +205,7 @@ class Line:
             here = self.descent.gradients(stand, self.only)
             losses.append(here.loss)
             tick()
-        before = tuple(float(self.descent.value(self.stand.state, n.node)[n.at]) for n in shown)
+        before = tuple(float(self.descent.program.within(self.stand.state, n.node)[n.at]) for n in shown)
         slopes = tuple(float(gradients[n.node.id][n.at]) for n in shown)
         new = tuple(p - rate * g for p, g in zip(before, slopes, strict=True))
         if self._regimes is None:

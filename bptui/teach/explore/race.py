@@ -17,7 +17,6 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.types import Array
-from bptui.model.engine.arena import Slot
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
@@ -202,9 +201,7 @@ class Race:
 
     def _flat(self, program: Program, state: Array) -> Array:
         """All parameters of a state in one row, in float64."""
-        return np.concatenate(
-            [np.asarray(_slot(program, n).within(state), np.float64).reshape(-1) for n in self.params]
-        )
+        return np.concatenate([np.asarray(program.within(state, n), np.float64).reshape(-1) for n in self.params])
 
     def _trained(self, key: tuple[int, float, int], visit: Callable[[Program, Array, float], None], tick: Tick) -> None:
         """Train a racer at a rate for so many steps; `visit(program, parameters, loss)` at each of them, before its
@@ -334,7 +331,7 @@ class Race:
         place = 0
         for node in self.params:
             count = math.prod(node.shape)
-            _slot(program, node).within(state)[...] = flat[place : place + count].reshape(node.shape)
+            program.within(state, node)[...] = flat[place : place + count].reshape(node.shape)
             place += count
         return program.evaluate(state, 0)
 
@@ -370,12 +367,6 @@ def middles(ends: tuple[float, float], count: int) -> Array:
     """The middles of `count` pixels between two ends."""
     low, high = ends
     return low + (np.arange(count) + 0.5) * (high - low) / count
-
-
-def _slot(program: Program, node: Node) -> Slot:
-    place = program.layout.values[node.id]
-    assert isinstance(place, Slot), "parameters lie in the arena"
-    return place
 
 
 def _unit(vector: Array) -> Array:

@@ -116,7 +116,7 @@ class Slice:
     def opened(self) -> Network:
         """The network at this stand, with this rate."""
         state = self.here.state
-        arrays = {node.id: self.descent.value(state, node).copy() for node in self.network.graph.params}
+        arrays = {node.id: self.descent.program.within(state, node).copy() for node in self.network.graph.params}
         kind = self.network.optimizer.kind
         optimizer = (
             replace(self.network.optimizer, learning_rate=self.rate) if kind == "sgd" else Optimizer("sgd", self.rate)

@@ -12,6 +12,7 @@ until the network is made: home reads this before its first frame.
 from __future__ import annotations
 
 import math
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -86,7 +87,7 @@ def keep(made: Kept) -> None:
 def last() -> Kept | None:
     """What was kept; None where nothing was, and where it is not what bptui writes."""
     path = _path()
-    if path is None or not path.is_file():
+    if path is None or not os.path.isfile(path):
         return None
     with suppress(UserError, ValueError, TypeError, KeyError, OverflowError):
         return _read(documents.from_json(files.read_text(str(path), "played", MAX_BYTES), "played"))

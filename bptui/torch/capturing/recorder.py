@@ -109,6 +109,17 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         if not self.asleep and threading.get_ident() == self._thread:
             self._safely(self.updates.finish, optimizer)
 
+    def held(self, optimizers: Iterable[torch.optim.Optimizer]) -> list[int]:
+        """The values of this step that some optimizers hold as their parameters, whether they stepped in it or not."""
+        parameters = (p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"])
+        return sorted({value for parameter in parameters if (value := self.values.known(parameter)) is not None})
+
+    def clipped(self, name: str) -> None:
+        """A function that clips was called when there was no gradient to clip."""
+        site = self.journal.sites.here()
+        if site is not None:
+            self.step.about.setdefault("clipped", [name, site.file, site.line])
+
     def end(self) -> Step:
         """Stop to record; returns the step."""
         self.asleep = True

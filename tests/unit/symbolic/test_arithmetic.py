@@ -12,6 +12,7 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import ORDER
+from bptui.model.source.network import from_formula
 from bptui.screens.card.fit import every
 from bptui.screens.panels import neurons, presented
 from bptui.screens.render import RenderOptions
@@ -143,6 +144,39 @@ def test_what_is_nearly_equal_is_told_apart(text, values):
         work_out(made, calculator)
         seen_too(session, made, calculator)
     held(calculator)
+
+
+LARGE = {
+    "x": [[186888.0, -104459.0], [-125440.0, 54917.0], [31982.0, 134822.0]],
+    "W": [[5761.0, -6167.0], [-5473.0, -3379.0]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "train"),
+    [
+        ("L = mean(tanh(x @ W))", LARGE, ["W"]),
+        ("L = mean(gelu(x @ W)**2)", LARGE, ["W"]),
+        ("t = softplus(x); L = sum(t*t)", {"x": [[6156.81, 1.2e7], [-3.2e8, 4.4e11]]}, []),
+        ("L = sum(abs(x - w)*1e80)", {"x": [1.01811e7, 3.2e4], "w": [2.0, -7e9]}, ["w"]),
+    ],
+)
+def test_numbers_of_any_size_have_no_more_digits_than_they_have(text, values, train):
+    """`the same as t1[0,0], 1.0e7` stood under 1.01811e7; a term of 1e88 was written out in 88 digits; the index of a
+    row touched a number of ten characters."""
+    session, calculator = Session(from_formula(text, values, train)), Calculator()
+    for step in (0, 1):
+        session.train(step) if step else None
+        for n in range(session.timeline.length):
+            session.move(step * session.timeline.length + n)
+            session.select_element(tuple(size - 1 for size in session.node.shape))
+            made = derived(session)
+            work_out(made, calculator)
+            seen_too(session, made, calculator)
+            told = [plain(row) for width, height in PANELS for rows in every(made, width, height) for row in rows]
+            told += map(plain, presented.lines(Scene(session, 80, 24, RenderOptions(unicode=False), rules=service())))
+            assert not [row for row in told if re.search(r"\d{18}|\.\d{16}|^\s*\d+-\d+\.\d+e", row)]
+    assert not calculator.wrong, "\n".join(calculator.wrong[:30])
 
 
 @pytest.mark.corpus(rows=4)

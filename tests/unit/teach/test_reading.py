@@ -63,7 +63,7 @@ ERRORS = [
     ("> a hint", "7: a hint that belongs to no question (hints stand right under ::ask, no empty line)"),
     ("```\nx", "7: an unclosed ``` (a second one after the code)"),
     ("It is `= lss`.", "7: `= lss`: no node is called 'lss' (loss)"),
-    ("It is `= loss +`.", "7: `= loss +`: nothing comes after + (for example L = (y - w*x)**2)"),
+    ("It is `= loss +`.", "7: `= loss +`: nothing comes after + (for example max(abs(grad)) > 10)"),
     ("### deeper", "7: '### deeper' is no page (\"## \" begins one; **…** for a term)"),
     ("## A title that is much too long", "7: the title has 29 characters (24 at most)"),
     ("::ask number loss\nQ\n- = layer1.a[0,2] : no", "9: - = layer1.a[0,2]: index 2 is outside axis 1 (0 to 1)"),

@@ -95,10 +95,12 @@ def _largest(runs: Runs) -> Line:
 
 
 def _counts(runs: Runs) -> str:
+    """How many operations each phase has, and of how many runs that are apart differ there."""
     parts = []
     for phase in PHASES:
         rows = [i for i, row in enumerate(runs.rows) if row.phase == phase]
-        parts.append(f"{phase} {sum(map(runs.apart, rows)):,} of {len(rows):,}")
+        apart = "" if runs.first is None else f"{sum(map(runs.apart, rows)):,} of "
+        parts.append(f"{phase} {apart}{len(rows):,}")
     return ", ".join(parts)
 
 

@@ -1,10 +1,11 @@
 """What the batch of a captured step tells by itself: whether its targets depend on its inputs, and how far its loss
-went in the step that was taken."""
+went, or did not go, in the step that was taken."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod, sqrt
 
 import numpy as np
 
@@ -13,12 +14,16 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
-from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.subject import Subject, rms
 from bptui.model.debugger.findings.symptoms import SOLVED, constant_answer
 
 LONGER_LOSS, RISE = 2.0, "the loss of the same batch with the parameters of before and after"
 """So many times the loss of before is a step too long."""
 SHORTER = tuple(2.0**-n for n in range(1, 31))
+SHORT, LONGER, STRAIGHT, BEGUN, COUNTS = 1e-5, 1000.0, 0.85, 20, 0.01
+"""Part of the loss up to which a step promises too little; so many times as long it is still straight: ρ of that; from
+which training step on a rate that a schedule makes is looked at, so that no warm-up is meant; part of the loss that
+|gradient|·|parameters| is at least."""
 WAIT, HARDLY, UNLIKELY, DEPEND, MOST_SAMPLES, SHUFFLES = 100, 0.9, 0.05, 20, 128, 199
 """Training steps after which a loss that is still so much of a constant answer's says something; the share of shuffled
 targets beyond which these are as if shuffled; samples that it takes, and that are looked at; how often it is tried."""
@@ -97,3 +102,46 @@ def overshot(subject: Subject) -> Iterator[Finding]:
                   *(f"learning rate {significant(rate)}" for rate in rates)),
         remedies=remedies,
     )  # fmt: skip
+
+
+def pace(subject: Subject) -> Iterator[Finding]:
+    """Before anything is learnt, a step that promises next to nothing of the loss, and could be a thousand times as
+    long."""
+    step, constant = subject.taken, constant_answer(subject)
+    if step is None or constant is None or not step.promised < 0:
+        return
+    before = step.at(0.0)
+    promise = abs(step.promised) / before if before > 0 else 1.0
+    if (
+        promise > SHORT
+        or not _counts(subject, before)
+        or before < HARDLY * constant
+        or not step.rho(LONGER) >= STRAIGHT
+    ):
+        return
+    options = [group.options for update in of(subject).record.step.updates for group in update.groups]
+    number = of(subject).record.step.about.get("step")
+    if any("initial_lr" in each for each in options) and not (isinstance(number, int) and number >= BEGUN):
+        return
+    rates = sorted({float(each["lr"]) for each in options if isinstance(each.get("lr"), int | float)})
+    begun = [f"it began at {significant(float(each['initial_lr']))}" for each in options[:1]
+             if isinstance(each.get("initial_lr"), int | float)]  # fmt: skip
+    yield Finding(
+        "pace", "learning-rate-low", "warning", ("optimizer.learning_rate", "optimizer"),
+        f"the loss is that of a constant answer, a step promises {significant(promise, 2)} of it, and one that is a "
+        "thousand times as long would still be right",
+        node=subject.graph.params[0].name, phase="update", number=promise, threshold=SHORT, source=RISE,
+        evidence=(*(f"learning rate {significant(rate)}" for rate in rates), *begun,
+                  f"ρ at {significant(LONGER)} times the step: {significant(step.rho(LONGER), 3)}"),
+        advice=("a larger rate" if not begun else "a schedule that goes down more slowly",),
+    )  # fmt: skip
+
+
+def _counts(subject: Subject, loss: float) -> bool:
+    """Would the loss be another if the parameters were: is it not the gradient that is too small?"""
+    recording = subject.recording(0)
+    sizes = [
+        (rms(recording.grad(node)), rms(recording.before(node)), prod(node.shape)) for node in subject.graph.params
+    ]
+    gradient, weight = (sqrt(sum(size[i] ** 2 * size[2] for size in sizes)) for i in (0, 1))
+    return gradient * weight >= COUNTS * loss

@@ -13,17 +13,12 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.printable import one_line
-from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import Subject, named, rms, zero
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.record import FLOATS, Event, Moved, Site, Step, Update
+from bptui.model.source.captured.record import Event, Moved, Site, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.captured.verdicts import check_event
-
-DRAWN, FEWEST = 1.36, 16
-"""Kolmogorov-Smirnov: √n times the largest distance from a uniform distribution, up to which 95 of 100 samples of one
-are; from so many numbers on it says something."""
 
 
 def of(subject: Subject) -> CapturedRecording:
@@ -40,11 +35,6 @@ def at(site: Site | None) -> str:
 def places(nodes: Sequence[Node]) -> tuple[str, ...]:
     """The modules that some parameters are of."""
     return tuple(dict.fromkeys(node.scope or node.name for node in nodes))
-
-
-def on_path(subject: Subject) -> set[int]:
-    """The nodes that the loss is computed from."""
-    return {node.id for node in subject.structure.before(subject.graph.nodes[subject.graph.loss])}
 
 
 def ended(subject: Subject) -> Iterator[Finding]:
@@ -118,7 +108,7 @@ def custom(subject: Subject) -> Iterator[Finding]:
 
 
 # ---------------------------------------------------------------------------------------------------- the optimizer
-def _rows(step: Step) -> Iterator[tuple[Update, Moved]]:
+def rows(step: Step) -> Iterator[tuple[Update, Moved]]:
     for update in step.updates:
         for group in update.groups:
             yield from ((update, row) for row in group.rows)
@@ -128,8 +118,8 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     """Parameters of another model in the optimizer; gradients that were set to zero before the optimizer saw them."""
     recording = of(subject)
     step, node_of = recording.record.step, recording.captured.node_of
-    held = [subject.graph.nodes[node_of[row.value]] for _, row in _rows(step) if row.value in node_of]
-    used = on_path(subject)
+    held = [subject.graph.nodes[node_of[row.value]] for _, row in rows(step) if row.value in node_of]
+    used = subject.reached
     unused = [node for node in held if node.id not in used]
     ids = {node.id for node in held}
     free = [node for node in subject.graph.nodes
@@ -144,11 +134,13 @@ def optimized(subject: Subject) -> Iterator[Finding]:
             evidence=(f"{named(free)}: a gradient, and in no optimizer",),
             advice=(f"make the optimizer after the model, of its parameters: {kind}(model.parameters(), …)",),
         )  # fmt: skip
-    elif held and free:
+    elif held and len(unused) == len(held) and step.backwards and all(row.grad is None for _, row in rows(step)):
         yield Finding(
-            "optimized", "frozen", "note", places(free),
-            f"{named(free)}: a gradient, and in no optimizer: meant, where only a part is trained",
-            node=free[0].name, phase="update", number=float(len(free)), threshold=0.0, source="exact",
+            "optimized", "no-gradient", "error", ("loss", *places(held)),
+            f"the loss depends on none of the {len(held)} parameters of the optimizer: none has a gradient",
+            node=held[0].name, phase="backward", number=0.0, threshold=float(len(held)), source="exact",
+            evidence=(f"{named(held)}: nothing that is computed from them is compared",),
+            advice=("compare what the model gives with the targets",),
         )  # fmt: skip
     yield from _cleared(subject)
 
@@ -158,7 +150,7 @@ def _cleared(subject: Subject) -> Iterator[Finding]:
     step, node_of = recording.record.step, recording.captured.node_of
     lost: list[Node] = []
     count = 0
-    for update, row in _rows(step):
+    for update, row in rows(step):
         if update.skipped or row.value not in node_of:
             continue
         count += 1
@@ -184,7 +176,7 @@ def carried(subject: Subject) -> Iterator[Finding]:
     step, node_of = recording.record.step, recording.captured.node_of
     stale: list[Node] = []
     before, own = 0.0, 0.0
-    for update, row in _rows(step):
+    for update, row in rows(step):
         passes = [b for b in step.backwards if row.value in b.grads and b.after <= update.after]
         if len(passes) != 1 or row.value not in node_of or row.value not in passes[0].carried:
             continue
@@ -210,111 +202,24 @@ def carried(subject: Subject) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------- detached, frozen
-def cut(subject: Subject) -> Iterator[Finding]:
-    """Parameters that get no gradient, because what is computed from them was detached, or that were frozen as they
-    were drawn."""
-    recording = of(subject)
-    step, node_of = recording.record.step, recording.captured.node_of
-    came = {value for backward in step.backwards for value in backward.grads}
-    dark = [row.value for _, row in _rows(step)
-            if row.value in node_of and row.value not in came and step.values[row.value].wants_grad]  # fmt: skip
-    ends: dict[int, list[Node]] = {}
-    for value in dark:
-        end = _end(step, value)
-        if end is not None:
-            ends.setdefault(end.id, []).append(subject.graph.nodes[node_of[value]])
-    for end_id, nodes in ends.items():
-        event = step.events[end_id]
-        every = len(nodes) == len(subject.graph.params)
-        said, advice = _cutting(event)
-        yield Finding(
-            "cut off", "no-gradient", "error" if every else "warning", places(nodes),
-            f"{said}: no gradient reaches {named(nodes)}",
-            node=nodes[0].name, phase="backward", number=float(len(nodes)), threshold=0.0, source="exact",
-            evidence=tuple(f"{node.name}: in the optimizer, on a path to the loss, and without a gradient"
-                           for node in nodes[:3]),
-            advice=(advice,),
-        )  # fmt: skip
-    yield from _frozen(subject)
-
-
-def _cutting(event: Event) -> tuple[str, str]:
-    """What cut a path off, and what to do about it."""
-    name = event.name.rpartition(".")[2]
-    if name in ("detach", "data"):
-        return f"{name}{at(event.site)} cuts the path off", f"without .{name} the gradient comes back"
-    if event.notes.get("no_grad"):
-        return f"{name}{at(event.site)} ran under no_grad", "take it out of torch.no_grad()"
-    return f"{name}{at(event.site)} passes no gradient on", "compute it by a function that has a derivative"
-
-
-def _end(step: Step, value: int) -> Event | None:
-    """The first event on the way from a parameter to the loss that gives something without a gradient."""
-    waiting = {value}
-    for event in step.leading:
-        if waiting.isdisjoint(event.inputs):
-            continue
-        outs = [out for out in event.outs if step.values[out].dtype in FLOATS]
-        if outs and not any(step.values[out].wants_grad for out in outs):
-            return event
-        waiting.update(outs)
-    return None
-
-
-def _frozen(subject: Subject) -> Iterator[Finding]:
-    """Weights with requires_grad=False that are distributed as PyTorch draws them."""
-    recording = of(subject)
-    trained = bool(recording.record.step.updates)
-    modules = recording.record.step.modules
-    found: dict[str, tuple[Node, list[Array]]] = {}
-    for layer in subject.structure.layers:
-        weight, held = layer.weight, modules.get(layer.weight.scope)
-        if not _stays(recording, weight) or not trained or held is None or not held.kind.startswith(("Linear", "Conv")):
-            continue
-        for node in (weight, layer.bias):
-            value = recording.value(node.id) if node is not None and _stays(recording, node) else None
-            if value is not None:
-                bound = 1 / np.sqrt(layer.fans[0])
-                found.setdefault(layer.place, (weight, []))[1].append(np.asarray(value, np.float64).reshape(-1) / bound)
-    if not found:
-        return
-    every = np.sort(np.concatenate([part for _, parts in found.values() for part in parts]))
-    expected = (every + 1) / 2
-    steps = np.arange(1, every.size + 1) / every.size
-    far = float(np.max(np.maximum(np.abs(steps - expected), np.abs(steps - 1 / every.size - expected))))
-    drawn = every.size >= FEWEST and np.abs(every).max() <= 1 and far * np.sqrt(every.size) < DRAWN
-    yield Finding(
-        "cut off", "frozen", "warning" if drawn else "note", tuple(found),
-        f"{', '.join(found)}: frozen (requires_grad=False)" + (", and as PyTorch draws them" if drawn else ""),
-        node=next(iter(found.values()))[0].name, phase="update",
-        number=far, threshold=DRAWN / float(np.sqrt(every.size)),
-        source="Kolmogorov-Smirnov distance from the uniform distribution in ±1/√fan_in; deepmufl's frozen backbones",
-        evidence=(
-            f"{every.size} numbers, the largest {numbers.significant(float(np.abs(every).max()), 3)} of 1/√fan_in",
-        ),
-        advice=("load the weights that were trained before, or requires_grad_(True) and train them",) if drawn else (),
-    )  # fmt: skip
-
-
-def _stays(recording: CapturedRecording, leaf: Node) -> bool:
-    """Does it ask for no gradient?"""
-    values = recording.captured.values_of.get(leaf.id, ())
-    return leaf.op is None and not any(recording.record.step.values[value].wants_grad for value in values)
-
-
 # ------------------------------------------------------------------------------------------------------------- modes
 def mode(subject: Subject) -> Iterator[Finding]:
     """A model in evaluation mode that is trained; dropout or batch norm in training mode in an evaluation."""
     recording = of(subject)
     step = recording.record.step
     asleep = [event for event in step.leading if event.phase == "forward" and _mode(event) is False]
-    if asleep and step.updates and step.modules and not any(module.training for module in step.modules.values()):
-        yield _of_mode(
-            recording, asleep,
-            "the model is trained in evaluation mode: {} as if it were tested",
-            "model.train() before the training step, and after each evaluation",
-        )  # fmt: skip
+    if step.updates and step.modules and not any(module.training for module in step.modules.values()):
+        text = "the model is trained in evaluation mode: {} as if it were tested"
+        advice = "model.train() before the training step, and after each evaluation"
+        still = [path for path, module in step.modules.items() if "Dropout" in module.kind]
+        if asleep:
+            yield _of_mode(recording, asleep, text, advice)
+        elif still:  # in evaluation a dropout calls nothing
+            yield Finding(
+                "mode", "wrong-mode", "warning", tuple(still), text.format("dropout works"),
+                number=float(len(still)), threshold=0.0, source="exact: the mode of each module",
+                evidence=tuple(f"{path}: training=False" for path in still[:4]), advice=(advice,),
+            )  # fmt: skip
     # the running statistics that an evaluation changes by mistake lead to the loss, what it computes does not
     read = {value for event in step.leading if event.phase == "forward" for value in event.inputs}
     awake = [event for event in step.events

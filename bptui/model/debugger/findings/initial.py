@@ -159,6 +159,8 @@ def biases(subject: Subject) -> Iterator[Finding]:
         axes = tuple(axis for axis in range(z.ndim) if axis != unit_axis(layer, z))
         signal = float(np.sqrt(np.mean(np.var(z, axis=axes))))
         size = rms(layer.bias.value)
+        if np.abs(layer.bias.value).max() <= 1 / sqrt(layer.fans[0]) and subject.captured is not None:
+            continue  # as PyTorch draws them: the spread shrinks from layer to layer, and nothing is lost
         if size > DROWNS * signal and size > 0:
             found.setdefault(layer.place, size / signal if signal else np.inf)
     if not found:
@@ -231,7 +233,7 @@ def linear(subject: Subject) -> Iterator[Finding]:
     structure = subject.structure
     if structure.last is None or any(layer.recurrent for layer in structure.layers):
         return
-    made = {node.id for node in structure.before(structure.last.z)}
+    made = subject.graph.before(structure.last.z.id)
     hidden = tuple(layer for layer in structure.hidden if layer.z.id in made)
     if not hidden:
         return

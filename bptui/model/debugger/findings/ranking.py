@@ -27,12 +27,16 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
         "weight decay", "biases",
     ),
+    "optimized": ("cut off",),
+    "not moved": ("optimized",),
+    "biases": ("constant column",),
     "signal": (
         "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units", "reduction",
+        "cut off", "constant column",
     ),
     "no gradient": (
         "pairing", "axes", "equal weights", "numeric", "numeric given", "scale", "initial values", "saturated units",
-        "dead units",
+        "dead units", "cut off", "constant column",
     ),
     "rate high": ("batch norm", "scale", "target scale", "initial values", "optimizer", "reduction"),
     "first loss": ("pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values"),

@@ -6,19 +6,23 @@ The numbers are those of docs/diagnosis.md.
 from __future__ import annotations
 
 from bptui.model.debugger.findings import (
+    axes,
     batch,
     captured,
     dependence,
     initial,
     numeric,
     output,
+    picked,
     pulls,
     rates,
     scale,
+    scaled,
     settings,
     signal,
     symptoms,
     units,
+    untrained,
 )
 from bptui.model.debugger.findings.rule import Rule
 from bptui.model.debugger.findings.subject import LONG
@@ -26,7 +30,8 @@ from bptui.model.debugger.findings.subject import LONG
 RULES: tuple[Rule, ...] = (
     Rule("ended", "exceptions", "capture", captured.ended),
     Rule("pairing", "output and loss", "step", output.pairing),  # 2
-    Rule("axes", "axes of the loss", "graph", settings.axes),  # 14
+    Rule("axes", "axes of the loss", "step", axes.axes),  # 14
+    Rule("likelihood", "likelihood by hand", "step", picked.likelihood),
     Rule("reach", "targets in reach", "graph", output.reach),  # 3
     Rule("equal weights", "equal weights", "graph", initial.equal),  # 6
     Rule("numeric before", "NaN from before", "capture", captured.before),
@@ -45,14 +50,16 @@ RULES: tuple[Rule, ...] = (
     Rule("saturated units", "saturated units", "step", signal.saturated, begins=True),  # 8
     Rule("dead units", "dead units", "step", units.dead),  # 8
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
-    Rule("cut off", "detached, frozen", "capture", captured.cut),
+    Rule("cut off", "detached, frozen", "capture", untrained.cut),
     Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13
     Rule("weight decay", "weight decay", "step", pulls.decay),  # 13
     Rule("optimizer", "optimizer's settings", "step", settings.unusual),  # 13
+    Rule("clipping", "gradients clipped", "capture", scaled.clipping),
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
     Rule("overshoot", "this step too long", "capture", batch.overshot),
+    Rule("pace", "this step too short", "capture", batch.pace, alone=True),
     Rule("rate low", "rate too low", "probe", rates.low, alone=True),  # 9
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
     Rule("constant column", "constant columns", "graph", scale.constant),  # 5

@@ -11,7 +11,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import MOVES, NORMS, REGRESSION
-from bptui.model.debugger.findings.subject import Data, Subject, rms
+from bptui.model.debugger.findings.subject import FEWEST, Data, Subject, rms
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.recording import CapturedRecording
 
@@ -129,6 +129,7 @@ def _rescaled(data: Data, size: float, far: Data | None) -> Iterator[Remedy]:
 
 def constant(subject: Subject) -> Iterator[Finding]:
     """Columns that are the same for every sample."""
+    yield from _nothing(subject)
     for data in subject.inputs:
         if len(data.values) > 1 and bool((data.values == data.values[:1]).all()):
             text = f"{data.node.name} is the same for every sample: nothing can depend on it"
@@ -152,6 +153,23 @@ def constant(subject: Subject) -> Iterator[Finding]:
                 threshold=0.0,
                 source="TheDeepChecker",
             )
+
+
+def _nothing(subject: Subject) -> Iterator[Finding]:
+    """Of a captured step: all of the data that the prediction is computed from is the same for every sample."""
+    structure = subject.structure
+    if subject.captured is None or subject.inputs:
+        return
+    made = [node for node in subject.graph.ops if node.id in subject.predicting and not structure.is_data(node)]
+    read = {side.id: side for node in made for side in structure.inputs(node) if structure.is_data(side) and side.shape}
+    values = [subject.recording(0).value(node) for node in read.values()]
+    if not read or any(v is None or len(v) < FEWEST or np.any(v != v[:1]) for v in values):
+        return
+    first = next(iter(read.values()))
+    yield Finding(
+        "constant column", "data-dependence", "warning", ("data.inputs", *structure.places(first)),
+        f"{first.name} is the same for every sample: nothing can depend on it", node=first.name, source="exact",
+    )  # fmt: skip
 
 
 def _meant(recording: CapturedRecording, node: Node) -> bool:

@@ -1,5 +1,5 @@
 """Settings that are out of range: dropout, weight decay, eps, momentum, clipping, a sum for a mean, batch norm in
-evaluation mode; and axes of the loss. (Rules 13, 14 and 15.)"""
+evaluation mode. (Rules 13 and 15.)"""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.numbers import significant
-from bptui.model.debugger.findings.change import Change, Redefined, remedy, setting, spelled
+from bptui.model.debugger.findings.change import Change, Redefined, remedy, spelled
 from bptui.model.debugger.findings.finding import Finding, Severity
-from bptui.model.debugger.findings.structure import MOVES, REGRESSION, Structure
+from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
-from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 
 DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
@@ -89,6 +88,33 @@ def unusual(subject: Subject) -> Iterator[Finding]:
         text = f"eps {significant(optimizer.eps)} outweighs small gradients: their steps shrink"
         yield _setting("eps", "warning", "optimizer", text, optimizer.eps, EPS, 1e-8)
     yield from _clipped(subject, optimizer)
+    yield from _maximized(subject)
+
+
+def maximizes(subject: Subject) -> bool:
+    """Is the optimizer of a captured step told to make the loss larger?"""
+    updates = () if subject.captured is None else subject.captured.record.step.updates
+    return any(group.options.get("maximize") is True for update in updates for group in update.groups)
+
+
+def _maximized(subject: Subject) -> Iterator[Finding]:
+    """A loss of a known kind that the optimizer of a captured step is told to make larger."""
+    loss = subject.structure.loss
+    if (
+        not maximizes(subject)
+        or loss is None
+        or loss.by_hand
+        or subject.taken is None
+        or not subject.taken.promised > 0
+    ):
+        return
+    yield Finding(
+        "optimizer", "optimizer", "warning", ("optimizer", "optimizer.maximize"),
+        f"maximize=True: each step makes {loss.kind} larger", phase="update", number=subject.taken.promised,
+        threshold=0.0, source="exact: g·Δw above 0",
+        evidence=(f"ΔL = {numbers.significant(subject.taken.promised, 3)} promised",),
+        advice=("without maximize=True, or of the negative of what is to grow",),
+    )  # fmt: skip
 
 
 def _setting(
@@ -197,101 +223,3 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
         evidence=tuple(f"{place}: {told}" for place, _, _, told in found),
         remedies=(remedy("the statistics of the batch", *(Change(f"{place}.training", True) for place in places)),),
     )
-
-
-# -------------------------------------------------------------------------------------------- axes of the loss (14)
-def axes(subject: Subject) -> Iterator[Finding]:
-    """Two inputs of the loss that were both stretched; a softmax over the samples."""
-    structure = subject.structure
-    output = structure.output
-    ancestors = {node.id for node in structure.before(subject.graph.nodes[subject.graph.loss])}
-    targets = subject.targets
-    for node in subject.graph.ops:
-        if node.id not in ancestors or targets is None or len(node.inputs) < 2 or node.op is None:
-            continue
-        first, second = (_before_stretched(structure, side) for side in structure.inputs(node)[:2])
-        sides = [structure.through(side, MOVES).id for side in (first, second)]
-        given = structure.through(targets.node, MOVES).id
-        if given not in sides or not (node.op.elementwise or node.op.broadcasts or node.op.name in REGRESSION):
-            continue
-        over = np.broadcast_shapes(first.shape, second.shape) if node.op.name in REGRESSION else node.shape
-        shapes = [(1,) * (len(over) - len(side.shape)) + side.shape for side in (first, second)]
-        stretched = [any(a != b for a, b in zip(shape, over, strict=True)) for shape in shapes]
-        if all(stretched) and node.op.name not in ("matmul", "affine"):
-            told = " and ".join(f"{side.name} {numbers.shape(side.shape)}" for side in (first, second))
-            yield Finding(
-                "axes",
-                "output-range",
-                "error",
-                tuple(dict.fromkeys(("loss", structure.place(targets.node), node.name))),
-                f"{told} are stretched to {numbers.shape(over)}: every prediction is compared with every target",
-                node=node.name,
-                number=float(np.prod(over)),
-                threshold=float(max(np.prod(first.shape), np.prod(second.shape))),
-                source="PyTorch's warning (pytorch #16045)",
-                evidence=("a reshape makes both shapes the same",),
-            )
-            return
-    yield from _attention(subject)
-    if output is None or output.activation not in ("softmax", "log_softmax") or len(output.made.shape) < 2:
-        return
-    axis = output.made.attributes.get("axis", -1)
-    if axis in (0, -len(output.made.shape)) and output.made.shape[0] > 1:
-        yield Finding(
-            "axes",
-            "output-activation",
-            "error",
-            tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
-            f"{output.activation} over axis 0: the probabilities of the samples sum to 1, not those of the classes",
-            node=output.made.name,
-            number=0.0,
-            source="TheDeepChecker (pitfalls)",
-            evidence=(f"axis = {axis} of {numbers.shape(output.made.shape)}; axis = 1 is the classes'",),
-            remedies=(remedy("over the classes", Change(f"{output.made.scope}.activation", _axis(subject))),)
-            if output.made.scope and setting(subject.network, f"{output.made.scope}.activation")
-            else (),
-        )
-
-
-def _attention(subject: Subject) -> Iterator[Finding]:
-    """Weights of an attention that sum to 1 along another axis than the one over which values are then summed."""
-    structure = subject.structure
-    for node in subject.graph.ops:
-        assert node.op is not None
-        axis = node.attributes.get("axis", -1)
-        if (
-            node.op.name != "softmax"
-            or not isinstance(axis, int)
-            or len(node.shape) < 2
-            or structure.scores(node) is None
-        ):
-            continue
-        made = node
-        while len(readers := structure.readers(made)) == 1 and structure.kind(readers[0]) in ("dropout", "cast"):
-            made = readers[0]
-        for reader in readers:
-            if reader.op is None or reader.op.name != "matmul" or len(made.shape) != len(reader.shape):
-                continue
-            summed = len(made.shape) - (1 if reader.inputs[0] == made.id else 2)
-            if axis % len(made.shape) != summed:
-                yield Finding(
-                    "axes", "hidden-activation", "warning", structure.places(node),
-                    f"{node.name} sums to 1 along axis {axis % len(made.shape)} of {numbers.shape(node.shape)}, and "
-                    f"{reader.name} sums over axis {summed}: no mean of the values",
-                    node=node.name, number=float(axis % len(made.shape)), threshold=float(summed),
-                    source="the definition of attention (Vaswani et al. 2017)",
-                    evidence=("the weights of one query are to sum to 1",),
-                    advice=(f"softmax(…, dim={summed - len(made.shape)})",),
-                )  # fmt: skip
-                return
-
-
-def _before_stretched(structure: Structure, node: Node) -> Node:
-    """What was broadcast by an operation of its own, as a captured loss does; else the node itself."""
-    return structure.through(node, ("broadcast_to",))
-
-
-def _axis(subject: Subject) -> dict[str, object]:
-    output = subject.structure.output
-    assert output is not None
-    return {"kind": output.activation, "axis": 1}

@@ -14,6 +14,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.initial import suits
+from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.structure import Layer
 from bptui.model.debugger.findings.subject import FEWEST, Subject, zero
 from bptui.model.debugger.findings.symptoms import stands
@@ -60,8 +61,8 @@ def signal(subject: Subject) -> Iterator[Finding]:
     lines = tuple(f"∂L/∂{layer.z.name}  {significant(size, 3)}" for layer, size in known)
     if len(known) > 1 and np.isfinite(known[0][1]) and known[-1][1] > 0:
         ratio = known[0][1] / known[-1][1]
-        limit = FADES * (STANDING if FADES <= ratio < FADES * STANDING and stands(subject) else 1)
-        if ratio < limit or ratio > GROWS:
+        limit = _limit(subject, ratio)
+        if ratio < limit or (ratio > GROWS and _everywhere(recording, known[0][0], known[-1][0])):
             fades = ratio < limit
             yield Finding(
                 "signal",
@@ -82,12 +83,33 @@ def signal(subject: Subject) -> Iterator[Finding]:
     yield from _outputs(subject, lines)
 
 
+def _limit(subject: Subject, ratio: float) -> float:
+    """The ratio under which the gradient fades: more is too little where the loss stands. Of a captured step less is
+    enough for an optimizer that divides by the gradient's own size: whether its loss falls is not known."""
+    if subject.captured is not None and subject.network.optimizer.kind in ADAPTIVE:
+        return FADES / STANDING
+    return FADES * (STANDING if FADES <= ratio < FADES * STANDING and stands(subject) else 1)
+
+
+def _everywhere(recording: Recording, first: Layer, last: Layer) -> bool:
+    """Does the gradient grow for most samples, and not for a single one that stands at a pole?"""
+    middle = []
+    for layer in (first, last):
+        gradient = recording.grad(layer.z)
+        if gradient is None or gradient.ndim < 2 or len(gradient) < FEWEST:
+            return True
+        middle.append(float(np.median(np.abs(gradient.astype(np.float64)).reshape(len(gradient), -1).max(1))))
+    return not middle[0] < GROWS * middle[1]
+
+
 def _straight(subject: Subject) -> list[Layer]:
     """The weighted layers behind the last recurrent one, but for queries and keys: as long as an attention looks
     everywhere alike, nearly nothing comes back to them, and all of it to the values."""
     asking = {node.id for node in subject.structure.asking}
     layers = [layer for layer in subject.structure.layers if layer.z.wants_grad and layer.z.id not in asking]
     last = max((at for at, layer in enumerate(layers) if layer.recurrent), default=-1)
+    while layers and layers[-1].weight.value is not None and not np.any(layers[-1].weight.value):
+        layers.pop()  # a last layer that starts at 0 passes nothing on until its first update
     return layers[last + 1 :]
 
 
@@ -233,12 +255,13 @@ def updates(subject: Subject) -> Iterator[Finding]:
     still = [node for node in asked if all(zero(subject.recording(k).grad(node)) for k in steps)]
     if still:
         every = len(still) == len(subject.graph.params)
+        reached = recorded and float(subject.losses[0]) == 0  # a margin that all samples keep, say
         some: Severity = "warning" if subject.captured is None else "note"  # of one batch: another may reach it
         places = tuple(dict.fromkeys(node.scope or node.name for node in still))
         yield Finding(
             "no gradient",
             "no-gradient",
-            "error" if every else some,
+            "note" if reached else "error" if every else some,
             places,
             f"∂L/∂{still[0].name} is exactly 0" + (f", and {len(still) - 1} more" if len(still) > 1 else ""),
             node=still[0].name,
@@ -253,7 +276,7 @@ def updates(subject: Subject) -> Iterator[Finding]:
 
 def _reason(subject: Subject, node: Node) -> str:
     """Why a gradient is 0, in words."""
-    if node.id not in {other.id for other in subject.structure.before(subject.graph.nodes[subject.graph.loss])}:
+    if node.id not in subject.reached:
         return "it is not on a path to the loss"
     gone = [
         reader.name

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from bptui.model.base.types import Array
+from bptui.model.debugger.findings.by_hand import compared, reduction
+from bptui.model.debugger.findings.walk import Walk
 from bptui.model.engine import ops
 from bptui.model.engine.composites import made_by
-from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Compares
 
 WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
@@ -115,42 +117,10 @@ class Loss:
         return found
 
 
-class Structure:
+class Structure(Walk):
     """A graph read as a network."""
 
-    def __init__(self, graph: Graph, captured: bool = False) -> None:
-        self.graph, self._captured = graph, captured
-
     # ------------------------------------------------------------------------------------------------- walking
-    def inputs(self, node: Node) -> tuple[Node, ...]:
-        """What an operation reads."""
-        return tuple(self.graph.nodes[i] for i in node.inputs)
-
-    @cached_property
-    def _readers(self) -> tuple[tuple[Node, ...], ...]:
-        found: list[list[Node]] = [[] for _ in self.graph.nodes]
-        for node in self.graph.ops:
-            for i in dict.fromkeys(node.inputs):
-                found[i].append(node)
-        return tuple(map(tuple, found))
-
-    def readers(self, node: Node) -> tuple[Node, ...]:
-        """The operations that read a node."""
-        return self._readers[node.id]
-
-    def before(self, node: Node) -> Iterator[Node]:
-        """A node and all that it is computed from, last first."""
-        wanted = {node.id}
-        for i in range(node.id, -1, -1):
-            if i in wanted:
-                found = self.graph.nodes[i]
-                wanted.update(found.inputs)
-                yield found
-
-    def leaves(self, node: Node) -> Iterator[Node]:
-        """What a node is computed from, and is not computed itself."""
-        return (found for found in self.before(node) if found.op is None)
-
     def kind(self, node: Node) -> str:
         """The composite that a node is a part of, else its operation, "" for a leaf."""
         if node.composite:
@@ -257,8 +227,8 @@ class Structure:
     def scores(self, softmax: Node) -> Node | None:
         """The product of queries and keys that the softmax of an attention is of; None of any other softmax."""
         made = self.through(self.graph.nodes[softmax.inputs[0]], SCORED)
-        product = made.op is not None and made.op.name == "matmul" and all(n.op is not None for n in self.inputs(made))
-        return made if product else None
+        product = made.op is not None and made.op.name in ("matmul", "einsum") and len(made.inputs) == 2
+        return made if product and all(n.op is not None for n in self.inputs(made)) else None
 
     @cached_property
     def asking(self) -> tuple[Node, ...]:
@@ -282,51 +252,8 @@ class Structure:
             if node.op is not None and node.op.name in LOSSES and len(node.inputs) > 1:
                 prediction, target = self.inputs(node)[:2]
                 return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))
-        return self._by_hand(last)
-
-    def _by_hand(self, last: Node) -> Loss | None:
-        """A loss that is written out: a mean or sum of squared differences, or of logarithms times targets."""
-        reduction = self._reduction(last)
-        for node in self.before(last):
-            if node.op is None:
-                continue
-            square = node.op.name == "square" or (node.op.name == "power" and node.attributes.get("exponent") == 2)
-            if square:
-                inner = self.graph.nodes[node.inputs[0]]
-                if inner.op is not None and inner.op.name == "sub":
-                    first, second = self.inputs(inner)
-                    if self.is_data(second):
-                        return Loss("mse", last, first, second, reduction, by_hand=True)
-                    if self.is_data(first):
-                        return Loss("mse", last, second, first, reduction, by_hand=True)
-            if node.op.name == "log":
-                source = self.graph.nodes[node.inputs[0]]
-                if source.op is not None and source.op.name in ("sub", "add"):  # 1 - p, p + eps
-                    source = next((n for n in self.inputs(source) if n.op is not None), source)
-                for reader in self.readers(node):
-                    if reader.op is None or reader.op.name != "mul":
-                        continue
-                    target = next((n for n in self.inputs(reader) if n.id != node.id), None)
-                    if target is not None and any(self.is_data(n) for n in self.before(target)):
-                        target = next(n for n in self.before(target) if self.is_data(n))
-                        return Loss("bce", last, source, target, reduction, by_hand=True)
-        return None
-
-    def _reduction(self, node: Node) -> str:
-        """mean or sum, of a loss that is written out; a sum over a number is a mean."""
-        while node.op is not None and node.op.name in ("mul", "neg", "add", "div"):
-            computed = [source for source in self.inputs(node) if source.op is not None]
-            if node.op.name == "div" or not computed:
-                return "mean"
-            node = computed[0]
-        return "sum" if node.op is not None and node.op.name == "sum" else "mean"
-
-    def is_data(self, node: Node) -> bool:
-        """Is it a given number that is no parameter? Of a captured step, where what is given has no gradient, also what
-        was computed from nothing else."""
-        if self._captured and node.op is not None:
-            return not node.wants_grad and not any(leaf.scope for leaf in self.leaves(node))
-        return node.op is None and node.role in ("input", "target") and not node.scope
+        found = next((found for node in self.before(last) if (found := compared(self, node))), None)
+        return None if found is None else Loss(found[0], last, *found[1:], reduction(self, last), by_hand=True)
 
     @cached_property
     def output(self) -> Output | None:
@@ -348,7 +275,7 @@ class Structure:
         """The weighted layer that makes the output."""
         if self.output is None:
             return None
-        made = {node.id for node in self.before(self.output.z)}
+        made = self.graph.before(self.output.z.id)
         found = [layer for layer in self.layers if layer.z.id in made]
         return found[-1] if found else None
 

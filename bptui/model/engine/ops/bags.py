@@ -109,12 +109,9 @@ class _Call(NamedTuple):
         taken: Array = self.lookup.held(self.table)[self.i.reshape(-1)[found.positions]]
         return taken
 
-    def factors(self, found: _Bags) -> Array:
-        """The weight of each position of a bag, in a mean with its share, as a column."""
-        weight = np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions]
-        if self.mode == "mean":
-            weight = weight / found.counts[found.bags]
-        return np.asarray(weight)[:, None]
+    def weights(self, found: _Bags) -> Array:
+        """The weight of each position of a bag, as a column."""
+        return np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions, None]
 
     def largest(self, found: _Bags) -> tuple[Array, Array]:
         """(which bags are not empty, where in the rows the first largest of each lies, by column)."""
@@ -129,31 +126,49 @@ class _Call(NamedTuple):
     def fill(self, out: Array) -> None:
         """The value."""
         found = self.bags
-        out[...] = 0
-        if self.mode != "max":
-            np.add.at(out, found.bags, self.rows(found) * self.factors(found))
-            return
-        some, places = self.largest(found)
-        out[some] = np.take_along_axis(self.rows(found), places, 0) * self.weight
+        if self.mode == "sum":
+            out[...] = 0
+            np.add.at(out, found.bags, self.rows(found) * self.weights(found))
+        else:
+            some, reduced = self.reduced(found)
+            out[...] = 0
+            out[some] = reduced * self.weight
+
+    def reduced(self, found: _Bags) -> tuple[Array, Array]:
+        """(which bags are not empty, the mean or the largest of each of them), without the weight, one for all."""
+        rows = self.rows(found)
+        if self.mode == "max":
+            some, places = self.largest(found)
+            return some, np.take_along_axis(rows, places, 0)
+        some, total = np.flatnonzero(found.counts), np.zeros((len(found.counts), rows.shape[1]), rows.dtype)
+        np.add.at(total, found.bags, rows)
+        return some, total[some] / found.counts[some, None]
 
     def back(self, g: Array, d_table: Array | None, d_weight: Array | None) -> None:
         """What it adds to the gradients of table and weight."""
         found = self.bags
-        at, rows = self.i.reshape(-1)[found.positions], self.rows(found)
-        if self.mode == "max":
-            some, places = self.largest(found)
-            passed = np.zeros(rows.shape, g.dtype)
-            np.put_along_axis(passed, places, g[some], 0)
-        else:
-            passed = g[found.bags] / (found.counts[found.bags][:, None] if self.mode == "mean" else 1)
         if d_table is not None:
+            at = self.i.reshape(-1)[found.positions]
             d_table[...] = 0
-            weight = np.broadcast_to(self.weight, self.i.shape).reshape(-1)[found.positions]
-            np.add.at(d_table, at, self.lookup.shared(passed * weight[:, None], at, self.i))
-        if d_weight is not None:
+            np.add.at(d_table, at, self.lookup.shared(self.passed(g, found), at, self.i))
+        if d_weight is not None and self.mode != "sum":
+            some, reduced = self.reduced(found)
+            d_weight[...] = (g[some] * reduced).sum()
+        elif d_weight is not None:
             each = np.zeros(self.i.size, g.dtype)
-            np.add.at(each, found.positions, (passed * rows).sum(1))
+            np.add.at(each, found.positions, (g[found.bags] * self.rows(found)).sum(1))
             d_weight[...] = each.sum() if not d_weight.ndim else each.reshape(d_weight.shape)
+
+    def passed(self, g: Array, found: _Bags) -> Array:
+        """What each position of a bag passes to its row. What was not the largest is not multiplied: 0·∞ counts."""
+        if self.mode == "sum":
+            return np.asarray(g[found.bags] * self.weights(found))
+        if self.mode == "mean":
+            return np.asarray((g * self.weight / np.maximum(found.counts, 1)[:, None])[found.bags])
+        some, places = self.largest(found)
+        passed = np.zeros((len(found.positions), g.shape[1]), g.dtype)
+        np.put_along_axis(passed, places, g[some] * self.weight, 0)
+        return passed
 
 
 def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:

@@ -164,8 +164,36 @@ def _transposed_vjp(emit: Emit, ctx: Backward) -> None:
         emit(np.matmul, flat_weight, flat_columns, ctx.into[0].reshape(flat_x.shape))
     if ctx.into[1] is not None:
         summed_product(emit, flat_x, flat_columns, ctx.into[1].reshape(flat_weight.shape))
+    if part.shape != canvas.shape:
+        inside = np.zeros(canvas.shape[-count:], np.bool_)
+        inside[tuple(slice(p, p + n) for p, n in zip(ctx.attributes["padding"], part.shape[-count:], strict=True))] = 1
+        stride, dilation = ctx.attributes["stride"], ctx.attributes["dilation"]
+        lands = windows(inside, weight.shape[-count:], stride, dilation, x.shape[-count:])
+        emit(_without_cut, x, weight, columns, lands, *ctx.into[:2])
     if len(ctx.inputs) > 2 and ctx.into[2] is not None:
         emit(np.add.reduce, ctx.upstream, (0, *range(-count, 0)), None, ctx.into[2])
+
+
+def _without_cut(
+    x: Array, weight: Array, columns: Array, lands: Array, d_x: Array | None, d_weight: Array | None
+) -> None:
+    """Where not all is finite, both gradients again from what lands in the output: what was cut off has a gradient of
+    0, and 0 times ∞ would count. lands: (taps, places of x) as `columns` ends in."""
+    if all(d is None or np.isfinite(d).all() for d in (d_x, d_weight)):
+        return
+    count = lands.ndim // 2
+    taps, places = lands.shape[:count], prod(lands.shape[count:])
+    columns, x = columns.reshape(*columns.shape[:-count], places), _flat(x, count)
+    total = np.zeros(x.shape, x.dtype)
+    for tap in np.ndindex(*taps):
+        here = (..., *tap)
+        at = np.flatnonzero(lands[tap])
+        given = columns[(*here, slice(None))][..., at]
+        total[..., at] += weight[here] @ given
+        if d_weight is not None:
+            d_weight[here] = (x[..., at] @ given.swapaxes(-1, -2)).sum(0)
+    if d_x is not None:
+        d_x[...] = total.reshape(d_x.shape)
 
 
 def _conv_transpose(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:

@@ -97,9 +97,11 @@ def _step_vjp(emit: Emit, ctx: Backward) -> None:
 
 
 def _pass_back(shares: Array, g: Array, d: Array) -> None:
-    d[...] = shares[0] * g
-    d[:, :-1] += (shares[1] * g)[:, 1:]
-    d[:, :-2] += (shares[2] * g)[:, 2:]
+    """What has no share, as a path that may not skip a blank, gets none of ∞ either."""
+    passed = np.where(shares != 0, shares * g, 0)
+    d[...] = passed[0]
+    d[:, :-1] += passed[1][:, 1:]
+    d[:, :-2] += passed[2][:, 2:]
 
 
 def _collect(places: Array, g: Array, d: Array) -> None:

@@ -80,14 +80,14 @@ def length_of(use: Use, away: Any, p: float, name: str, keepdims: bool = False) 
     if p == 0:
         return use("sum", use("sign", sizes, name=f"{prefix}differ"), name=name, axis=-1, keepdims=keepdims)
     if p < 1:  # whose power has no slope at 0
-        differ = use("greater", sizes, 0.0, name=f"{prefix}differ")
+        differ = use("not_equal", sizes, 0.0, name=f"{prefix}differ")
         some = use("where", differ, sizes, 1.0, name=f"{prefix}some")
         powers = use("where", differ, use("power", some, name=f"{prefix}power", exponent=p), 0.0,
                      name=f"{prefix}powers")  # fmt: skip
     else:
         powers = use("power", sizes, name=f"{prefix}powers", exponent=p)
     total = use("sum", powers, name=f"{prefix}total", axis=-1, keepdims=keepdims)
-    apart = use("greater", total, 0.0, name=f"{prefix}apart")
+    apart = use("not_equal", total, 0.0, name=f"{prefix}apart")  # NaN is not 0
     root = use("power", use("where", apart, total, 1.0, name=f"{prefix}positive"), name=f"{prefix}root", exponent=1 / p)
     return use("where", apart, root, 0.0, name=name)
 
@@ -100,7 +100,7 @@ def _cdist_definition(signature: Signature) -> str:
     if p in (0, 1, 2, inf):
         return f"{y} = {length_text(away, p)}"
     root = f"{total}**(1/{literal(p)})"
-    return f"{total} = sum({power_text(away, p)} for k in K); {y} = {root} if {total} > 0 else 0"
+    return f"{total} = sum({power_text(away, p)} for k in K); {y} = {root} if {total} != 0 else 0"
 
 
 def length_text(term: str, p: float) -> str:

@@ -14,7 +14,7 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
 from bptui.model.engine.ops.erf import normal_cdf
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus
+from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus, times_sigmoid
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -29,7 +29,7 @@ def _silu(g: Any, y: Any, x: Any) -> Any:
 
 def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
     t = np.tanh(softplus(x))
-    return ((1 - t * t) * sigmoid(x) * x + t) * g
+    return (times_sigmoid(1 - t * t, x) * x + t) * g
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
@@ -70,7 +70,7 @@ def _softplus(x: Any, beta: float, threshold: float | None) -> Any:
 
 
 def _softplus_vjp(g: Any, y: Any, x: Any, beta: float, threshold: float | None) -> Any:
-    slope = g / (np.exp(-_times(x, beta)) + 1)
+    slope = times_sigmoid(g, _times(x, beta))
     return slope if threshold is None else np.where(_times(x, beta) > threshold, g, slope)
 
 

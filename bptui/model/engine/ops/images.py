@@ -9,7 +9,8 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, choice, flag, integer, letters, total, wholes
+from bptui.model.engine.ops.common import at, choice, flag, integer, letters, wholes
+from bptui.model.engine.ops.scatter import added
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -91,8 +92,8 @@ def _resized_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def _resized_definition(signature: Signature) -> str:
-    """nearest: the element there. linear: all of them, each with the height of a hat over it; cubic: with that
-    of Keys' kernel, where the first and the last stand for those beyond the border, too."""
+    """nearest: the element there. linear: those beside the place, each with the height of a hat over it; cubic: with
+    that of Keys' kernel, where the first and the last stand for those beyond the border, too."""
     out = letters(signature.out_rank)
     lead, places = out[:2], out[2:]
     old = [f"x.shape[{axis}]" for axis in range(2, signature.out_rank)]
@@ -100,26 +101,36 @@ def _resized_definition(signature: Signature) -> str:
         read = [f"{i}*{n}//{i.upper()}" for i, n in zip(places, old, strict=True)]
         return f"{at('y', out)} = {at('x', [*lead, *read])}"
     taps = letters(len(places), avoid="".join(out), start="pqrstuvwxyzabc")
-    helpers, weights = [], []
+    helpers, weights, beside = [], [], []
     for i, tap, n, name in zip(places, taps, old, ("row", "column", "layer"), strict=False):
-        new = i.upper()
-        if signature["align_corners"]:
-            where = f"({i}*({n} - 1)/({new} - 1) if {new} > 1 else 0)"
-        else:
-            where = f"({i} + 1/2)*{n}/{new} - 1/2"
+        above, below = _where(signature["align_corners"], i, n)
+        away = f"abs({name}[{i}] - {tap})"
+        parts = f"abs({above} - {below}*{tap})"  # whole numbers: no rounding decides who takes part
         if signature["mode"] == "cubic":
-            beside = f"{tap}2"
-            here = f"({beside} == {tap} or {tap} == 0 and {beside} < 0 or {tap} == {n} - 1 and {beside} > {tap})"
-            kernel = _kernel(f"abs({name}[{i}] - {beside})")
-            helpers.append(f"{name}[{i}] = {where}")
-            helpers.append(f"{name}s[{i},{tap}] = sum({kernel} for {beside} in range(0 - 2, {n} + 2) if {here})")
+            other = f"{tap}2"
+            here = f"({other} == {tap} or {tap} == 0 and {other} < 0 or {tap} == {n} - 1 and {other} > {tap})"
+            kernel = _kernel(f"abs({name}[{i}] - {other})")
+            helpers.append(f"{name}[{i}] = ({above})/({below})")
+            helpers.append(f"{name}s[{i},{tap}] = sum({kernel} for {other} in range(0 - 2, {n} + 2) if {here})")
+            beside += [f"{parts} < 2*{below}", f"{parts} != {below}"]
         else:
-            where = where if signature["align_corners"] else f"max(0, {where})"
-            away = f"abs({name}[{i}] - {tap})"
-            helpers.append(f"{name}[{i}] = min({where}, {n} - 1)")
-            helpers.append(f"{name}s[{i},{tap}] = 1 - {away} if {away} < 1 else 0")
+            place = f"({above})/({below})"
+            inside = place if signature["align_corners"] else f"min(max(0, {place}), {n} - 1)"
+            helpers.append(f"{name}[{i}] = {inside}")
+            helpers.append(f"{name}s[{i},{tap}] = 1 - {away}")
+            beside.append(f"{parts} < {below}")
         weights.append(f"{name}s[{i},{tap}]")
-    return f"{'; '.join(helpers)}; {at('y', out)} = {total('*'.join([at('x', [*lead, *taps]), *weights]), taps)}"
+    term = "*".join([at("x", [*lead, *taps]), *weights])
+    ranges = "".join(f" for {tap} in {tap.upper()}" for tap in taps)
+    return f"{'; '.join(helpers)}; {at('y', out)} = sum({term}{ranges} if {' and '.join(beside)})"
+
+
+def _where(align_corners: bool, i: str, old: str) -> tuple[str, str]:
+    """Where the new place i lies among the old ones, as a fraction of whole numbers."""
+    new = i.upper()
+    if align_corners:
+        return f"{i}*({old} - 1)", f"max(1, {new} - 1)"
+    return f"(2*{i} + 1)*{old} - {new}", f"(2*{new})"
 
 
 _KEYS = -0.75
@@ -150,33 +161,60 @@ class _Weights(NamedTuple):
 
     @property
     def matrix(self) -> Array:
-        """(old, new): what each old element weighs in each new one."""
+        """(old, new): what each old element weighs in each new one; 0 where it takes no part, and only there."""
         found, places = np.zeros((self.old, self.new)), np.arange(self.new)
         if self.mode == "nearest":
             found[places * self.old // self.new, places] = 1
             return found
         if self.align_corners:
-            where = places * ((self.old - 1) / (self.new - 1) if self.new > 1 else 0.0)
+            above, below = places * (self.old - 1), max(1, self.new - 1)
         else:
-            where = (places + 0.5) * (self.old / self.new) - 0.5
-        if self.mode == "cubic":
-            beside = np.floor(where)[:, None] + np.arange(-1, 3)
-            inside = np.clip(beside, 0, self.old - 1).astype(np.intp)
-            np.add.at(found, (inside, places[:, None]), _height(np.abs(where[:, None] - beside)))
-            return found
-        where = np.minimum(np.maximum(where, 0), self.old - 1)
-        low = np.floor(where).astype(np.intp)
-        np.add.at(found, (low, places), 1 - (where - low))
-        np.add.at(found, (np.minimum(low + 1, self.old - 1), places), where - low)
+            above, below = (2 * places + 1) * self.old - self.new, 2 * self.new
+        if self.mode == "linear":
+            above = np.clip(above, 0, (self.old - 1) * below)
+        beside = above[:, None] // below + np.arange(-1, 3)
+        away = np.abs(above[:, None] - beside * below) / below
+        height = _height(away) if self.mode == "cubic" else np.maximum(1 - away, 0)
+        np.add.at(found, (np.clip(beside, 0, self.old - 1), places[:, None]), height)
         return found
+
+    def turned(self, back: bool) -> Array:
+        """The same; `back`: (new, old)."""
+        return self.matrix.T if back else self.matrix
 
 
 def _weighed(x: Any, weights: tuple[_Weights, ...], back: bool) -> Any:
     """Axis by axis, by a product with a matrix; `back`: with its transpose."""
+    product = x
     for axis, weight in enumerate(weights, 2):
-        matrix = weight.matrix.astype(x.dtype)
-        x = np.moveaxis(np.moveaxis(x, axis, -1) @ (matrix.T if back else matrix), -1, axis)
-    return x
+        matrix = weight.turned(back).astype(x.dtype)
+        product = np.moveaxis(np.moveaxis(product, axis, -1) @ matrix, -1, axis)
+    return noted(_fill_weighed, product.shape, x, product, options=(weights, back))
+
+
+def _fill_weighed(x: Array, product: Array, weights: tuple[_Weights, ...], back: bool, out: Array) -> None:
+    """The product; where not all of it is finite, without what has no weight: 0 times ∞ would count."""
+    if not np.isfinite(x if x.size < product.size else product).all():
+        product = x
+        for axis, weight in enumerate(weights, 2):
+            product = np.moveaxis(_of_taps(np.moveaxis(product, axis, -1), weight.turned(back)), -1, axis)
+    out[...] = product
+
+
+def _of_taps(x: Array, matrix: Array) -> Array:
+    """x @ matrix, each column of it without its zeros."""
+    taps = [np.flatnonzero(column) for column in matrix.T]
+    return np.stack([x[..., read] @ column[read] for read, column in zip(taps, matrix.T, strict=True)], -1)
+
+
+def _over_nodes(g: Any, y: Any, x: Any, size: tuple[int, ...], mode: str, align_corners: bool) -> Any:
+    """The rule over nodes: what each new element passes on to the old ones that have a weight in it."""
+    for axis, weight in enumerate(_each(x, g.shape, mode, align_corners), 2):
+        matrix = weight.matrix
+        old, new = np.nonzero(matrix)
+        shares = np.take(g, new, axis) * matrix[old, new].reshape(-1, *(1,) * (g.ndim - axis - 1))
+        g = added(np.zeros((*g.shape[:axis], weight.old, *g.shape[axis + 1 :])), old, shares, axis=axis)
+    return g
 
 
 def _fill_nearest(x: Array, places: tuple[tuple[int, ...], ...], out: Array) -> None:
@@ -236,7 +274,8 @@ OPS = (
             "mode": Attribute("nearest", choice("nearest", "linear", "cubic")),
             "align_corners": Attribute(False, flag),
         },
+        over_nodes=(_over_nodes,),
         convention="linear and cubic by the centres of elements; align_corners: first lies upon first and last upon "
-        "last; the cubic kernel's slope is -0.75",
+        "last; the cubic kernel's slope is -0.75; what has no weight takes no part, be it inf or NaN",
     ),
 )

@@ -72,7 +72,7 @@ def _log_of(t: Any) -> Any:
 
 
 def _kl(p: Any, t: Any, log_target: bool) -> Any:
-    return (t - p) * np.exp(t) if log_target else (_log_of(t) - p) * t
+    return (t - p) * np.exp(t) if log_target else np.where(t != 0, (_log_of(t) - p) * t, 0)
 
 
 def _kl_slope(p: Any, t: Any, log_target: bool) -> Any:
@@ -82,7 +82,7 @@ def _kl_slope(p: Any, t: Any, log_target: bool) -> Any:
 def _kl_target(p: Any, t: Any, log_target: bool) -> Any:
     if log_target:
         return (t - p + 1) * np.exp(t)
-    return np.where(t != 0, _log_of(t) - p + 1, 0)
+    return _log_of(t) - p + 1
 
 
 OPS = (
@@ -115,7 +115,7 @@ OPS = (
     loss(
         "kl_div",
         ("log_probs", "target"),
-        Term(_kl_text, _kl, (_kl_slope, _kl_target)),
+        Term(_kl_text, _kl, (_kl_slope, _kl_target), counts=lambda p, t, log_target: None if log_target else t != 0),
         "The Kullback-Leibler divergence of the target (its logarithm where log_target) from exp(log_probs).",
         reductions=("batchmean",),
         attributes={"log_target": Attribute(False, flag)},

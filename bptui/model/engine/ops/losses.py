@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import log
 from typing import Any
@@ -79,15 +78,6 @@ def _embedded_slope(x: Any, t: Any, margin: float) -> Any:
 def _short_by(a: Any, b: Any, target: Any, margin: float) -> Any:
     """By how much the first is not yet above the second (below it, where the target is -1) by the margin."""
     return (a - b) * -target + margin
-
-
-def _ranked(part: Callable[[Any, Any, Any], Any], factor: float = 1.0) -> Callable[..., Any]:
-    """A derivative of margin_ranking: nothing where the two are apart by more than the margin."""
-
-    def slope(a: Any, b: Any, target: Any, margin: float) -> Any:
-        return np.where(_short_by(a, b, target, margin) >= 0, part(a, b, target), 0), factor
-
-    return slope
 
 
 _SLOPES = (lambda p, t: (p - t, 2.0), lambda p, t: (p - t, -2.0))
@@ -225,6 +215,7 @@ OPS = (
             _embedded,
             (_embedded_slope,),
             helpers={"gap": "margin - {p}"},
+            counts=lambda x, t, margin: np.logical_or(t != -1, margin - x >= 0),
         ),
         "The distance where the target is 1, max(0, margin - distance) where it is -1.",
         analytic=False,
@@ -239,11 +230,12 @@ OPS = (
             "{gap} if {gap} >= 0 else 0",
             lambda a, b, target, margin: np.maximum(_short_by(a, b, target, margin), 0),
             (
-                _ranked(lambda a, b, target: target, -1.0),
-                _ranked(lambda a, b, target: target),
-                _ranked(lambda a, b, target: a - b, -1.0),
+                lambda a, b, target, margin: (target, -1.0),
+                lambda a, b, target, margin: target,
+                lambda a, b, target, margin: (a - b, -1.0),
             ),
             helpers={"gap": "margin - {target}*({p} - {t})"},
+            counts=lambda a, b, target, margin: _short_by(a, b, target, margin) >= 0,
         ),
         "max(0, margin - target*(x1 - x2)): the target is 1 where x1 has to be the larger one, -1 where x2 has to. Of "
         "distances to what is unlike and what is alike it is the triplet loss with any distance.",

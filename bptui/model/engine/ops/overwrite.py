@@ -164,7 +164,7 @@ class _Going:
         elif self.reduce == "prod" and self.own:
             g = g * self.others()[0]
         elif self.reduce != "sum" and self.own:
-            g = np.where(self.x == y, g / self.equals(y), 0)
+            g = _among_equals(self.x, y, g / self.equals(y))
         out[...] = g
         if not self.own:
             out[self.places] = 0
@@ -176,7 +176,12 @@ class _Going:
         elif self.reduce in ("sum", "prod"):
             out[...] = g[self.places] if self.reduce == "sum" else g[self.places] * self.others()[1]
         else:
-            out[...] = np.where(self.src == y[self.places], g[self.places] / self.equals(y)[self.places], 0)
+            out[...] = _among_equals(self.src, y[self.places], (g / self.equals(y))[self.places])
+
+
+def _among_equals(x: Array, y: Array, share: Array) -> Array:
+    """The share of what is as large as the largest, 0 of the others; where that is NaN nothing equals it: NaN."""
+    return np.where(x == y, share, np.where(np.isnan(y), np.nan, 0))
 
 
 def _reduce(*going: Any) -> None:

@@ -34,7 +34,7 @@ class Term:
             that up to a number, and the number
     factor  a constant factor of the whole loss (½)
     total   (p, t) → the sum of all terms, where there is a shorter way than terms
-    counts  (p, t) → where a term passes a gradient: elsewhere it is 0, whatever ∂L/∂y is
+    counts  the same → where a term passes a gradient: elsewhere it is 0, whatever ∂L/∂y is; None for everywhere
     helpers name → text of a part that the definition names, to be short; of a later one, also of those before it
     hint    as `text`: the derivative of one term by the first input, where there is a better form than SymPy's
     """
@@ -171,7 +171,8 @@ class Pointwise:
                 g, scale = g * scale, 1.0
             d = slope * g if scale == 1 else slope * g * scale
             d = d if weight is None else d * weight
-            return d if self.term.counts is None else np.where(self.term.counts(p, t), d, 0)
+            counts = self.term.counts and self.term.counts(p, t, **others, **attributes)
+            return d if counts is None else np.where(counts, d, 0)
 
         return vjp
 

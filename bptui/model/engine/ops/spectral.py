@@ -107,11 +107,16 @@ def _one(op: str) -> Callable[[Signature], str]:
 
 # -------------------------------------------------------------------------------------------------------------- numbers
 def _complex(x: Array) -> Array:
-    return np.asarray(x[..., 0] + 1j * x[..., 1])
+    """Put together, not added: times 1j an infinite imaginary part has a real part of NaN."""
+    found = np.empty(x.shape[:-1], np.result_type(x.dtype, np.complex64))
+    found.real, found.imag = x[..., 0], x[..., 1]
+    return found
 
 
-def _put(found: Array, out: Array) -> None:
-    out[..., 0], out[..., 1] = found.real, found.imag
+def _put(found: Array, scale: float, out: Array) -> None:
+    """The parts times a real number, each by itself."""
+    np.multiply(found.real, scale, out[..., 0])
+    np.multiply(found.imag, scale, out[..., 1])
 
 
 def _scaled(norm: str, sign: int, n: int) -> float:
@@ -122,15 +127,15 @@ def _scaled(norm: str, sign: int, n: int) -> float:
 
 def _summed(x: Array, n: int, axis: int, sign: int) -> Array:
     """Σ x·e^(sign·iθ) over n numbers: what is missing of them is 0, what is too much is left out."""
-    return np.asarray(np.fft.fft(x, n, axis) if sign < 0 else np.fft.ifft(x, n, axis) * n)
+    return np.asarray(np.fft.fft(x, n, axis) if sign < 0 else np.fft.ifft(x, n, axis, norm="forward"))
 
 
 def _fill_fft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
-    _put(_summed(_complex(x), n, axis, sign) * _scaled(norm, sign, n), out)
+    _put(_summed(_complex(x), n, axis, sign), _scaled(norm, sign, n), out)
 
 
 def _fill_rfft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:
-    _put(np.fft.rfft(x, n, axis) * _scaled(norm, -1, n), out)
+    _put(np.fft.rfft(x, n, axis), _scaled(norm, -1, n), out)
 
 
 def _fill_irfft(x: Array, n: int, axis: int, norm: str, sign: int, out: Array) -> None:

@@ -46,6 +46,11 @@ OPERATIONS: Mapping[str, str] = {
     "mean_absolute_percentage_error": "mape", "multilabel_soft_margin_loss": "multilabel_soft_margin",
     "poisson_nll_loss": "poisson_nll", "sigmoid_focal_loss": "sigmoid_focal", "triplet_margin_loss": "triplet_margin",
     "triplet_margin_with_distance_loss": "margin_ranking",
+    "inverse": "inv", "ravel": "reshape", "reshape_as": "reshape", "inner": "matmul", "sgn": "sign", "msort": "sort",
+    "float_power": "power", "gammaln": "lgamma", "vector_norm": "norm", "frobenius_norm": "norm", "tensordot": "einsum",
+    "fliplr": "flip", "flipud": "flip", "upsample": "interpolate", "upsample_bilinear": "interpolate",
+    **dict.fromkeys(("hstack", "vstack", "dstack", "column_stack", "row_stack", "concatenate"), "concat"),
+    **dict.fromkeys(("hsplit", "vsplit", "dsplit", "array_split"), "split"),
 }  # fmt: skip
 """Other libraries' names of operations → the names here."""
 
@@ -72,9 +77,30 @@ ABSENT: Mapping[str, str] = {
             "diag": "diagonal(a), or diag_embed(x)", "xlog1py": "xlogy(a, 1 + b)", "entr": "-xlogy(x, x)",
             "threshold": "where(x > t, x, v)", "heaviside": "where(x == 0, v, x > 0)",
             "addmm": "c + a @ b", "addmv": "c + a @ b", "baddbmm": "c + a @ b", "std_mean": "std(x) and mean(x)",
+            "asinh": "log(x + sqrt(x**2 + 1))", "arcsinh": "log(x + sqrt(x**2 + 1))",
+            "acosh": "log(x + sqrt(x**2 - 1))", "arccosh": "log(x + sqrt(x**2 - 1))",
+            "atanh": "log((1 + x)/(1 - x))/2", "arctanh": "log((1 + x)/(1 - x))/2",
+            "dist": "norm(a - b)", "addcmul": "a + v*b*c", "addcdiv": "a + v*b/c", "addr": "c + outer(a, b)",
+            "ger": "outer(a, b)", "addbmm": "c + sum(a @ b, axis=0)", "copysign": "abs(a)*sign(b)", "rsub": "b - a",
+            "rad2deg": "x*57.29577951308232", "deg2rad": "x*0.017453292519943295", "ldexp": "a*2**b",
+            "erfcx": "exp(x**2)*erfc(x)", "signbit": "x < 0", "isneginf": "x == -inf", "isposinf": "x == inf",
+            "matrix_power": "x @ x", "channel_shuffle": "reshape and transpose", "aminmax": "min(x) and max(x)",
             "var_mean": "var(x) and mean(x)", "kron": 'einsum(a, b, equation="ij,kl->ikjl") and reshape',
         }.items()
     },
+    **dict.fromkeys(
+        ("rand", "randn", "randint", "random", "normal", "bernoulli", "multinomial", "poisson", "gumbel_softmax",
+         "arange", "linspace", "logspace", "eye"),
+        "it is not computed here: give its numbers as a value",
+    ),
+    **dict.fromkeys(
+        ("all", "any", "isin", "argwhere", "nonzero", "matrix_exp", "matrix_rank", "nuclear_norm", "cond", "renorm",
+         "igamma", "igammac", "gammainc", "gammaincc", "frexp", "nextafter", "ndtri", "log_ndtr", "polar", "pdist",
+         "vander", "fftn", "ifftn", "rfftn", "irfftn", "hfft", "ihfft", "istft", "affine_grid", "max_unpool1d",
+         "max_unpool2d", "max_unpool3d", "fractional_max_pool2d", "fractional_max_pool3d", "masked_select",
+         "masked_scatter", "select_scatter", "slice_scatter", "diagonal_scatter", "index_fill", "segment_reduce"),
+        "there is none here; docs/operations.md lists what there is",
+    ),
     **dict.fromkeys(
         ("median", "quantile", "mode", "cummax", "cummin", "cross", "sinc", "i0", "erfinv", "stft", "fftshift",
          "nansum", "nanmean", "bincount", "histc", "searchsorted", "grid_sample", "cov", "corrcoef", "trapz",

@@ -60,7 +60,8 @@ class Captured:
 
 
 def captured(record: Record) -> Captured:
-    """The Graph of a record. Where the program ended before its backward pass, nothing in it has a gradient."""
+    """The Graph of a record. Where the program ended before its backward pass, or its loss depends on nothing that has
+    a gradient, nothing in it has one."""
     with no_collecting():
         return _Building(record).finished()
 
@@ -99,7 +100,8 @@ class _Building:
                 self._leaf(value)
         layers = self._layers()
         loss = self._loss()
-        graph = self.builder.unfinished(layers) if loss is None else self.builder.finish(loss, layers)
+        cut = loss is None or not loss.wants_grad  # a loss may start from what was cut off from all parameters
+        graph = self.builder.unfinished(layers) if cut or loss is None else self.builder.finish(loss, layers)
         values_of: dict[int, list[int]] = {}
         for value, node in self.shop.nodes.items():
             values_of.setdefault(node.id, []).append(value)

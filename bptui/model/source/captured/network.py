@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -125,10 +126,7 @@ def is_captured(target: str) -> bool:
     """Does a name on the command line stand for a captured step: a folder, also one that was cut off, or that of all
     ranks, or its zip?"""
     path = Path(target)
-    try:
-        if path.is_dir():
-            named = path.suffix == ".bptui"
-            return named or any((path / name).exists() for name in (MANIFEST, EVENTS, shard(0), "rank-0"))
-        return path.is_file() and path.suffix in (".bptui", ".zip")
-    except (OSError, ValueError):
-        return False
+    if os.path.isdir(path):
+        named = path.suffix == ".bptui"
+        return named or any(os.path.exists(path / name) for name in (MANIFEST, EVENTS, shard(0), "rank-0"))
+    return os.path.isfile(path) and path.suffix in (".bptui", ".zip")

@@ -8,6 +8,7 @@ followed to that rank like any other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +26,9 @@ MOST = 64
 
 def parts_of(path: Path) -> list[Path]:
     """The parts of the ranks in a folder, by their number; none where it is one capture."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return []
-    found = [part for part in path.glob("rank-*") if part.name[5:].isdecimal() and part.is_dir()]
+    found = [part for part in path.glob("rank-*") if part.name[5:].isdecimal() and os.path.isdir(part)]
     if len(found) > MOST:
         raise UserError(path.name, f"{len(found)} ranks", f"at most {MOST} are opened together; one: {found[0].name}")
     return sorted(found, key=lambda part: int(part.name[5:]))

@@ -211,9 +211,14 @@ class LayerContext:
             raise self.fail(key, f"'{name[:40]}' is no layer before it", told)
         return known[name]
 
-    def rank(self, x: Node, axes: str) -> None:
-        """A UserError where the input has not these axes, such as "samples, channels, height, width"."""
-        if len(x.shape) != axes.count(",") + 1:
+    def mask(self, part: str, shape: Shape, p: float) -> Node:
+        """What is dropped of numbers of that shape, drawn anew at each training step."""
+        return self.leaf(part, "random", shape=shape, symbol="m", attributes={"p": p})
+
+    def rank(self, x: Node, axes: str, more: bool = False) -> None:
+        """A UserError where the input has not these axes, such as "samples, channels, height, width", or `more`."""
+        count = axes.removesuffix(", …").count(",") + 1
+        if len(x.shape) < count or (len(x.shape) > count and not more):
             raise self.fail("", f"its input has shape {shape_text(x.shape)}", f"expected ({axes})")
 
 

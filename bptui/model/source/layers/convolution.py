@@ -108,9 +108,7 @@ KINDS: Mapping[str, Kind] = {
         for n, where in _WHERE.items()
     },
     **{f"depthwise_conv{n}d": _depthwise(f"conv{n}d", n) for n in _WHERE},
-    **_pools(1),
-    **_pools(2),
-    **_pools(3),
+    **{op: row for n in _WHERE for op, row in _pools(n).items()},
     "global_avg_pool": Kind("the mean of each channel", {}, _global("mean", "global_avg_pool")),
     "global_max_pool": Kind("the largest number of each channel", {}, _global("max", "global_max_pool")),
 }

@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 from bptui.model.base.schema import Key
-from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag, integer
 from bptui.model.source.layers.context import (
@@ -31,8 +30,7 @@ PRELU = {"kind": "constant", "value": 0.25}
 def dense(context: LayerContext, x: Node) -> tuple[Node, str]:
     """z = x @ W + b over the last axis, then the activation."""
     units = context.settings["units"]
-    if len(x.shape) < 2:
-        raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
+    context.rank(x, "samples, features", more=True)
     word = context.settings["activation"][0]
     weight = context.parameter("weight", (x.shape[-1], units), "W", default_init(word), turns=True)
     if context.settings["weight_norm"]:
@@ -62,8 +60,7 @@ def activation(context: LayerContext, x: Node) -> tuple[Node, str]:
 
 def prelu(context: LayerContext, x: Node) -> tuple[Node, str]:
     """x where it is positive, else times a trained weight: one for all, or one for each channel (axis 1)."""
-    if len(x.shape) < 2:
-        raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
+    context.rank(x, "samples, features", more=True)
     size = x.shape[1] if context.settings["per_channel"] else 1
     weight = context.parameter("weight", (size,), "w", PRELU)
     return context.use("prelu", x, weight, part="a"), "prelu"

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from bptui.model.base.schema import Key
-from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import flag, real
 from bptui.model.source.layers.context import WEIGHTS, Kind, LayerContext, settings_of
 
 
-def _norm(op: str, axis: int, bias: bool = True) -> Callable[[LayerContext, Node], tuple[Node, str]]:
-    """A builder of a normalisation with one weight per entry of `axis`."""
+def _norm(doc: str, op: str, axis: int, bias: bool = True) -> Kind:
+    """A normalisation with one weight per entry of `axis`."""
 
     def build(context: LayerContext, x: Node) -> tuple[Node, str]:
-        if len(x.shape) < 2:
-            raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
+        context.rank(x, "samples, features", more=True)
         given = _scale(context, x.shape[axis], bias)
         return context.use(op, x, *given, part="a", **context.settings_for(op)), op
 
-    return build
+    return Kind(doc, {**settings_of(op), **(SCALED if bias else {"affine": AFFINE}), **WEIGHTS}, build)
 
 
 def _scale(context: LayerContext, size: int, bias: bool = True) -> list[Node]:
@@ -40,8 +38,7 @@ def _scale(context: LayerContext, size: int, bias: bool = True) -> list[Node]:
 def batch_norm(context: LayerContext, x: Node) -> tuple[Node, str]:
     """Over the batch, with running statistics that are carried from step to step (PyTorch's rule: the mean, and the
     variance with N - 1, by `momentum`). With training = false the running statistics are used, and stay."""
-    if len(x.shape) < 2:
-        raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, channels, …)")
+    context.rank(x, "samples, channels, …", more=True)
     size = x.shape[1]
     given = _scale(context, size)
     mean = context.leaf("running_mean", "state", np.zeros(size))
@@ -67,24 +64,8 @@ KINDS: Mapping[str, Kind] = {
         },
         batch_norm,
     ),
-    "layer_norm": Kind(
-        "each sample over its last axis",
-        {**settings_of("layer_norm"), **SCALED, **WEIGHTS},
-        _norm("layer_norm", -1),
-    ),
-    "rms_norm": Kind(
-        "each sample by its root mean square",
-        {**settings_of("rms_norm"), "affine": AFFINE, **WEIGHTS},
-        _norm("rms_norm", -1, bias=False),
-    ),
-    "instance_norm": Kind(
-        "each channel of each sample",
-        {**settings_of("instance_norm"), **SCALED, **WEIGHTS},
-        _norm("instance_norm", 1),
-    ),
-    "group_norm": Kind(
-        "groups of channels of a sample",
-        {**settings_of("group_norm"), **SCALED, **WEIGHTS},
-        _norm("group_norm", 1),
-    ),
+    "layer_norm": _norm("each sample over its last axis", "layer_norm", -1),
+    "rms_norm": _norm("each sample by its root mean square", "rms_norm", -1, bias=False),
+    "instance_norm": _norm("each channel of each sample", "instance_norm", 1),
+    "group_norm": _norm("groups of channels of a sample", "group_norm", 1),
 }

@@ -25,7 +25,7 @@ def _dropout(op: str) -> Build:
             axes = " or ".join(str(n + 2) for n in spatial)
             raise context.fail("", f"its input has {len(x.shape)} axes", f"expected {axes}: samples, channels, …")
         shape = x.shape[:2] if spatial else x.shape
-        mask = context.leaf("mask", "random", shape=shape, symbol="m", attributes={"p": p})
+        mask = context.mask("mask", shape, p)
         return context.use(op, x, mask, part="a", p=p), f"{op} {significant(p)}"
 
     return build

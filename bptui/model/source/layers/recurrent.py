@@ -15,7 +15,7 @@ from bptui.model.engine.ops.common import flag, integer, real
 from bptui.model.engine.unrolled import Cells, State
 from bptui.model.source.layers.context import BIAS_INIT, GIVEN, INIT, TRAIN, Kind, LayerContext, settings_of
 from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, joined, there
-from bptui.model.source.layers.start import ENDS, START, finish, starts
+from bptui.model.source.layers.start import CELL, ENDS, START, finish, starts
 
 MAX_LAYERS = 16
 PARAMETERS = {"w_ih": "W", "w_hh": "U", "b_ih": "b", "b_hh": "c", "w_hr": "P"}
@@ -98,7 +98,7 @@ def _dropped(context: LayerContext, inputs: list[Node], suffix: str) -> list[Nod
         return inputs
     made = []
     for t, h in enumerate(inputs, 1):
-        mask = context.leaf(f"mask{t}{suffix}", "random", shape=h.shape, symbol="m", attributes={"p": p})
+        mask = context.mask(f"mask{t}{suffix}", h.shape, p)
         made.append(context.use("dropout", h, mask, part=f"h{t}{suffix}_dropped", symbol="h", p=p))
     return made
 
@@ -118,11 +118,7 @@ def _kind(doc: str, op: str, gates: int) -> Kind:
         **({"proj_size": Key(integer(1), None, "h is a projection of this size, smaller than units")} if lstm else {}),
         "lengths": LENGTHS,
         "h0": START,
-        **(
-            {"c0": Key(START.check, None, "as h0, of the cell's state (default: as h0 where that is a word)")}
-            if lstm
-            else {}
-        ),
+        **({"c0": CELL} if lstm else {}),
         "states": ENDS,
         **settings_of(op),
         **dict.fromkeys(given, GIVEN),

@@ -12,7 +12,7 @@ from bptui.model.base.schema import Key, any_value, one_of
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.common import integer, optional
-from bptui.model.source.layers.context import ACTIVATION, INIT, TRAIN, Kind, LayerContext, settings_of
+from bptui.model.source.layers.context import ACTIVATION, GIVEN, INIT, TRAIN, Kind, LayerContext, settings_of
 from bptui.model.source.layers.inner import inner
 from bptui.model.source.layers.positions import AXES, LENGTHS, emptied, there
 
@@ -93,33 +93,28 @@ def pooled(context: LayerContext, x: Node) -> tuple[Node, str]:
     return context.use("mean", x, part="a", axis=1), f"mean of {prod(x.shape[1:2])} positions"
 
 
+_TABLE = {
+    "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
+    "units": Key(integer(1), None, "units = 8, for example", required=True),
+}
+_WEIGHT = {"weight": GIVEN, "init": INIT, "train": TRAIN}
 KINDS: Mapping[str, Kind] = {
     "embedding": Kind(
         "a row of a trained table for each whole number",
         {
-            "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
-            "units": Key(integer(1), None, "units = 8, for example", required=True),
+            **_TABLE,
             "padding_idx": Key(
                 optional(integer(0)), None, "the whole number that stands for nothing: its row begins with 0, and stays"
             ),
             **settings_of("embedding", "padding_idx", *_HELD),
-            "weight": Key(any_value, None, "given numbers instead of drawn ones"),
-            "init": INIT,
-            "train": TRAIN,
+            **_WEIGHT,
         },
         embedding,
         whole=True,
     ),
     "embedding_bag": Kind(
         "the rows of a trained table for the whole numbers of a sample, as their mean, sum or largest",
-        {
-            "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
-            "units": Key(integer(1), None, "units = 8, for example", required=True),
-            **settings_of("embedding_bag", *_HELD),
-            "weight": Key(any_value, None, "given numbers instead of drawn ones"),
-            "init": INIT,
-            "train": TRAIN,
-        },
+        {**_TABLE, **settings_of("embedding_bag", *_HELD), **_WEIGHT},
         embedding_bag,
         whole=True,
     ),

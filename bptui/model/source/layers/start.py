@@ -31,6 +31,7 @@ START = Key(
     'what h is before the first position: "zeros", "learned", the name of an earlier layer of this kind whose state in '
     "the end it is, or numbers: (layers and directions, units), or (layers and directions, samples, units)",
 )
+CELL = Key(START.check, None, "as h0, of the cell's state (default: as h0 where that is a word)")
 ENDS = Key(flag, False, "true: also h_n (and c_n), the states in the end: (layers and directions, samples, units)")
 
 
@@ -52,6 +53,7 @@ def starts(context: LayerContext, lstm: bool, samples: int, suffixes: Sequence[s
 
 def _given(context: LayerContext, key: str, given: Any, shape: tuple[int, int], suffixes: Sequence[str]) -> list[Node]:
     symbol, made = key[0], []
+    context.builder.afford(shape, context.table.at("units"))
     if isinstance(given, str) and given not in WORDS:
         return _of_another(context, key, given, shape, suffixes)
     numbers = None if isinstance(given, str) else _numbers(context, key, given, shape, len(suffixes))

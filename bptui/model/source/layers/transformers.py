@@ -68,8 +68,7 @@ def attention(context: LayerContext, x: Node) -> tuple[Node, str]:
         added = context.use("pad", added, part="added_all", pad_width=((0, 0), (0, more)))
     drop: Node | float | None = None
     if p:
-        weights = (samples, heads, positions, seen.shape[1] + more)
-        drop = context.leaf("mask", "random", shape=weights, symbol="m", attributes={"p": p})
+        drop = context.mask("mask", (samples, heads, positions, seen.shape[1] + more), p)
     optional = [mask, drop, added]
     while optional and optional[-1] is None:
         optional.pop()

@@ -280,6 +280,10 @@ def test_recurrent_layers_on_each_other_and_in_both_directions_are_pytorchs(kind
     np.testing.assert_allclose(found, np.concatenate([ends[-2], ends[-1]], 1), rtol=1e-12)
 
 
+def test_given_numbers_are_known_as_such_in_every_layer():
+    assert all(key is GIVEN for row in KINDS.values() for key in row.keys.values() if key.doc == GIVEN.doc)
+
+
 @pytest.mark.parametrize(
     ("kind", "inputs", "keys", "shape"), CASES, ids=lambda case: case if isinstance(case, str) else ""
 )

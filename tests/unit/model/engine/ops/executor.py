@@ -99,12 +99,13 @@ def run(row, inputs, given=None, upstream=None, wanted=None):
     return out, gradients
 
 
-def run_graph(graph, output):
-    """(value of `output`, gradients by name) of a whole graph, node by node; gradients are summed over all uses."""
+def run_graph(graph, output, given=None):
+    """(value of `output`, gradients by name) of a whole graph, node by node; gradients are summed over all uses. given:
+    leaves by name with other numbers than they were built with."""
     values, plans, total = {}, {}, {graph.loss: np.ones(())}
     for node in graph.nodes:
         if node.op is None:
-            values[node.id] = np.array(node.value)
+            values[node.id] = np.array((given or {}).get(node.name, node.value))
             continue
         emit, out = Calls(), np.full(node.shape, 55.0)
         saved = node.op.forward(emit, [values[i] for i in node.inputs], out, node.attributes)
@@ -134,6 +135,11 @@ def run_graph(graph, output):
 
 def run_composite(name, inputs, given=None, upstream=None):
     """(output, gradients by input's name) of an operation that is a graph, through the builder."""
+    return run_graph(graph_of_composite(name, inputs, given, upstream), "result")
+
+
+def graph_of_composite(name, inputs, given=None, upstream=None):
+    """The graph of one use, whose loss has this upstream; its leaves have the inputs' names, and `upstream`."""
     row = ops.COMPOSITES[name]
     build = Builder()
     leaves = [
@@ -147,5 +153,4 @@ def run_composite(name, inputs, given=None, upstream=None):
     ]
     y = build.use(name, *leaves, name="result", **(given or {}))
     g = build.leaf("upstream", "const", np.ones(y.shape) if upstream is None else np.array(upstream, float))
-    loss = build.use("sum", build.use("mul", y, g), name="loss")
-    return run_graph(build.finish(loss), "result")
+    return build.finish(build.use("sum", build.use("mul", y, g), name="loss"))

@@ -378,6 +378,27 @@ def test_a_capture_is_a_target_of_the_shell(tmp_path, capsys):
     assert set(traced["step"]["updates"]) == {"hidden.weight", "hidden.bias", "out.weight", "out.bias"}
 
 
+@pytest.mark.parametrize(
+    "line", ["check {}", "predictions {}", "explain {} out.weight[0,0]", "export {} moment", "export {} out.bias[0]"]
+)
+def test_a_step_is_asked_for_by_its_number_in_the_program(line, tmp_path, capsys):
+    """`--at` is that number, 0 its beginning, and any other is refused in one line."""
+    record = two_layers()
+    record.step.about["step"] = 7
+    writer = Writer(tmp_path / "step.bptui")
+    for value in record.step.values:
+        value.blob = writer.blob(record.arrays[value.id].tobytes(), value.dtype)
+        value.strides = tuple(s // 4 for s in np.empty(value.shape, np.float32).strides)
+    writer.close(record.step)
+    words = line.format(tmp_path / "step.bptui").split()
+    for at in ([], ["--at", "0"], ["--at", "7"]):
+        assert main([*words, *at]) == 0
+        assert "training step 7" in capsys.readouterr().out
+    assert main([*words, "--at", "3"]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "there is no training step 3" in told
+
+
 def test_a_sample_that_is_left_out_brings_its_nan_back_in_the_backward_pass_as_in_pytorch():
     record = MadeRecord()
     scores = np.float32([[0.5, -1, 2], [np.nan, 1, 0]])

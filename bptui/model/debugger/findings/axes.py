@@ -1,0 +1,224 @@
+"""Axes that are not what is meant: every prediction compared with every target, probabilities that sum to 1 along
+another axis than that of the classes, numbers that were read in another order instead of swapped axes. (Rule 14.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.debugger.findings.change import Change, remedy, setting
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.structure import MOVES, REGRESSION
+from bptui.model.debugger.findings.subject import Subject, zero
+from bptui.model.engine.graph import Node
+
+OFF = 0.01
+"""How far the probabilities of the classes may be from a sum of 1: half precision is nearer."""
+
+
+def axes(subject: Subject) -> Iterator[Finding]:
+    """Two inputs of the loss that were both stretched; a softmax over the samples, or over any axis that is not the
+    classes'; a reshape that stands for swapped axes."""
+    yield from _stretched(subject)
+    yield from _attention(subject)
+    yield from list(_classes(subject)) or _sums(subject)
+    yield from _reread(subject)
+
+
+# ------------------------------------------------------------------------------------------------- stretched
+def _stretched(subject: Subject) -> Iterator[Finding]:
+    """Predictions against targets, where both are stretched: behind the last layer, what is computed of the samples and
+    what is given. (An outer product of samples and weights, distances of given points, pairs of scores are no such.)"""
+    structure = subject.structure
+    loss = subject.graph.nodes[subject.graph.loss]
+    last = max((layer.z.id for layer in structure.layers if layer.z.wants_grad), default=-1)
+    targets = None if subject.targets is None else structure.through(subject.targets.node, MOVES)
+    for node in sorted(structure.before(loss), key=lambda each: each.id):
+        if node.op is None or node.id <= last or len(node.inputs) < 2 or node.op.name in ("matmul", "affine"):
+            continue
+        if not (node.op.elementwise or node.op.broadcasts or node.op.name in REGRESSION):
+            continue
+        sides = [structure.through(side, ("broadcast_to",)) for side in structure.inputs(node)[:2]]
+        over = np.broadcast_shapes(*(side.shape for side in sides)) if node.op.name in REGRESSION else node.shape
+        if not all(_is_stretched(side.shape, over) for side in sides) or _asked_for(sides):
+            continue
+        given = next(
+            (side for side in sides if structure.through(side, MOVES) is targets or _given(subject, side)), None
+        )
+        if given is None or not _predicts(subject, sides[sides[0] is given], given, over):
+            continue
+        told = " and ".join(f"{side.name} {numbers.shape(side.shape)}" for side in sides)
+        yield Finding(
+            "axes",
+            "output-range",
+            "error",
+            tuple(dict.fromkeys(("loss", structure.place(given), node.name))),
+            f"{told} are stretched to {numbers.shape(over)}: every prediction is compared with every target",
+            node=node.name,
+            number=float(np.prod(over)),
+            threshold=float(max(np.prod(side.shape) for side in sides)),
+            source="PyTorch's warning (pytorch #16045)",
+            evidence=("a reshape makes both shapes the same",),
+        )
+        return
+
+
+def _is_stretched(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
+    return any(a != b for a, b in zip((1,) * (len(over) - len(shape)) + shape, over, strict=True))
+
+
+def _asked_for(sides: Sequence[Node]) -> bool:
+    """Were both given an axis of size 1 there, as for the distances of all pairs?"""
+    ranks = {len(side.shape) for side in sides}
+    return len(ranks) == 1 and all(side.op is not None and side.op.name in MOVES for side in sides)
+
+
+def _given(subject: Subject, node: Node) -> bool:
+    """Is it given by the data, one number or more for each sample of several?"""
+    return subject.structure.is_data(node) and prod(node.shape) > 1
+
+
+def _predicts(subject: Subject, side: Node, given: Node, over: tuple[int, ...]) -> bool:
+    """Is a side of a comparison computed of samples with parameters, and are there as many of them as of what is given,
+    all of which it meets? Known targets may be fewer than predictions."""
+    structure, targets = subject.structure, subject.targets
+    if targets is not None and structure.through(given, MOVES) is structure.through(targets.node, MOVES):
+        return True
+    if side.op is None or not side.wants_grad or prod(side.shape) != prod(given.shape):
+        return False
+    leaves = list(structure.before(side))
+    computed = any(node.role == "param" or (node.op is None and node.scope) for node in leaves)
+    return computed and any(node.id != given.id and _given(subject, node) for node in leaves)
+
+
+# ------------------------------------------------------------------------------------- probabilities of the classes
+def _classes(subject: Subject) -> Iterator[Finding]:
+    structure, output = subject.structure, subject.structure.output
+    if output is None or output.activation not in ("softmax", "log_softmax") or len(output.made.shape) < 2:
+        return
+    axis = output.made.attributes.get("axis", -1)
+    if axis in (0, -len(output.made.shape)) and output.made.shape[0] > 1:
+        yield Finding(
+            "axes",
+            "output-activation",
+            "error",
+            tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
+            f"{output.activation} over axis 0: the probabilities of the samples sum to 1, not those of the classes",
+            node=output.made.name,
+            number=0.0,
+            source="TheDeepChecker (pitfalls)",
+            evidence=(f"axis = {axis} of {numbers.shape(output.made.shape)}; axis = 1 is the classes'",),
+            remedies=(remedy("over the classes", Change(f"{output.made.scope}.activation", _axis(subject))),)
+            if output.made.scope and setting(subject.network, f"{output.made.scope}.activation")
+            else (),
+        )
+
+
+def _axis(subject: Subject) -> dict[str, object]:
+    output = subject.structure.output
+    assert output is not None
+    return {"kind": output.activation, "axis": 1}
+
+
+def _sums(subject: Subject) -> Iterator[Finding]:
+    """Logarithms of shares by a softmax that a likelihood takes, and that do not sum to 1 over the classes."""
+    structure, loss, output = subject.structure, subject.structure.loss, subject.structure.output
+    if loss is None or output is None or loss.prediction is None or output.activation != "log_softmax":
+        return
+    if (loss.compares.prediction, loss.compares.target) != ("logs", "class") or len(loss.prediction.shape) < 2:
+        return
+    value = subject.recording(0).value(loss.prediction)
+    if value is None or not np.isfinite(value).all():
+        return
+    sums = np.exp(value.astype(np.float64)).sum(1)
+    if np.abs(sums - 1).max() <= OFF:
+        return
+    axis = output.made.attributes.get("axis", -1)
+    yield Finding(
+        "axes", "output-activation", "error",
+        tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
+        f"{output.activation} along axis {axis} of {numbers.shape(output.made.shape)}: the probabilities of the "
+        f"classes sum to {numbers.significant(float(sums.min()), 3)} to "
+        f"{numbers.significant(float(sums.max()), 3)}, not to 1",
+        node=output.made.name, number=float(np.abs(sums - 1).max()), threshold=OFF,
+        source="the definition of a probability",
+        evidence=(f"{loss.kind} reads {numbers.shape(value.shape)}, classes along axis 1",),
+        advice=("the softmax along the axis of the classes",),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ attention
+def _attention(subject: Subject) -> Iterator[Finding]:
+    """Weights of an attention that sum to 1 along another axis than the one over which values are then summed."""
+    structure = subject.structure
+    for node in subject.graph.ops:
+        assert node.op is not None
+        axis = node.attributes.get("axis", -1)
+        if (
+            node.op.name != "softmax"
+            or not isinstance(axis, int)
+            or len(node.shape) < 2
+            or structure.scores(node) is None
+        ):
+            continue
+        made = node
+        while len(readers := structure.readers(made)) == 1 and structure.kind(readers[0]) in ("dropout", "cast"):
+            made = readers[0]
+        for reader in readers:
+            summed = _summed(made, reader)
+            if summed is not None and axis % len(made.shape) != summed:
+                yield Finding(
+                    "axes", "hidden-activation", "warning", structure.places(node),
+                    f"{node.name} sums to 1 along axis {axis % len(made.shape)} of {numbers.shape(node.shape)}, and "
+                    f"{reader.name} sums over axis {summed}: no mean of the values",
+                    node=node.name, number=float(axis % len(made.shape)), threshold=float(summed),
+                    source="the definition of attention (Vaswani et al. 2017)",
+                    evidence=("the weights of one query are to sum to 1",),
+                    advice=(f"softmax(…, dim={summed - len(made.shape)})",),
+                )  # fmt: skip
+                return
+
+
+def _summed(made: Node, reader: Node) -> int | None:
+    """The axis of the weights over which a product with values sums; None of what is no such product."""
+    if reader.op is None:
+        return None
+    if reader.op.name == "matmul" and len(made.shape) == len(reader.shape):
+        return len(made.shape) - (1 if reader.inputs[0] == made.id else 2)
+    equation = str(reader.attributes.get("equation", "")).replace(" ", "")
+    if reader.op.name != "einsum" or "." in equation or len(reader.inputs) != 2 or "->" not in equation:
+        return None
+    given, result = equation.split("->")
+    letters = given.split(",")[reader.inputs.index(made.id)]
+    gone = [at for at, letter in enumerate(letters) if letter not in result]
+    return gone[0] if len(gone) == 1 and len(letters) == len(made.shape) else None
+
+
+# ----------------------------------------------------------------------------------------------- read in another order
+def _reread(subject: Subject) -> Iterator[Finding]:
+    """A reshape whose result has the axes of what it was made of in another order: the numbers stay where they are, so
+    that none is at its place."""
+    structure = subject.structure
+    used = subject.reached
+    for node in subject.graph.ops:
+        if node.op is None or node.op.name != "reshape" or node.id not in used or not node.wants_grad:
+            continue
+        before = tuple(size for size in structure.inputs(node)[0].shape if size > 1)
+        after = tuple(size for size in node.shape if size > 1)
+        if before == after or len(before) < 3 or len(set(before)) < len(before) or sorted(before) != sorted(after):
+            continue
+        if zero(subject.recording(0).grad(node)):
+            continue
+        yield Finding(
+            "axes", "data-dependence", "warning", structure.places(node),
+            f"{node.name} reads {numbers.shape(before)} as {numbers.shape(after)}: it swaps no axes, it counts the "
+            "same numbers in another order",
+            node=node.name, number=float(prod(after)), threshold=0.0,
+            source="exact: a reshape keeps the order of the numbers",
+            evidence=("what was one position's, or one channel's, is now that of several",),
+            advice=("transpose or permute swaps axes; view and reshape do not",),
+        )  # fmt: skip
+        return

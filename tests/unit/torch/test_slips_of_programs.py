@@ -1,0 +1,228 @@
+"""Slips as people make them in a PyTorch program, each beside the same program without it: the slip is named first of
+all, in one captured step, and the other program is not accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+pytest.importorskip("torch")
+
+from bptui.model.debugger.findings.diagnose import diagnose
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.source.captured.file import open_record
+from bptui.model.source.captured.network import network_of
+from bptui.torch.capturing.script import Capture
+from bptui.torch.capturing.wanted import Wanted
+
+HEAD = """\
+import copy
+import torch
+from torch import nn
+from torch.nn import functional as F
+torch.manual_seed(1)
+x = torch.randn(32, 6)
+y = torch.sin(x[:, 0]) + x[:, 1] * x[:, 2]
+k = (x @ torch.randn(6, 5)).argmax(1)
+t = (torch.arange(24)[:, None] + torch.arange(9)) % 11
+def net(outputs):
+    return nn.Sequential(nn.Linear(6, 20), nn.ReLU(), nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, outputs))
+model, rate = net({outputs}), 0.05
+"""
+LOOP = """
+for step in range(4):
+    optimizer.zero_grad()
+    loss().backward()
+    optimizer.step()
+"""
+SGD = "optimizer = torch.optim.SGD(model.parameters(), rate)\n"
+CLASSES = "loss = lambda: F.cross_entropy(model(x), k)\n"
+LIST = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = {0}([nn.Linear(6, 20), nn.Linear(20, 20)])
+        self.out = nn.Linear(20, 5)
+    def forward(self, h):
+        for layer in self.layers:
+            h = torch.relu(layer(h))
+        return self.out(h)
+model = Net()
+"""
+SEQUENCE = """\
+embed, mix, out = nn.Embedding(11, 16), nn.{0}, nn.Linear(20, 11)
+optimizer = torch.optim.Adam([*embed.parameters(), *mix.parameters(), *out.parameters()], 0.01)
+"""
+ATTENTION = (
+    SEQUENCE.format("Linear(16, 48)").replace("Linear(20", "Linear(16")
+    + """\
+def loss():
+    q, k, v = mix(embed(t)).chunk(3, -1)
+    w = (torch.einsum("bqd,bkd->bqk", q, k) / 4).softmax({0})
+    return F.cross_entropy(out(torch.einsum("bqk,bkd->bqd", w, v)).transpose(1, 2), t)
+"""
+)
+CLIPPED = (
+    SGD
+    + CLASSES
+    + """
+for step in range(4):
+    optimizer.zero_grad()
+    {0}
+    loss().backward()
+    {1}
+    optimizer.step()
+    {2}
+"""
+)
+CLIP = "nn.utils.clip_grad_norm_(model.parameters(), 0.5)"
+
+
+class Slip(NamedTuple):
+    """type of the right finding, a part of what it says; the program, what differs in the slip and without it."""
+
+    type: str
+    says: str
+    program: str
+    wrong: tuple[str, ...]
+    right: tuple[str, ...]
+    outputs: int = 5
+    step: int = 2
+
+
+SLIPS = {
+    **{
+        f"column against row, {name}": Slip(
+            "output-range", "are stretched to (32,32)", SGD + "loss = lambda: " + formula + LOOP,
+            ("model(x)",), ("model(x).squeeze(1)",), outputs=1,
+        )
+        for name, formula in {
+            "absolute": "({0} - y).abs().mean()", "norm": "torch.norm({0} - y) / 32",
+            "log cosh": "torch.log(torch.cosh(y - {0})).mean()",
+            "relative": "((y - {0}) / (1 + y.abs())).square().mean()",
+        }.items()
+    },
+    "probabilities over time": Slip(
+        "output-activation", "log_softmax along axis 1", SEQUENCE.format("Linear(16, 20)") + "def loss():\n"
+        "    lp = out(torch.tanh(mix(embed(t)))).log_softmax({0})\n"
+        "    return F.nll_loss(lp.reshape(-1, 11), t.reshape(-1))\n" + LOOP, ("1",), ("-1",),
+    ),
+    "probabilities by hand": Slip(
+        "output-activation", "sum to 1 along axis 0", SGD + "def loss():\n    z = model(x).exp()\n"
+        "    return -(z / z.sum({0}, keepdim=True))[range(32), k].log().mean()\n" + LOOP, ("0",), ("1",),
+    ),
+    "sign of a likelihood": Slip(
+        "unbounded-loss", "falls where the probability of the target falls",
+        SGD + "loss = lambda: {0}model(x).log_softmax(1).gather(1, k[:, None]).mean()\n" + LOOP, ("",), ("-",),
+    ),
+    "hinge of 0 and 1": Slip(
+        "output-activation", "takes targets -1 and 1", SGD + "b = (y > 0).float()\n"
+        "loss = lambda: torch.clamp(1 - {0} * model(x).squeeze(1), min=0).mean()\n" + LOOP,
+        ("b",), ("(2 * b - 1)",), 1,
+    ),
+    "attention by einsum": Slip("hidden-activation", "sums over axis 2", ATTENTION + LOOP, ("1",), ("2",)),
+    "view for transpose": Slip(
+        "data-dependence", "it swaps no axes", SEQUENCE.format("Conv1d(16, 20, 3, padding=1)") + "def loss():\n"
+        "    h = torch.relu(mix(embed(t).{0})).transpose(1, 2)\n"
+        "    return F.cross_entropy(out(h).transpose(1, 2), t)\n" + LOOP, ("view(24, 16, 9)",), ("transpose(1, 2)",),
+    ),
+    "layers in a list": Slip(
+        "frozen", "no part of a model", LIST + SGD + CLASSES + LOOP, ("list",), ("nn.ModuleList",),
+    ),
+    "optimizer of the head": Slip(
+        "frozen", "in no optimizer, and as PyTorch draws them",
+        "optimizer = torch.optim.SGD({0}.parameters(), rate)\n" + CLASSES + LOOP, ("model[-1]",), ("model",),
+    ),
+    "through NumPy": Slip(
+        "no-gradient", "come back as", SGD + "def loss():\n    h = model[:2](x)\n    h = {0}\n"
+        "    return F.cross_entropy(model[2:](h), k)\n" + LOOP,
+        ("torch.from_numpy(h.detach().numpy().copy())",), ("h",),
+    ),
+    "hard choice": Slip(
+        "no-gradient", "argmax", "back = nn.Linear(5, 5)\n"
+        "optimizer = torch.optim.SGD([*model.parameters(), *back.parameters()], rate)\n"
+        "loss = lambda: F.cross_entropy(back({0}), k)\n" + LOOP,
+        ("F.one_hot(model(x).argmax(1), 5).float()",), ("torch.tanh(model(x))",),
+    ),
+    "rounded": Slip(
+        "no-gradient", "round", "a = net(8)\nmodel = nn.ModuleList([a, nn.Linear(8, 5)])\n" + SGD +
+        "loss = lambda: F.cross_entropy(model[1]({0}(model[0](x))), k)\n" + LOOP, ("torch.round",), ("torch.tanh",),
+    ),
+    "loss of something else": Slip(
+        "no-gradient", "depends on none of the 6 parameters", SGD + "def loss():\n    z = model(x)\n"
+        "    return F.cross_entropy({0}, k)\n" + LOOP, ("F.one_hot(k, 5).float().requires_grad_()",), ("z",),
+    ),
+    "dropout asleep": Slip(
+        "wrong-mode", "dropout works as if it were tested", "model.insert(2, nn.Dropout(0.2))\nmodel.{0}()\n"
+        + SGD + CLASSES + LOOP, ("eval",), ("train",),
+    ),
+    "clipped to nothing": Slip(
+        "clipping", "clipping leaves", CLIPPED, ("", CLIP.replace("0.5", "1e-4"), ""), ("", CLIP, ""),
+    ),
+    "clipped before": Slip("clipping", "it ran before backward()", CLIPPED, (CLIP, "", ""), ("", CLIP, "")),
+    "clipped after": Slip("clipping", "when the optimizer has stepped", CLIPPED, ("", "", CLIP), ("", CLIP, "")),
+    "a rate of nothing": Slip(
+        "learning-rate-low", "thousand times as long", "rate = {0}\n" + SGD + CLASSES + LOOP, ("1e-7",), ("0.05",),
+    ),
+    "uphill": Slip(
+        "optimizer", "maximize=True", "optimizer = torch.optim.SGD(model.parameters(), rate, maximize={0})\n" + CLASSES
+        + LOOP, ("True",), ("False",),
+    ),
+    "inputs overwritten": Slip(
+        "data-dependence", "the same for every sample",
+        SGD + "loss = lambda: F.cross_entropy(model(x * {0}), k)\n" + LOOP, ("0",), ("2",),
+    ),
+    "labels from 1": Slip("exception", "out of bounds", SGD + "k = k + {0}\n" + CLASSES + LOOP, ("1",), ("0",), step=0),
+}  # fmt: skip
+SOME = ("column against row, absolute", "probabilities by hand", "layers in a list", "through NumPy", "clipped before",
+        "labels from 1")  # fmt: skip
+"""Of each kind one: the others are asked in full."""
+
+
+def found(slip: Slip, parts: tuple[str, ...], folder: Path) -> list[Finding]:
+    script = folder / "program.py"
+    script.write_text(HEAD.replace("{outputs}", str(slip.outputs)) + slip.program.format(*parts))
+    outcome = Capture(Wanted(str(script), step=slip.step, to=str(folder / "step.bptui"), stop=True)).run()
+    assert not outcome.failed, outcome.failed
+    return [f for f in diagnose(network_of(open_record(folder / "step.bptui"), "x")).findings if f.severity != "note"]
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in SOME else pytest.param(name, marks=pytest.mark.corpus) for name in SLIPS]
+)
+def test_a_slip_is_named_first_and_the_program_without_it_is_not_accused(name: str, tmp_path: Path) -> None:
+    slip = SLIPS[name]
+    first, *_ = found(slip, slip.wrong, tmp_path)
+    assert first.type == slip.type
+    assert any(slip.says in finding.text for finding in (first, *first.therefore)), first.text
+    assert first.source
+    assert [finding.text for finding in found(slip, slip.right, tmp_path)] == []
+
+
+HEALTHY = {
+    "a teacher that follows": "teacher = copy.deepcopy(model)\nteacher.requires_grad_(False)\nrate = 0.02\n" + SGD +
+    "loss = lambda: F.cross_entropy(model(x), k) + F.mse_loss(model(x), teacher(x))\n" + LOOP +
+    "    for a, b in zip(teacher.parameters(), model.parameters()):\n        a.data.lerp_(b.data, 0.1)\n",
+    "a last layer of zeros": "nn.init.zeros_(model[-1].weight)\n" + SGD + CLASSES + LOOP,
+    "distances of all pairs": SGD + "def loss():\n    p = model(x)\n"
+    "    d = ((p[:, None] - x[None, :, :5]) ** 2).sum(-1)\n"
+    "    return d.min(0).values.mean() + d.min(1).values.mean()\n" + LOOP,
+    "both softmaxes of a contrast": SGD + "def loss():\n"
+    "    z = F.normalize(model(x), dim=1) @ F.normalize(model(x + 0.1), dim=1).T / 0.2\n"
+    "    return -(z.log_softmax(0).diagonal().mean() + z.log_softmax(1).diagonal().mean()) / 2\n" + LOOP,
+    "rewards below 0": SGD + "def loss():\n    d = torch.distributions.Categorical(logits=model(x))\n"
+    "    a = d.sample()\n    return -(d.log_prob(a) * (-(a != k).float() - 0.1)).mean()\n" + LOOP,
+    "two optimizers in turn": "head = nn.Linear(5, 5)\n" + SGD +
+    "other = torch.optim.SGD(head.parameters(), 0.05)\nfor step in range(9):\n"
+    "    optimizer.zero_grad(); other.zero_grad()\n    F.cross_entropy(head(model(x)), k).backward()\n"
+    "    (other if step % 3 else optimizer).step()\n",
+}  # fmt: skip
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("step", [0, 2])
+@pytest.mark.parametrize("name", HEALTHY)
+def test_what_looks_like_a_slip_and_is_meant_is_not_accused(name: str, step: int, tmp_path: Path) -> None:
+    assert [finding.text for finding in found(Slip("", "", HEALTHY[name], (), (), step=step), (), tmp_path)] == []
