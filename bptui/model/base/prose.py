@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from bptui.model.base.spans import Line, Span, length, merge
 
@@ -59,3 +59,13 @@ def _cut(word: list[Span], width: int) -> tuple[list[Span], list[Span]]:
             return [*head, Span(span.text[:room], span.style)], [Span(span.text[room:], span.style), *word[n + 1 :]]
         head.append(span)
     return head, []
+
+
+def shorten(text: str, room: int) -> str:
+    """The text in at most `room` cells, with `…` where something is missing."""
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…"
+
+
+def some(names: Collection[str], most: int) -> str:
+    """`a, b, …`: at most so many of some names."""
+    return ", ".join(list(names)[:most]) + (", …" if len(names) > most else "")

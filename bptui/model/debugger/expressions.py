@@ -20,6 +20,7 @@ import numpy as np
 
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import shorten
 from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS
 from bptui.model.debugger.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
@@ -278,4 +279,4 @@ _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
 
 def quoted(text: str) -> str:
     """An expression as a message says it."""
-    return f"'{text if len(text) <= 60 else text[:59] + '…'}'"
+    return f"'{shorten(text, 60)}'"

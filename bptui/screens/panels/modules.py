@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
 from bptui.model.base.printable import one_line, printable
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, COLOURS, Line, Span
 from bptui.model.debugger import folding
-from bptui.screens.panels.listing import shorten
 from bptui.screens.render import clip, crop, fit, scrolled, under
 
 if TYPE_CHECKING:

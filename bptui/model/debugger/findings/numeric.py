@@ -136,8 +136,8 @@ def _infinity(
 ) -> Iterator[str]:
     """How inf and NaN belong together: the given inf that a NaN was made of, or the NaN that an inf makes."""
     if np.isnan(born.number):
-        sources = [source for source in subject.structure.before(node) if source is not node]
-        bad = [source for source in reversed(sources) if not_finite(recording.value(source))]
+        sources = (subject.graph.nodes[i] for i in sorted(subject.graph.before(node.id) - {node.id}))
+        bad = [source for source in sources if not_finite(recording.value(source))]
         computed = [source for source in bad if source.op is not None and subject.captured is not None]
         first = next(iter(computed or bad), None)
         if first is not None:
