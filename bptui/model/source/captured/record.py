@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Argument = Any
 """See above."""
 
+SKIPPED = "GradScaler skipped an update: gradients are not finite"
+"""The warning of a step in which that happened."""
 FLOATS: Mapping[str, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The kinds of number that have gradients, and the distance from 1 to the next one."""
 
