@@ -34,7 +34,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.source.captured.container import renamed
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
-from bptui.model.source.captured.record import SKIPPED, Step
+from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 from bptui.torch.capturing.sites import raised
@@ -208,8 +208,6 @@ class Capture:
             result = step(scaler, optimizer, *args, **kwargs)
             if self._updates == before:
                 self._turning(optimizer)
-                if self._recorder is not None:
-                    self._recorder.step.warnings.append(SKIPPED)
                 self._stepped(optimizer)
             return result
 
