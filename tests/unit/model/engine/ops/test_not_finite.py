@@ -57,7 +57,8 @@ class Asked:
         inputs, upstream = self.with_number(position, number)
         if self.graph is not None:
             given = {**dict(zip(self.names, inputs, strict=True)), "upstream": upstream}
-            out, found = run_graph(self.graph, "result", given)
+            with np.errstate(all="ignore"):
+                out, found = run_graph(self.graph, "result", given)
             gradients = {name: found[name] for name in self.names if name in found}
         else:
             out, found = run(self.row, inputs, self.attributes, upstream)
