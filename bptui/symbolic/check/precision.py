@@ -254,7 +254,11 @@ class _Rounded(NamedTuple):
 def _budget(
     got: _Rounded, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
 ) -> ErrorBudget | None:
-    if not math.isfinite(float(truth)) or (better is not None and not math.isfinite(float(better))):
+    if (
+        math.isnan(float(weight))
+        or not math.isfinite(float(truth))
+        or (better is not None and not math.isfinite(float(better)))
+    ):
         return None
     mine, kind = got
     roundoff = kinds.eps(kind) / 2

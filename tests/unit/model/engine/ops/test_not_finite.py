@@ -155,6 +155,7 @@ CASES = [  # operation, attributes, inputs, ∂L/∂y or None for ones, the valu
     ("embedding_bag", {"mode": "max"}, [[[-INF], [2.0]], [[0, 1]], 3.0], None, [[6.0]], (2, 2.0)),
     ("fft", {}, [[[INF, 1.0], [1.0, 1.0]]], None, [[INF, 2.0], [INF, 0.0]], (0, [[2.0, 2.0], [0.0, 0.0]])),
     ("fft", {}, [[[1, INF], [1, 1]]], [[1, 1], [INF, 1]], [[2, INF], [0, INF]], (0, [[INF, 2], [-INF, 0]])),
+    ("det", {}, [[[NAN, 1.0], [2.0, 3.0]]], None, NAN, (0, [[3.0, -2.0], [-1.0, NAN]])),
     ("inv", {}, [[[NAN, 1.0], [0.0, 1.0]]], None, [[NAN] * 2] * 2, (0, [[NAN] * 2] * 2)),
     ("solve", {}, [[[NAN, 1.0], [0.0, 1.0]], [1.0, 1.0]], None, [NAN] * 2, (1, [NAN] * 2)),
     ("scatter_reduce", {"reduce": "amax"}, [[1.0, NAN], [0, 1], [2.0, 1.0]], None, [2.0, NAN], (2, [1.0, NAN])),
