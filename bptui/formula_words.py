@@ -10,6 +10,7 @@ from typing import Any
 from bptui.model.base.documents import from_json, toml
 from bptui.model.base.errors import UserError
 from bptui.model.base.files import read_text
+from bptui.model.base.prose import shorten
 
 MAX_VALUE = 2**24
 _NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
@@ -38,8 +39,9 @@ def json_value(text: str, where: str) -> Any:
     except UserError as problem:
         if problem.right:
             raise
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise UserError(where, f"'{shown}' is not JSON", "a number or a list: 2, -0.5, [[1, 2], [3, 4]]") from None
+        raise UserError(
+            where, f"'{shorten(text, 40)}' is not JSON", "a number or a list: 2, -0.5, [[1, 2], [3, 4]]"
+        ) from None
 
 
 def values_file(name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ there. Of a step that is small enough all are computed, a few at a time, wheneve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from math import prod
@@ -64,10 +64,13 @@ class Badges:
         self._wanted: dict[Key, None] = {}
         self._arrived: list[Key] = []
         self._of: dict[str, _Told] = {}
-        self._left = iter(self._keys() if _bytes(modules.step) <= ALL else ())
+        self._left = self._keys()
 
-    def _keys(self) -> Iterable[Key]:
+    def _keys(self) -> Iterator[Key]:
+        """All of them, where that is not too much."""
         captured = self.modules.captured
+        if _bytes(self.modules.step) > ALL:
+            return
         yield from (("event", event.id) for event in captured.record.step.leading if captured.nodes_of.get(event.id))
         yield from (("update", node) for node in dict.fromkeys(node.id for node in captured.timeline.update))
 

@@ -107,8 +107,10 @@ def focused_scene(session: Session | None, ui: Ui, width: int, height: int) -> S
 def panel_line(session: Session | None, width: int, height: int, key: str) -> str:
     """The command line that a key runs because of where the focus is, "" for its own: a digit in a panel that has
     other uses for it; escape leaves a panel that stands over the others."""
+    if session is None or session.view.present or not (key.isdigit() or key == "escape"):
+        return ""
     grid = grid_of(session, width, height)
-    if session is None or grid is None or session.view.present:
+    if grid is None:
         return ""
     row = focused(session)
     if key.isdigit():

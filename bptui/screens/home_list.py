@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bptui.model.base.prose import wrap
+from bptui.model.base.prose import shorten, wrap
 from bptui.model.base.spans import Line, Span
 from bptui.screens import help as manual
 from bptui.screens import layout
@@ -196,7 +196,7 @@ def _count(state: State, part: int, width: int) -> str:
     if part == EXAMPLES:
         item = state.item
         if item is not None and item.part == EXAMPLES and across(width) > 1 and item.about:
-            return item.about if len(item.about) <= width - 20 else f"{item.about[: width - 21]}…"
+            return shorten(item.about, width - 20)
         return str(len(own))
     return ""
 

@@ -25,9 +25,10 @@ def test_network_files(part, full, tmp_path):
     inputs = []
     for number in range(times(full, 40)):
         path = str(draw.network_file(random_, tmp_path, number))
-        command = random_.choice(
-            (["trace", path, "--json"], ["check", path], ["run", path, "--batch", "-ex", "info network"])
-        )
+        command = random_.choice((
+            ["trace", path, "--json"], ["check", path], ["run", path, "--batch", "-ex", "info network"],
+            ["diagnose", path, "--steps", "3"], ["predictions", path],
+        ))  # fmt: skip
         inputs.append(("shell", command))
     assert rig.run(inputs) == []
 

@@ -90,7 +90,7 @@ def pages(made: Card, width: int, height: int) -> tuple[str, str]:
     """The text of the first page, and that of all others without the head that they all begin with."""
     opened, *others = every(made, width, height)
     assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in (opened, *others))
-    assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in opened[-4:])
+    assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in opened[-1:])
     head = first(blocks(made, width), height).head
     kept = [row for rows in others for row in rows[:-1] if row not in head]
     return squeezed("".join(map(plain, opened))), squeezed("".join(map(plain, kept)))

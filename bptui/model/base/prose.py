@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from bptui.model.base.spans import Line, Span, length, merge
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, ending: str = "s") -> str:
     """`1 sample`, `2,000 samples`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def wrap(line: Line, width: int) -> list[Line]:
@@ -59,3 +59,13 @@ def _cut(word: list[Span], width: int) -> tuple[list[Span], list[Span]]:
             return [*head, Span(span.text[:room], span.style)], [Span(span.text[room:], span.style), *word[n + 1 :]]
         head.append(span)
     return head, []
+
+
+def shorten(text: str, room: int) -> str:
+    """The text in at most `room` cells, with `…` where something is missing."""
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…"
+
+
+def some(names: Collection[str], most: int) -> str:
+    """`a, b, …`: at most so many of some names."""
+    return ", ".join(list(names)[:most]) + (", …" if len(names) > most else "")

@@ -160,16 +160,8 @@ class Branch:
             return updated
         batches = self.network.batches
         fed = frozenset() if batches is None else frozenset(batches.arrays)
-        found: set[int] = set()
-        for node in self.graph.nodes:
-            if (
-                node.role in ("state", "random")
-                or node.id in updated
-                or (node.name in fed)
-                or any(i in found for i in node.inputs)
-            ):
-                found.add(node.id)
-        return frozenset(found)
+        given = (node.id for node in self.graph.nodes if node.role in ("state", "random") or node.name in fed)
+        return self.graph.after({*updated, *given})
 
     def changes(self, reads: Iterable[tuple[str, str]]) -> bool:
         """Can what an expression reads (`Expression.reads`) ever be other than it was?"""

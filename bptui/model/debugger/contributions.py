@@ -233,11 +233,7 @@ def _split(
 def _of_data(graph: Graph) -> frozenset[int]:
     """What is computed from inputs or targets: its axes may count samples. What is made of weights alone, such as a
     penalty on them, belongs to no sample."""
-    found = {node.id for node in graph.nodes if node.op is None and node.role in ("input", "target") and not node.scope}
-    for node in graph.ops:
-        if not found.isdisjoint(node.inputs):
-            found.add(node.id)
-    return frozenset(found)
+    return graph.after(node.id for node in graph.leaves if node.role in ("input", "target") and not node.scope)
 
 
 def _behind(local: Locals, node: int, at: Index, left: list[int]) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.base.prose import some
 from bptui.model.base.types import Array
 from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
@@ -84,4 +85,4 @@ def _given(node: Node, graph: Graph, most: int = 4) -> str:
         names += [source.name for source in sources if source.op is None]
         seen.update(source.id for source in sources)
         row = sources
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return some(names, most)

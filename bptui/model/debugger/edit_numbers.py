@@ -10,6 +10,7 @@ import numpy as np
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import shape, significant
+from bptui.model.base.prose import some
 from bptui.model.base.types import Array, Shape
 from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
@@ -117,6 +118,6 @@ def _with_leaf(network: Network, node: Node, after: Array, step: int) -> tuple[N
     changed = [n for n, row in enumerate(rows) if samples[row].tobytes() != after[n].astype(samples.dtype).tobytes()]
     for n in changed:
         samples[rows[n]] = after[n]
-    which = ", ".join(str(int(rows[n])) for n in changed[:4]) + (", …" if len(changed) > 4 else "")
+    which = some([str(int(rows[n])) for n in changed], 4)
     made = replace(batches, arrays={**batches.arrays, node.name: samples})
     return replace(network, batches=made), f"sample {which} of the data"

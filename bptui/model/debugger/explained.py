@@ -278,15 +278,8 @@ def _index(graph: Graph, made: Contributed, samples: int) -> str:
 
 def _is_data(graph: Graph, node: int, size: int) -> bool:
     """Is it computed from something given whose first axis has that size?"""
-    behind, waiting = set(), [node]
-    while waiting:
-        each = graph.nodes[waiting.pop()]
-        if each.role in ("input", "target") and each.shape[:1] == (size,):
-            return True
-        fresh = [i for i in each.inputs if i not in behind]
-        behind.update(fresh)
-        waiting += fresh
-    return False
+    behind = (graph.nodes[i] for i in graph.before(node))
+    return any(each.role in ("input", "target") and each.shape[:1] == (size,) for each in behind)
 
 
 def heading(head: Head) -> Line:

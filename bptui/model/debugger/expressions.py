@@ -20,6 +20,7 @@ import numpy as np
 
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import shorten
 from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS
 from bptui.model.debugger.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
@@ -116,7 +117,16 @@ class Expression:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
                 what += f": {' and '.join(shapes)}" if isinstance(error, ValueError) and shapes else ""
-                raise UserError(quoted(self.text), what, "print its parts, one by one") from None
+                raise UserError(quoted(self.text), what, _inside(str(error)) or "print its parts, one by one") from None
+
+
+def _inside(said: str) -> str:
+    """Which elements there are, by what NumPy says of an index that is none; "" where it says nothing of that."""
+    if found := re.search(r"for axis (\d+) with size (\d+)", said):
+        return f"axis {found[1]} has 0 to {int(found[2]) - 1}" if int(found[2]) else f"axis {found[1]} is empty"
+    if found := re.search(r"array is (\d+)-dimensional", said):
+        return f"it has {found[1]} {'axis' if found[1] == '1' else 'axes'}"
+    return ""
 
 
 def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> Expression:
@@ -278,4 +288,4 @@ _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
 
 def quoted(text: str) -> str:
     """An expression as a message says it."""
-    return f"'{text if len(text) <= 60 else text[:59] + '…'}'"
+    return f"'{shorten(text, 60)}'"

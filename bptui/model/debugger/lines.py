@@ -9,6 +9,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.base.types import Array
 from bptui.model.debugger import expressions, hidden
@@ -150,8 +151,7 @@ def compact(session: Session, text: str, room: int) -> Line:
 def _named(text: str, value: Line, between: str, room: int) -> Line:
     """The expression before its value, shortened where both have no room."""
     left = room - len(plain(value)) - len(between)
-    name = text if len(text) <= left else text[: max(1, left - 1)] + "…"
-    return line((name, "bold"), between, *value)
+    return line((shorten(text, max(2, left)), "bold"), between, *value)
 
 
 def extent(value: Array, style: str) -> Line:

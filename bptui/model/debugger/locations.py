@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.prose import shorten, some
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
@@ -52,7 +53,7 @@ def meant(graph: Graph, text: str, known: Iterable[str], otherwise: str = "") ->
         names = {node.name: (node.label, node.name.rpartition(".")[2]) for node in graph.nodes}
         shown = [name for name, forms in names.items() if any(map(letters.fullmatch, forms))]
     if shown:
-        return f"one of {_some(shown)}" if len(shown) > 1 else f"did you mean '{shown[0]}'?"
+        return f"one of {some(shown, 6)}" if len(shown) > 1 else f"did you mean '{shown[0]}'?"
     return did_you_mean(text, known, otherwise)
 
 
@@ -61,8 +62,8 @@ def node(graph: Graph, text: str, where: str) -> Node:
     text = text.strip()
     found = graph.called.get(text)
     if found is None:
-        there = f"there are {_some(graph.by_name)}"
-        raise UserError(where, f"no node is called '{_short(text)}'", meant(graph, text, graph.called, there))
+        there = f"there are {some(graph.by_name, 6)}"
+        raise UserError(where, f"no node is called '{shorten(text, 40)}'", meant(graph, text, graph.called, there))
     return found
 
 
@@ -70,14 +71,16 @@ def element(graph: Graph, text: str, where: str) -> tuple[Node, Index | None]:
     """`layer1.weight[0,1]` → the node and the index, checked against its shape; None where no index is said."""
     matched = _ELEMENT.fullmatch(text.strip())
     if matched is None:
-        raise UserError(where, f"'{_short(text)}' is not a node or an element", "layer1.weight, or layer1.weight[0,1]")
+        raise UserError(
+            where, f"'{shorten(text, 40)}' is not a node or an element", "layer1.weight, or layer1.weight[0,1]"
+        )
     found = node(graph, matched["name"], where)
     if matched["at"] is None:
         return found, None
     parts = [part.strip() for part in matched["at"].split(",")] if matched["at"].strip() else []
     example = f"{found.name}{shape(found.shape)} has elements like {found.name}{index((0,) * len(found.shape))}"
     if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
-        raise UserError(where, f"'[{_short(matched['at'])}]' is not an index of whole numbers", example)
+        raise UserError(where, f"'[{shorten(matched['at'], 40)}]' is not an index of whole numbers", example)
     at = [int(part) for part in parts]
     if len(at) != len(found.shape):
         raise UserError(where, f"{found.name} has {len(found.shape)} axes, the index has {len(at)}", example)
@@ -102,7 +105,7 @@ def matching(graph: Graph, text: str) -> frozenset[int]:
     found = frozenset(i for word in words for i in named.get(word, ()))
     if not found:
         right = meant(graph, text, (*names(graph), *named, *PHASES), "a node, layer, operation or phase")
-        raise UserError("break", f"'{_short(text)}' is no place", right)
+        raise UserError("break", f"'{shorten(text, 40)}' is no place", right)
     return found
 
 
@@ -196,7 +199,9 @@ def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
     if found is not None:
         what = f"no moment computes {name}" if phase is None else f"{name} has no {phase} moment"
         raise UserError("goto", what, first_use(graph, found))
-    raise UserError("goto", f"'{_short(name)}' is not a place", meant(graph, name, (*names(graph), *PHASES), _RIGHT))
+    raise UserError(
+        "goto", f"'{shorten(name, 40)}' is not a place", meant(graph, name, (*names(graph), *PHASES), _RIGHT)
+    )
 
 
 def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
@@ -204,7 +209,7 @@ def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
     if word.endswith("%"):
         return round(_percent(word, where) * (planned - 1))
     if not re.fullmatch(r"\d{1,12}", word):
-        raise UserError(where, f"'{_short(word)}' is not a training step", "a number from 0, or a percent")
+        raise UserError(where, f"'{shorten(word, 40)}' is not a training step", "a number from 0, or a percent")
     step = int(word) - walk.first if int(word) >= walk.first else int(word)
     last = MAX_STEP if walk.last is None else walk.last
     if step > last:
@@ -220,13 +225,5 @@ def _percent(word: str, where: str) -> float:
     except ValueError:
         part = -1.0
     if not 0 <= part <= 1:
-        raise UserError(where, f"'{_short(word)}' is not a percent", "0% to 100%")
+        raise UserError(where, f"'{shorten(word, 40)}' is not a percent", "0% to 100%")
     return part
-
-
-def _some(known: Collection[str], most: int = 6) -> str:
-    return ", ".join(list(known)[:most]) + (", …" if len(known) > most else "")
-
-
-def _short(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

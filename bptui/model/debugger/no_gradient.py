@@ -53,13 +53,10 @@ def unreached(graph: Graph, node: Node) -> str:
             moved.update(source for i, source in enumerate(each.inputs) if each.op.differentiable(i))
     if node.id in moved:
         return ""
-    after = {node.id: node}
-    for each in graph.ops:
-        if not after.keys().isdisjoint(each.inputs):
-            after[each.id] = each
-    blocks = [each.name for each in after.values() if each.id in moved and each is not node]
+    after = [graph.nodes[i] for i in sorted(graph.after({node.id}) - {node.id})]
+    blocks = [each.name for each in after if each.id in moved]
     if blocks:
         return f"does not reach the loss: {blocks[0]} passes no gradient on to it"
-    ends = [each.name for each in after.values() if each is not node and not graph.consumers[each.id]]
+    ends = [each.name for each in after if not graph.consumers[each.id]]
     where = f"it ends in {', '.join(ends[:3])}, which nothing uses" if ends else "nothing uses it"
     return f"does not reach the loss: {where}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array, Shape
 from bptui.model.debugger.export import jsonable
@@ -137,7 +138,7 @@ def _prediction(found: Predictions, row: Row, room: int) -> str:
     classes = decision.said(row.prediction)
     if classes.size == 1 and room > NUMBER + 4:
         largest = float(row.prediction.reshape(-1).max())
-        name = _cut(found.named(int(classes.reshape(-1)[0])), room - NUMBER - 2)
+        name = shorten(found.named(int(classes.reshape(-1)[0])), min(room - NUMBER - 2, NAME))
         return f"{name} {numbers.field(largest, NUMBER)}"
     return found.named(int(classes.reshape(-1)[0])) if found.classes and classes.size == 1 else _of(classes, True, room)
 
@@ -146,14 +147,9 @@ def _target(found: Predictions, row: Row, room: int) -> str:
     """The class that is wanted, by its name; or the numbers."""
     wanted, decision = _wanted_of(found, row), found.decision
     if found.classes and wanted is not None and wanted.size == 1 and not row.hidden:
-        return _cut(found.named(float(np.asarray(wanted).reshape(-1)[0])), room - 1)
+        return shorten(found.named(float(np.asarray(wanted).reshape(-1)[0])), min(room - 1, NAME))
     classes = decision is not None and decision.axis is not None
     return _of(wanted, found.compared.target.whole or classes, room)
-
-
-def _cut(name: str, room: int) -> str:
-    room = min(room, NAME)
-    return name if len(name) <= room else name[: max(0, room - 1)] + "…"
 
 
 def _wanted_of(found: Predictions, row: Row) -> Array | None:

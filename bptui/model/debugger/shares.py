@@ -98,26 +98,13 @@ class _Alone:
 
 def _between(graph: Graph, prediction: Node) -> list[Node]:
     """The operations that the prediction goes through on its way to the loss, in their order."""
-    after, before = {prediction.id}, {graph.loss}
-    for node in graph.ops:
-        if node.id != prediction.id and after.intersection(node.inputs):
-            after.add(node.id)
-    for node in reversed(graph.nodes):
-        if node.id in before:
-            before.update(node.inputs)
-    return [node for node in graph.ops if node.id in after and node.id in before and node.id != prediction.id]
+    between = graph.after({prediction.id}) & graph.before(graph.loss) - {prediction.id}
+    return [node for node in graph.ops if node.id in between]
 
 
 def _of_batch(graph: Graph, node: Node, samples: int) -> bool:
     """Is its first axis that of the samples: is it given by the data with that length, or computed from what is?"""
-    if node.shape[:1] != (samples,):
-        return False
-    seen, waiting = set(), [node]
-    while waiting:
-        each = waiting.pop()
-        if each.role in ("input", "target") and not each.scope and each.shape[:1] == (samples,):
-            return True
-        fresh = [i for i in each.inputs if i not in seen]
-        seen.update(fresh)
-        waiting += [graph.nodes[i] for i in fresh]
-    return False
+    behind = (graph.nodes[i] for i in graph.before(node.id))
+    return node.shape[:1] == (samples,) and any(
+        each.role in ("input", "target") and not each.scope and each.shape[:1] == (samples,) for each in behind
+    )

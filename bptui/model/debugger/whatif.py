@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bptui.model.base import arithmetic, numbers
+from bptui.model.base.prose import some
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.difference import Comparison, Differing, Row
 from bptui.model.debugger.edit import Edit
@@ -236,7 +237,7 @@ def table(comparison: Comparison, found: Differing) -> list[Line]:
         before, after, change = (f"  {text:>{size}}" for text, size in zip(texts, sizes, strict=True))
         made.append(line((f"{name:<{wide}}", style), before, (after, f"{style} bold"), (change, f"{style} bold")))
     more = found.count - len(found.rows)
-    alone = ", ".join(found.alone[:8]) + (", …" if len(found.alone) > 8 else "")
+    alone = some(found.alone, 8)
     return [
         *(made if rows else ()),
         *([line((f"and {more:,} more", "dim"))] if rows and more > 0 else ()),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.crosstab import Crosstab, crosstab
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, joined, line
 from bptui.model.debugger.contributions import total
 from bptui.model.debugger.explained import Cell, Explained, Head, Row, heading, label, percent
 
@@ -55,9 +55,7 @@ def printed_terms(found: Explained, rows: tuple[Row, ...], room: int | None = No
 def product_of(row: Row, factors: tuple[str, ...], product: str) -> Line:
     """`x[1,1] × W[1,3] = 1 × 0.5607 = 0.5607`."""
     cells = [cell for cell in row.cells if cell is not None]
-    names: list[Span] = []
-    for n, cell in enumerate(cells):
-        names += [*([Span(" × ")] if n else []), *cell.shown]
+    names = joined(Span(" × "), (cell.shown for cell in cells))
     if len(cells) == 1:
         minus = [Span("-")] if cells[0].number * row.sum < 0 else []
         return line(*minus, *names, " = ", (product, "value"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -185,6 +185,22 @@ class Graph:
                 if wanted[source] and known[position]:
                     found[source].append((node.id, position))
         return tuple(tuple(pairs) for pairs in found)
+
+    def before(self, node: int) -> frozenset[int]:
+        """A node and all that it is computed from."""
+        found = {node}
+        for each in reversed(self.nodes[: node + 1]):
+            if each.id in found:
+                found.update(each.inputs)
+        return frozenset(found)
+
+    def after(self, some: Iterable[int]) -> frozenset[int]:
+        """Some nodes and all that is computed from them."""
+        found = set(some)
+        for node in self.ops:
+            if not found.isdisjoint(node.inputs):
+                found.add(node.id)
+        return frozenset(found)
 
     def passed_to(self, node: Node) -> tuple[int, ...]:
         """The input positions of a node that a gradient is passed to."""

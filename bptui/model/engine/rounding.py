@@ -69,6 +69,13 @@ def settled(recording: Recording, array: Array | None, again: Callable[[Recordin
 
 
 @lru_cache(2)
+def loss_of(recording: Recording) -> float:
+    """The loss of a step; 0 where it is nothing but rounding."""
+    loss = settled(recording, np.asarray(recording.loss), lambda other: np.asarray(other.loss))
+    return recording.loss if loss is None else float(loss)
+
+
+@lru_cache(2)
 def _limit(recording: ArenaRecording) -> float:
     """What is smaller may be rounding."""
     given = (recording.value(node) for node in recording.graph.leaves if not node.whole)

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Contribution, Key, Recording
-from bptui.model.engine.rounding import settled
+from bptui.model.engine.rounding import loss_of, settled
 from bptui.model.engine.timeline import Moment, Phase
 
 Part = Literal["value", "gradient"]
@@ -82,8 +82,7 @@ class State:
     @property
     def shown_loss(self) -> float:
         """The loss of the step, at any of its Moments; 0 where it is nothing but rounding."""
-        loss = settled(self.recording, np.asarray(self.recording.loss), lambda other: np.asarray(other.loss))
-        return self.recording.loss if loss is None else float(loss)
+        return loss_of(self.recording)
 
     def _in(self, other: Recording) -> State:
         """The same Moment of another recording of the step."""

@@ -39,7 +39,6 @@ from bptui.model.engine.calls import Emit
 from bptui.model.engine.writing import (
     CLIP,
     LARGE,
-    MANY,
     called,
     dotted,
     fill_along,
@@ -86,7 +85,7 @@ class Standin(NDArrayOperatorsMixin):
         if self.kind != "elementwise":
             return False
         function = self.write.args[0]
-        return function in (selected, scaled_unless) or (function is kept_where and self.size < MANY)
+        return function in (selected, scaled_unless) or (function is kept_where and self.size < LARGE)
 
     # ------------------------------------------------------------------------------------------- as NumPy's arrays
     ndim = property(lambda self: len(self.shape))

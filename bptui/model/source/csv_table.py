@@ -189,6 +189,8 @@ class _Taking:
         kept = self.kept([*inputs, *targets])
         by_name = wanted.classes is not None or (wanted.labels and self.has_words(targets, kept))
         made = self.classes(targets, kept) if by_name else self.numbers(targets, kept, CLASSES)
+        if wanted.labels and not by_name:
+            self.whole(targets, made)
         if wanted.labels and not by_name and made.size and made.min() == 1:
             self.notes.append(f"the smallest class is 1, and they count from 0: {CLASSES.replace('names', 'those')}")
         read = self.numbers(inputs, kept), made
@@ -196,6 +198,26 @@ class _Taking:
             told = [f"{_listed(map(rows.name, each))}" for each in (inputs, targets)]
             self.notes.insert(0, f"{self.name}: inputs {told[0]}; targets {told[1]}")
         return Read(*read, tuple(self.notes), classes=self.named)
+
+    def whole(self, targets: Sequence[int], made: Array) -> None:
+        """UserError where classes are no whole numbers: another column has them, perhaps."""
+        odd = np.argwhere(made != np.floor(made))
+        if not len(odd):
+            return
+        found, column = significant(float(made[tuple(odd[0])])), self.rows.name(targets[odd[0][1]])
+        others = (n for n in range(self.rows.width) if n not in targets and self.may_be_classes(n))
+        other = next(others, None) if isinstance(self.wanted.targets, int) else None
+        right = "" if other is None else f"target_columns = [{_quoted(self.rows.name(other))}]"
+        told = f"classes in column '{column}': {found} is no whole number"
+        raise UserError(self.where, told, right or "target_columns names the column of the classes")
+
+    def may_be_classes(self, column: int) -> bool:
+        """Are all of a column words, or whole numbers of which some stand twice?"""
+        rows = self.rows
+        cells = rows.numbers[:, column] if rows.numbers is not None else [row[column] for row in rows.cells]
+        if not any(map(_is_number, cells)):
+            return True
+        return all(_is_number(cell) and float(cell).is_integer() for cell in cells) and len({*cells}) < len(cells)
 
     def targets(self) -> list[int]:
         """Which columns are the targets."""

@@ -21,8 +21,6 @@ KEY = " (pgdn)"
 """What turns the card, where there is room to say it."""
 SHORT = len(MORE) + 3
 """Cells at the end of the last row in which it has room."""
-NEAR = 3
-"""Rows at the end of a page, the checks mostly: where one of them has room for the word, none is taken for it."""
 LEAST = 6
 """Rows of a panel from which on a row of it may be taken for the word that there is more."""
 HEADED = 5
@@ -57,8 +55,8 @@ def every(first: Callable[[int], First], width: int, height: int, key: str = KEY
 
 
 def _noted(first: Callable[[int], First], width: int, height: int, key: str) -> tuple[First, list[Line]]:
-    """The first page with the word that there is more, where there is: in its last row if that has room for it, or in
-    one near to it, else in one of its own."""
+    """The first page with the word that there is more, where there is: in its last row if that has room for it, be it
+    the mark alone, else in a row of its own."""
     made = first(height)
     rows = [trimmed(row) for row in made.rows]
     if not made.left:
@@ -66,13 +64,10 @@ def _noted(first: Callable[[int], First], width: int, height: int, key: str) -> 
     quiet = all(shown.brief for _, shown in made.left)
     words = (BRIEF if quiet else MORE) + key
     bottom = [*rows, *[()] * (height - len(rows))]
-    for text in (words, BRIEF if height < LEAST or quiet else MORE):
+    for text in (words, *(() if height < LEAST or quiet else (MORE, BRIEF + key)), BRIEF):
         if length(bottom[-1]) + 2 + len(text) <= width - 1:
             return made, [*bottom[:-1], _ended(bottom[-1], text, width)]
     if height >= LEAST and not quiet:
-        for n in range(height - 2, height - 1 - NEAR, -1):
-            if length(bottom[n]) and length(bottom[n]) + 2 + len(MORE) <= width - 1:
-                return made, [*bottom[:n], _ended(bottom[n], MORE, width), *bottom[n + 1 :]]
         made = first(height - 1)
         return made, [*made.rows, *[()] * (height - 1 - len(made.rows)), _ended((), words, width)]
     for n in reversed(range(len(rows))):

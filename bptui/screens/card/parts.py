@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.screens.card import band
 from bptui.screens.card.block import NOTHING, Block, Full, Shown, Worth
@@ -64,8 +65,7 @@ def _document(card: Card, inside: Inside, at: Columns, most: int) -> tuple[Line,
 
 
 def _part(part: PartRow, chip: Span, wide: int, width: int, here: bool) -> list[Line]:
-    name = part.name if len(part.name) <= wide else part.name[: wide - 1] + "…"
-    head: Line = (chip, Span(name.ljust(wide + 2), "text bold" if here else "dim"))
+    head: Line = (chip, Span(shorten(part.name, wide).ljust(wide + 2), "text bold" if here else "dim"))
     room = width - length(head) - length(part.number) - 3
     if length(part.formula) <= room:
         rows = [(*fit((*head, *part.formula), width - length(part.number) - 1), *part.number)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -215,8 +216,7 @@ class ChainBoard(Board):
     def brief(self, station: Station) -> str:
         """A station's symbol, as formulas write it: `W` for `layer1.weight[0,0]`."""
         node = self.chain.network.graph.nodes[station.vertex[0]]
-        name = node.symbol or node.label
-        return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
+        return shorten(node.symbol or node.label, LONG)
 
     def accident(self, reading: Reading) -> Line:
         """A warning where the value of the end and the slope are equal here, and not at the number less 1."""

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import shape as shape_text
+from bptui.model.base.prose import shorten
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels.entries import Entries, Index, Moved, Spliced
@@ -63,7 +64,7 @@ def _together(graph: Graph) -> dict[int, Closed]:
         found |= dict.fromkeys(composite.ids, Closed(composite.ids, composite.result.id, "", composite.kind))
     aside: dict[str, list[Node]] = {}
     others = [node for node in graph.ops if node.scope and not node.wants_grad]  # what leads to the loss has a gradient
-    needed = _needed(graph) if others else ()
+    needed = graph.before(graph.loss) if others else ()
     for node in others:
         if node.id not in needed and node.id not in found:
             aside.setdefault(node.scope, []).append(node)
@@ -72,15 +73,6 @@ def _together(graph: Graph) -> dict[int, Closed]:
             parts = frozenset(node.id for node in nodes)
             found |= dict.fromkeys(parts, Closed(parts, nodes[-1].id, "stats", "running"))
     return found
-
-
-def _needed(graph: Graph) -> set[int]:
-    """The nodes that lead to the loss."""
-    needed = {graph.loss}
-    for node in reversed(graph.nodes):
-        if node.id in needed:
-            needed.update(node.inputs)
-    return needed
 
 
 def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1, alone: int = 0) -> Index:
@@ -314,8 +306,3 @@ def brief(name: str, room: int) -> str:
         *first, last = part.split("_")
         part = "_".join([*(word[:1] for word in first), last])
     return shorten(part, room)
-
-
-def shorten(text: str, room: int) -> str:
-    """The text in at most `room` cells, with `…` where something is missing."""
-    return text if len(text) <= room else text[: max(0, room - 1)] + "…"

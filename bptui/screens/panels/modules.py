@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
 from bptui.model.base.printable import one_line, printable
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, COLOURS, Line, Span
 from bptui.model.debugger import folding
-from bptui.screens.panels.listing import shorten
 from bptui.screens.render import clip, crop, fit, scrolled, under
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def lines(scene: Scene) -> list[Line]:
     """The rows in sight; that of this Moment, or the one that is chosen, is always among them."""
     session, width, height = scene.session, scene.width, scene.height
     at = Columns.of(width)
-    heads: list[Line] = [(), _header(at, width)] if at.shape and height > 12 else []
+    heads: list[Line] = [] if height <= 12 else [(), _header(at, width)] if at.shape else [_header(at, width)]
     room = height - len(heads)
     if room < 1:
         return []
@@ -146,8 +146,10 @@ def lines(scene: Scene) -> list[Line]:
 
 
 def _header(at: Columns, width: int) -> Line:
-    """What the columns are."""
+    """What the columns are; without `check` where that is one mark, and with `mean` and `line` in few cells."""
     row: Line = (*fit((), at.ops - 3, "dim"), Span("ops", "dim"))
+    if not at.shape:
+        return fit((*fit(row, at.size - len("mean")), Span("mean", "dim"), Span("   line", "dim")), width)
     row = (*fit(row, at.shape), Span("shape", "dim"))
     row = (*fit(row, at.size - len("mean size") + 1), Span("mean size", "dim"))
     row = (*fit(row, at.check), Span("check", "dim"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.dense_chain import Column, Row
 from bptui.model.engine.graph import Node
@@ -147,7 +148,7 @@ class Picture:
 
     def frame(self, x: int, y: int, wide: int, tall: int, name: Span, style: str) -> None:
         """A box with a name in its upper edge."""
-        text = name.text if len(name.text) <= wide - 6 else name.text[: wide - 7] + "…"
+        text = shorten(name.text, wide - 6)
         self.paper.put(x, y, "╭─ " + " " * len(text) + " " + "─" * (wide - len(text) - 5) + "╮", style)
         self.paper.put(x + 3, y, text, name.style)
         for row in range(1, tall - 1):

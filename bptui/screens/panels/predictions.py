@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model.base.prose import counted
+from bptui.model.base.prose import counted, shorten
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.prediction_lines import NUMBER, Widths, head, row_line, summary, widths
 from bptui.model.debugger.predictions import Predictions, Row, predictions
@@ -172,7 +172,7 @@ def _outputs(found: Predictions, row: Row, width: int) -> list[Line]:
     names = [found.named(n) for n in range(row.prediction.size)]
     most = max(2, *(min(len(name), room) for name in names))
     for n, x in enumerate(row.prediction.tolist()):
-        name = (names[n] if len(names[n]) <= most else names[n][: most - 1] + "…").rjust(most)
+        name = shorten(names[n], most).rjust(most)
         mark = (Span(f"  {found.compared.target.name}", "ok" if n == said else "fail"),) if n == wanted else ()
         bold = " bold" if n == said else ""
         rows.append((Span(name, f"text{bold}"), *figure(x, NUMBER + 1, 4, f"value{bold}"), *mark))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.numbers import decimals_for, field
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
@@ -18,7 +19,7 @@ from bptui.screens.panels import cells
 from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
 from bptui.screens.panels.entries import Entry
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Closed, closed_in, said_in, shorten, shown_as
+from bptui.screens.panels.listing import Closed, closed_in, said_in, shown_as
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, fit, length, under
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span, joined
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
 from bptui.screens.panels.figures import shown as shown_number
-from bptui.screens.panels.listing import shorten
 from bptui.screens.render import RenderOptions, length
 
 WIDE, FIELD = 10, 8
@@ -133,8 +133,7 @@ def _strip(sheet: Sheet, height: int) -> list[Line]:
     first, last = window(page.columns, count, page.at[1])
     heads: list[Span] = [Span(" " * (margin + label))]
     for x in range(first, last):
-        head = _head(page, x)
-        text = head.rjust(wide) if len(head) <= wide else head[: wide - 1] + "…"
+        text = shorten(_head(page, x), wide).rjust(wide)
         heads += [*([Span(" " * gap)] if x > first else []), Span(text, "text bold" if x == page.at[1] else "dim")]
     rest = page.columns - (last - first)
     rows: list[Line] = [tuple(heads)] if page.axes else []

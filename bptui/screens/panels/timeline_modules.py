@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, COLOURS, Line, Span, line, merge
 from bptui.model.debugger import folding
 from bptui.screens.panels import select_node, timeline
-from bptui.screens.panels.listing import shorten
 from bptui.screens.panels.timeline import LABEL, ORDER, chip
 from bptui.screens.render import clip, fit, scrolled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
 from bptui.screens.play.chosen import Choice, formula, moves
 from bptui.screens.render import clip, fit
@@ -72,8 +73,7 @@ def _cell(setup: Setup, place: tuple[int, int], at: tuple[int, int], wide: int, 
     label = setting.short if narrow and setting.short else setting.name
     room = LABELS[not narrow][place[0]]
     label = label[: room - 1]
-    value = setting.text(setup)
-    value = value if len(value) <= wide - room - 1 else value[: max(1, wide - room - 2)] + "…"
+    value = shorten(setting.text(setup), max(2, wide - room - 1))
     chosen = place == at
     shown = Span(f" {value} ", "text bold reverse") if chosen else Span(f" {value} ", "text")
     return fit((Span(f" {label:<{room - 1}}", "dim"), shown), wide)

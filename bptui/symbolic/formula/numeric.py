@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -61,11 +61,8 @@ def evaluate(tree: Tree, arrays: Arrays, index: Index, size: Mapping[str, int] |
     """
     if isinstance(tree, t.Number):  # as most indices are
         return tree.value
-    known = dict(size or {})
-    for name, value in sizes((tree,), arrays).items():
-        known.setdefault(name, value)
     with np.errstate(all="ignore"):
-        return _Walk(arrays, known, max((np.ndim(v) for v in index.values()), default=0))(tree, index)
+        return _Walk(tree, arrays, size or {}, max((np.ndim(v) for v in index.values()), default=0))(tree, index)
 
 
 def counted(tree: Tree, arrays: Arrays, size: Mapping[str, int]) -> Tree:
@@ -80,8 +77,13 @@ def counted(tree: Tree, arrays: Arrays, size: Mapping[str, int]) -> Tree:
 
 
 class _Walk:
-    def __init__(self, arrays: Arrays, size: Mapping[str, int], base: int) -> None:
-        self.arrays, self.size, self.base = arrays, size, base
+    def __init__(self, whole: Tree, arrays: Arrays, given: Mapping[str, int], base: int) -> None:
+        self._whole, self.arrays, self._given, self.base = whole, arrays, given, base
+
+    @cached_property
+    def size(self) -> Mapping[str, int]:
+        """Sizes by their letters: those that are given, and what the whole formula says. Few formulas ask."""
+        return {**sizes((self._whole,), self.arrays), **self._given}
 
     def __call__(self, tree: Tree, env: Index) -> Any:
         match tree:

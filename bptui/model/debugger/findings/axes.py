@@ -202,7 +202,7 @@ def _reread(subject: Subject) -> Iterator[Finding]:
     """A reshape whose result has the axes of what it was made of in another order: the numbers stay where they are, so
     that none is at its place."""
     structure = subject.structure
-    used = {node.id for node in structure.before(subject.graph.nodes[subject.graph.loss])}
+    used = subject.reached
     for node in subject.graph.ops:
         if node.op is None or node.op.name != "reshape" or node.id not in used or not node.wants_grad:
             continue

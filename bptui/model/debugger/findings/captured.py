@@ -37,11 +37,6 @@ def places(nodes: Sequence[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.scope or node.name for node in nodes))
 
 
-def on_path(subject: Subject) -> set[int]:
-    """The nodes that the loss is computed from."""
-    return {node.id for node in subject.structure.before(subject.graph.nodes[subject.graph.loss])}
-
-
 def ended(subject: Subject) -> Iterator[Finding]:
     """An exception that ended the step, with the line that raised it."""
     recording = of(subject)
@@ -124,7 +119,7 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     recording = of(subject)
     step, node_of = recording.record.step, recording.captured.node_of
     held = [subject.graph.nodes[node_of[row.value]] for _, row in rows(step) if row.value in node_of]
-    used = on_path(subject)
+    used = subject.reached
     unused = [node for node in held if node.id not in used]
     ids = {node.id for node in held}
     free = [node for node in subject.graph.nodes

@@ -233,7 +233,7 @@ def linear(subject: Subject) -> Iterator[Finding]:
     structure = subject.structure
     if structure.last is None or any(layer.recurrent for layer in structure.layers):
         return
-    made = {node.id for node in structure.before(structure.last.z)}
+    made = subject.graph.before(structure.last.z.id)
     hidden = tuple(layer for layer in structure.hidden if layer.z.id in made)
     if not hidden:
         return

@@ -276,7 +276,7 @@ def updates(subject: Subject) -> Iterator[Finding]:
 
 def _reason(subject: Subject, node: Node) -> str:
     """Why a gradient is 0, in words."""
-    if node.id not in {other.id for other in subject.structure.before(subject.graph.nodes[subject.graph.loss])}:
+    if node.id not in subject.reached:
         return "it is not on a path to the loss"
     gone = [
         reader.name

@@ -275,7 +275,7 @@ class Structure(Walk):
         """The weighted layer that makes the output."""
         if self.output is None:
             return None
-        made = {node.id for node in self.before(self.output.z)}
+        made = self.graph.before(self.output.z.id)
         found = [layer for layer in self.layers if layer.z.id in made]
         return found[-1] if found else None
 

@@ -120,7 +120,7 @@ class Subject:
     @cached_property
     def reached(self) -> frozenset[int]:
         """The ids of what the loss is computed from: nothing else has a gradient."""
-        return frozenset(node.id for node in self.structure.before(self.graph.nodes[self.graph.loss]))
+        return self.graph.before(self.graph.loss)
 
     @cached_property
     def losses(self) -> Array:
@@ -208,7 +208,7 @@ class Subject:
         loss = self.structure.loss
         if loss is None or loss.prediction is None:
             return frozenset()
-        return frozenset(node.id for node in (loss.prediction, *self.structure.before(loss.prediction)))
+        return self.graph.before(loss.prediction.id)
 
     @property
     def fewest(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.captured import at, of, on_path, places, rows
+from bptui.model.debugger.findings.captured import at, of, places, rows
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import Subject, named, zero
 from bptui.model.engine.graph import Node
@@ -162,7 +162,7 @@ def _still(subject: Subject) -> Iterator[Finding]:
     moved = {row.value for _, row in rows(step) if row.after is not None}
     others = step.about.get("held")
     held = {value for value in others if isinstance(value, int)} if isinstance(others, list) else set()
-    used = on_path(subject)
+    used = subject.reached
     frozen: dict[str, list[int]] = {}
     free: dict[str, list[int]] = {}
     for name, value in step.parameters.items():

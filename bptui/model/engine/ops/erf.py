@@ -4,8 +4,8 @@ Both are integrals of exp(-κu²), with κ = 1 and 1/2. Each is a Taylor series 
 x = c + t:
     F(c + t) = F(c) + F'(c)·t·S,    S = Σ Hₙ(√κ·c)·(-√κ·t)ⁿ/(n + 1)!
 with Hermite's polynomials Hₙ (the n-th derivative of exp(-x²) is (-1)ⁿ·Hₙ(x)·exp(-x²): Abramowitz & Stegun 22.11.7);
-the points are so near that the terms from n = 5 on do not reach the last digit. There are neither branches nor
-exponentials: the same few calls for all x, and the same bits on every machine.
+the points are so near that the terms from n = 5 on are less than a fifth of the last digit. There are neither branches
+nor exponentials: the same few calls for all x, and the same bits on every machine.
 """
 
 from __future__ import annotations

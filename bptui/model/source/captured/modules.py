@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from bptui.model.base.prose import some
 from bptui.model.engine.timeline import PHASES, Phase
 from bptui.model.source.captured.calls import kind_of, name_of
 from bptui.model.source.captured.graph import Captured
@@ -219,7 +220,7 @@ class Modules:
         if len(events) == 1:
             return Row(key, "call", row.phase, name_of(first), self._about(first), row.path, events=events, site=site)
         names = list(dict.fromkeys(map(name_of, events)))
-        label = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+        label = some(names, NAMED)
         said = f"{len(events)} times" if len(names) == 1 else ""
         return Row(key, "line", row.phase, label, said, row.path, events=events, site=site)
 

@@ -39,7 +39,6 @@ class CapturedRecording(Recording):
         self._runs: OrderedDict[int, Alone] = OrderedDict()
         self._kept = 0
         self._lock = Lock()
-        self.optimizer = self._known_rule()
 
     @cached_property
     def modules(self) -> Modules:
@@ -227,7 +226,8 @@ class CapturedRecording(Recording):
         found = self._turns.get(self.id(node), [])
         return found[turn] if turn < len(found) else None
 
-    def _known_rule(self) -> Optimizer:
+    @cached_property
+    def optimizer(self) -> Optimizer:  # type: ignore[override]  # read when it is asked for
         """What its parameters were updated by, in their first updates, each by its own rule. Where one is not known,
         the first one that is takes its place; plain SGD with a rate of 0 where none is."""
         turns = {node.name: self._turns[node.id] for node in self.graph.params if node.id in self._turns}

@@ -69,14 +69,8 @@ def _recorded(recording: CapturedRecording, node: Node) -> Op:
 def beyond(graph: Graph, changed: Iterable[int]) -> Node | None:
     """The first operation that nobody knows among those that depend on some leaves: from it on, recorded numbers go on
     as they were."""
-    reached = set(changed)
-    for node in graph.ops:
-        if reached.intersection(node.inputs):
-            assert node.op is not None
-            if node.op.opaque:
-                return node
-            reached.add(node.id)
-    return None
+    reached = graph.after(changed)
+    return next((node for node in graph.ops if node.id in reached and node.op is not None and node.op.opaque), None)
 
 
 def trained(program: Program, recording: CapturedRecording, changed: Mapping[str, Array]) -> Training:

@@ -156,3 +156,17 @@ def help_lines(word):
     from bptui.model.debugger.commands.help import help_text
 
     return help_text(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("layer1.weight[99]", "axis 0 has 0 to 1"),
+        ("layer1.bias[0,1]", "it has 1 axis"),
+        ("layer1.weight[0][9]", "has 0 to 7"),
+    ],
+)
+def test_an_element_that_is_not_there_is_answered_with_those_that_are(session, text, right):
+    with pytest.raises(UserError, match="no such element") as problem:
+        value(session, text)
+    assert right in problem.value.right

@@ -272,3 +272,18 @@ def test_tables_have_many_suffixes(tmp_path, name):
 def test_odd_signs_are_told(tmp_path, setting):
     with pytest.raises(UserError, match=r"expected one sign|decimal"):
         file(tmp_path, FIRST, data=setting)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("species,a,b\ncat,0.1,0.2\ndog,0.3,0.4\n", 'target_columns = ["species"]'),
+        ("y,a,b\n1,2,0.5\n2,4,1.5\n1,4,1.5\n", 'target_columns = ["y"]'),
+        (FIRST.replace(",3.4", ",3.5"), "target_columns = [0]"),
+        ("a,b,y\n0.1,2.5,0.5\n0.3,4.5,1.5\n", "names the column of the classes"),
+    ],
+)
+def test_classes_that_stand_in_another_column_are_told(text, right):
+    with pytest.raises(UserError, match="is no whole number") as problem:
+        read(text)
+    assert right in problem.value.right
