@@ -168,8 +168,8 @@ CASES = [  # operation, attributes, inputs, ∂L/∂y or None for ones, the valu
 def test_right_values(case):
     name, attributes, inputs, upstream, right, (position, gradient) = case
     found, gradients = run(ops.OPS[name], inputs, attributes, upstream)
-    np.testing.assert_array_equal(found, right)
-    np.testing.assert_array_equal(gradients[position], gradient)
+    np.testing.assert_allclose(found, right, rtol=1e-12)
+    np.testing.assert_allclose(gradients[position], gradient, rtol=1e-12)
 
 
 def test_nan_is_not_lost_in_a_distance():
