@@ -74,7 +74,7 @@ class Capture:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.number = 0
-        self.failed = ""
+        self.failed = self._lacks = ""
         self.written: deque[Written] = deque()
         self._writers: deque[Writer] = deque()
         self._made: set[int] = set()
@@ -120,7 +120,8 @@ class Capture:
             for number, handler in before.items():
                 signal.signal(number, handler)
         self._settle()
-        return Outcome(code, tuple(self.written), self.number + bool(self._cycle), self.failed, self._passes)
+        failed = self.failed or ("" if self.written else self._lacks)
+        return Outcome(code, tuple(self.written), self.number + bool(self._cycle), failed, self._passes)
 
     def _settle(self) -> None:
         """Give the step that is left of several the name that was asked for."""
@@ -338,6 +339,10 @@ class Capture:
         if not step.backwards and not reason:
             if recorder.ended is not None:
                 self.failed = f"the capture ended early, by a mistake of bptui's: {recorder.ended}".split("\n")[0][:300]
+            elif step.updates:
+                self._lacks = (
+                    f"training step {self.number} has an update and no backward pass: is there loss.backward()?"
+                )
             writer.discard()
             return
         try:
