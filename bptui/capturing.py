@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.base.prose import counted
 from bptui.model.source.captured.container import target
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def told(wanted: Wanted, outcome: Outcome) -> str:
     if wanted.nan:
         return f"nothing was captured: the loss was finite in all of {outcome.steps:,} training steps"
     if not outcome.steps:
-        return "nothing was captured: the program made no training step (no backward pass)"
+        passes = counted(outcome.passes, "backward pass", "es")
+        why = f"{passes}, and no optimizer stepped" if outcome.passes else "no backward pass"
+        return f"nothing was captured: the program made no training step ({why})"
     return (
         f"nothing was captured: the program made {outcome.steps:,} training steps, and ended before step {wanted.step}"
     )

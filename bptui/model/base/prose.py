@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator
 from bptui.model.base.spans import Line, Span, length, merge
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, ending: str = "s") -> str:
     """`1 sample`, `2,000 samples`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def wrap(line: Line, width: int) -> list[Line]:

@@ -42,7 +42,7 @@ def _facts(session: Session, modules: Modules, born: NonFinite) -> Iterator[Fact
     if phase == "forward":
         yield from _forward(modules, modules.captured.event_of[session.here.id])
     yield _reached(session, modules)
-    yield Fact("remedy", "none is tried on a recording: set NAME = … recomputes it")
+    yield Fact("remedy", "none is tried: set NAME = … does")
 
 
 def _forward(modules: Modules, here: Event) -> Iterator[Fact]:

@@ -86,6 +86,8 @@ class ArenaLayout:
                 slots.append((place, slot.moved(self.state) if isinstance(slot, Slot) else slot))
         for (consumer, _), slot in self.contributions.items():
             slots += [(place, slot) for place in places("backward", consumer)]
+        for node in nodes:  # a sum may go beyond the largest number where no part of it does
+            slots += [(arrival.place, self.gradients[node.id]) for arrival in self.timeline.arrivals(node.id)[-1:]]
         found = [(place, slot.offset, slot.offset + slot.size) for place, slot in slots if isinstance(slot, Slot)]
         where, starts, stops = np.array(found, np.int64).reshape(-1, 3).T
         return where, starts, stops

@@ -5,15 +5,14 @@
 The nodes between x and u are gone through from u back, as the engine does it (`bptui.model.engine.plan`), but what a
 rule computes becomes nodes (`bptui.model.engine.lifted`) in the place of calls. Those are operations like any other:
 they are stepped, derived, checked, and the backward pass of the loss runs through them, which is what makes second
-derivatives. An operation's rule becomes nodes in one of three ways:
+derivatives. An operation's rule becomes nodes in one of two ways:
 
     mathematics   it is NumPy on stand-ins: its calls are operations
-    planned       it says its calls one by one, and all of them are operations (matmul)
     derived       it fills its arrays in another way (a convolution): SymPy derives the rule from the definition, and
                   what it derives defines an operation (`bptui.symbolic.custom.backward`, asked for by name, so that
                   SymPy is imported only here)
 
-Where none of them does, there is no second derivative of it here, and a UserError names it.
+Where neither does, there is no second derivative of it here, and a UserError names it.
 """
 
 from __future__ import annotations
@@ -27,14 +26,12 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.engine.calls import Backward
 from bptui.model.engine.derivative_names import Builder as NamesBuilder
 from bptui.model.engine.derivative_names import Called, Names
 from bptui.model.engine.graph import Column, DerivativeCall, Layer, Node
 from bptui.model.engine.lifted import Lifted, Making, NoOperation, rule_of
 from bptui.model.engine.ops import OPS
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.replayed import UNSAVED, Into, Replayed
 
 MAKER = "bptui.symbolic.custom"
 Alone = Callable[[Node, bool], bool]
@@ -203,7 +200,7 @@ class _Pass:
     def _contribution(self, node: Node, position: int, g: Lifted) -> Lifted:
         """What a node adds to the gradient of one of its inputs, given the gradient of its own."""
         count, why = self.builder.count, ""
-        for way in (_by_mathematics, _by_plan, _by_derivation):
+        for way in (_by_mathematics, _by_derivation):
             try:
                 return way(self, node, position, g)
             except (NoOperation, UserError) as problem:
@@ -297,26 +294,6 @@ def _by_mathematics(passed: _Pass, node: Node, position: int, g: Lifted) -> Lift
         part = rule.contribution(position, g, passed.lifted(node, own=True), inputs, node.attributes)
     except TypeError as problem:
         raise NoOperation(node.op.name) from problem
-    return g.lifted(part)
-
-
-def _by_plan(passed: _Pass, node: Node, position: int, g: Lifted) -> Lifted:
-    """The calls that the rule plans, each as the operation that it is."""
-    op = node.op
-    assert op is not None
-    shapes = [passed.builder.node(i).shape for i in node.inputs]
-    into: list[Any] = [None] * len(shapes)
-    into[position] = target = Into(op.contribution(position, shapes, node.shape))
-    inputs: list[Any] = [passed.lifted(i) for i in node.inputs]
-    passing: Any = Backward(g, inputs, passed.lifted(node, own=True), node.attributes, into, UNSAVED)  # type: ignore[arg-type]
-    try:
-        ready = op.vjp(Replayed(g), passing)
-    except (TypeError, AttributeError) as problem:  # it reads what only arrays have, or what forward saved
-        raise NoOperation(op.name) from problem
-    found = ready[position] if ready is not None else None
-    part: Any = target.filled if found is None else found
-    if part is None:
-        raise NoOperation(op.name)
     return g.lifted(part)
 
 

@@ -1,7 +1,8 @@
 """Where in a training step a number stops being finite: NaN and inf at the Moment that made them, their origin.
 
 An inf arises where everything that went in was finite; NaN where no NaN went in, out of inf too (0 × inf, inf - inf).
-Where they merely went on is nothing new. What was not recorded counts as finite.
+Where they merely went on is nothing new. What was not recorded counts as finite. A gradient can go beyond the largest
+number of its kind though each contribution is below: it arises where the last of them comes in.
 """
 
 from __future__ import annotations
@@ -119,7 +120,17 @@ class Origins(Mapping[int, NonFinite]):
             found = self._first(name, array, worst, given, position)
             if found is not None:
                 return found
-        return None
+        return next((found for source in node.inputs if (found := self._summed(source, place, given))), None)
+
+    def _summed(self, source: int, place: int, given: Sequence[int]) -> NonFinite | None:
+        """The gradient of a node, where its last contribution comes in at a place."""
+        arrivals = self._recording.timeline.arrivals(source)
+        if not arrivals or arrivals[-1].place != place:
+            return None
+        parts = [self._of("contribution", arrival.consumer, arrival.position) for arrival in arrivals]
+        name = f"grad({self._recording.graph.nodes[source].name})"
+        found = self._of("grad", source)
+        return self._first(name, self._recording.grad(source), found, [*given, *parts], arrivals[-1].position)
 
     def _brought(self, node: Node) -> NonFinite | None:
         """NaN in what is given, where an operation is the first to read it. (An inf is often meant: a mask's.)"""

@@ -3,8 +3,9 @@
 A training step is what happens between two updates. The first one ends where an optimizer steps that has stepped in it
 already: only then is it known which optimizers take part. From then on a step ends when all of these have stepped, or
 one of them steps again. It does not matter whether gradients are set to zero first or last, how many backward passes
-come before an update, or that an optimizer is made and never used. A script without an optimizer has its steps end
-where the next backward pass begins.
+come before an update, or that an optimizer is made and never used. An update that GradScaler skips, since gradients are
+not finite, ends a step like any other. A script without an optimizer has its steps end where the next backward pass
+begins.
 
 Until the step in question begins, nothing is on but one hook per update. The first step begins when the first optimizer
 is made, a module is called, or a tensor asks for a gradient, whichever comes first.
@@ -21,9 +22,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -40,6 +40,7 @@ from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 from bptui.torch.capturing.wanted import NOT_FINITE, Outcome, Wanted, Written
+from bptui.torch.capturing.window import Mark, is_bad, window
 
 CLIPS = ("clip_grad_norm_", "clip_grad_value_")
 UNUSED = 64
@@ -48,14 +49,6 @@ UNUSED = 64
 
 class _Done(BaseException):
     """The step is there, and the script is to end. No Exception, so that no script swallows it."""
-
-
-class _Mark(NamedTuple):
-    """How much of a record there was at some time."""
-
-    events: int = 0
-    backwards: int = 0
-    updates: int = 0
 
 
 class _Waiting(TorchFunctionMode):  # type: ignore[misc]
@@ -81,18 +74,18 @@ class Capture:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.number = 0
-        self.failed = ""
+        self.failed = self._lacks = ""
         self.written: deque[Written] = deque()
         self._writers: deque[Writer] = deque()
         self._made: set[int] = set()
         self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
         self._cycle: set[int] = set()
         self._takes_part: set[int] | None = None
-        self._passes = 0
+        self._passes = self._updates = 0
         self._recorder: Recorder | None = None
         self._writer: Writer | None = None
         self._about: dict[str, Any] = {}
-        self._front = self._back = _Mark()
+        self._front = self._back = Mark()
         self._finished = False
         self._waiting = _Waiting(self._first)
         self._over: list[TorchFunctionMode] = []
@@ -108,6 +101,8 @@ class Capture:
         made, passed = torch.optim.Optimizer.__init__, torch.autograd.backward
         torch.optim.Optimizer.__init__ = self._making(made)
         torch.autograd.backward = self._passing(passed)
+        scaled = torch.amp.GradScaler.step
+        torch.amp.GradScaler.step = self._scaling(scaled)
         clips = {name: getattr(torch.nn.utils, name) for name in CLIPS}
         for name, clip in clips.items():
             setattr(torch.nn.utils, name, self._clipping(clip))
@@ -117,6 +112,7 @@ class Capture:
         finally:
             torch.optim.Optimizer.__init__ = made
             torch.autograd.backward = passed
+            torch.amp.GradScaler.step = scaled
             for name, clip in clips.items():
                 setattr(torch.nn.utils, name, clip)
             for handle in handles:
@@ -124,7 +120,8 @@ class Capture:
             for number, handler in before.items():
                 signal.signal(number, handler)
         self._settle()
-        return Outcome(code, tuple(self.written), self.number, self.failed)
+        failed = self.failed or ("" if self.written else self._lacks)
+        return Outcome(code, tuple(self.written), self.number + bool(self._cycle), failed, self._passes)
 
     def _settle(self) -> None:
         """Give the step that is left of several the name that was asked for."""
@@ -202,6 +199,20 @@ class Capture:
 
         return watched
 
+    def _scaling(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """An update that is skipped is the end of a step, too."""
+
+        @functools.wraps(step)
+        def watched(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            before = self._updates
+            result = step(scaler, optimizer, *args, **kwargs)
+            if self._updates == before:
+                self._turning(optimizer)
+                self._stepped(optimizer)
+            return result
+
+        return watched
+
     def _passing(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         """Backward passes of a script whose optimizers never step, or that has none."""
 
@@ -244,15 +255,24 @@ class Capture:
         if self.number == 0 and not self._cycle and not self._passes:
             self._begin(0)
 
-    def _updating(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+    def _turning(self, optimizer: Any) -> None:
+        """An optimizer is about to step: one that has stepped already begins the next training step."""
         self._tidy()
         if id(optimizer) in self._cycle:
             self._turn()
+
+    def _updating(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        self._turning(optimizer)
         return None if self._recorder is None else self._recorder.before_update(optimizer, args, kwargs)
 
     def _updated(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._recorder is not None:
             self._recorder.after_update(optimizer, args, kwargs)
+        self._updates += 1
+        self._stepped(optimizer)
+
+    def _stepped(self, optimizer: Any) -> None:
+        """An optimizer has stepped, or was not let."""
         self._cycle.add(id(optimizer))
         self._back = self._mark()
         if self._takes_part is not None:
@@ -290,13 +310,13 @@ class Capture:
             return
         take_off(self._waiting)
         self._recorder = Recorder(self._writer, knows, keep=self.wanted.keep).begin(updates=False)
-        self._front = self._back = _Mark()
+        self._front = self._back = Mark()
 
-    def _mark(self) -> _Mark:
+    def _mark(self) -> Mark:
         if self._recorder is None:
-            return _Mark()
+            return Mark()
         step = self._recorder.step
-        return _Mark(len(step.events), len(step.backwards), len(step.updates))
+        return Mark(len(step.events), len(step.backwards), len(step.updates))
 
     def _finish(self, reason: str) -> None:
         """Write what was recorded up to the end of the step."""
@@ -305,9 +325,9 @@ class Capture:
         if recorder is None or writer is None:
             return
         self._over.append(recorder)
-        back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
+        back = self._back if self._back != Mark() and not reason else self._all(recorder.step)
         held = recorder.held(found for reference in self._optimizers if (found := reference()) is not None)
-        step = _window(recorder.end(), self._front, back)
+        step = window(recorder.end(), self._front, back)
         about = {
             **self._about,
             "script": self.wanted.script,
@@ -319,6 +339,10 @@ class Capture:
         if not step.backwards and not reason:
             if recorder.ended is not None:
                 self.failed = f"the capture ended early, by a mistake of bptui's: {recorder.ended}".split("\n")[0][:300]
+            elif step.updates:
+                self._lacks = (
+                    f"training step {self.number} has an update and no backward pass: is there loss.backward()?"
+                )
             writer.discard()
             return
         try:
@@ -329,11 +353,11 @@ class Capture:
         self._writers.append(writer)
         self._keep(Written(writer.path, self.number, len(step.leading), str(about["reason"])), step)
 
-    def _all(self, step: Step) -> _Mark:
-        return _Mark(len(step.events), len(step.backwards), len(step.updates))
+    def _all(self, step: Step) -> Mark:
+        return Mark(len(step.events), len(step.backwards), len(step.updates))
 
     def _reason(self, step: Step) -> str:
-        return NOT_FINITE if self.wanted.nan and _bad(step) else "asked for"
+        return NOT_FINITE if self.wanted.nan and is_bad(step) else "asked for"
 
     def _keep(self, written: Written, step: Step) -> None:
         """Keep it, give up the oldest of too many, and see whether that was all."""
@@ -341,7 +365,7 @@ class Capture:
         while len(self.written) > max(1, self.wanted.last):
             self.written.popleft()
             self._writers.popleft().discard()
-        self._finished = self.wanted.step is not None or (self.wanted.nan and _bad(step))
+        self._finished = self.wanted.step is not None or (self.wanted.nan and is_bad(step))
         if self._finished and self.wanted.stop:
             raise _Done
 
@@ -364,19 +388,3 @@ class Capture:
             self._recorder.end()
             self._writer.discard()
         self._recorder = self._writer = None
-
-
-def _window(step: Step, front: _Mark, back: _Mark) -> Step:
-    """The part of a record between two marks; events from before it stay: they may be what it is computed from."""
-    return replace(
-        step,
-        events=step.events[: back.events],
-        backwards=step.backwards[front.backwards : back.backwards],
-        updates=step.updates[front.updates : back.updates],
-    )
-
-
-def _bad(step: Step) -> bool:
-    """Is a loss not finite?"""
-    losses = (step.values[loss].stats for backward in step.backwards for loss, _ in backward.losses)
-    return any(stats is not None and (stats.nan or stats.inf) for stats in losses)

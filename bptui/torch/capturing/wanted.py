@@ -68,9 +68,10 @@ class Written(NamedTuple):
 
 class Outcome(NamedTuple):
     """What came of it. code: the script's exit code; steps: how many training steps it made; failed: why nothing could
-    be captured, else ""."""
+    be captured, else ""; passes: its backward passes before any update."""
 
     code: int
     written: tuple[Written, ...]
     steps: int
     failed: str
+    passes: int = 0

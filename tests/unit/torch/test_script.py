@@ -13,7 +13,9 @@ torch = pytest.importorskip("torch")
 
 from bptui import cli  # noqa: E402
 from bptui.capturing import parted, told  # noqa: E402
+from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
+from bptui.model.source.captured.network import network_of  # noqa: E402
 from bptui.model.source.captured.record import Record  # noqa: E402
 from bptui.torch.capturing.script import Capture  # noqa: E402
 from bptui.torch.capturing.wanted import Outcome, Wanted  # noqa: E402
@@ -158,6 +160,50 @@ def test_two_optimizers_are_one_step(here):
         (written,) = captured(here, body, step=number).written
         step = open_record(written.path).step
         assert len(step.backwards) == len(step.updates) == 2
+
+
+SCALED = """
+    optimizer = torch.optim.SGD(model.parameters(), 1e-4)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    for _ in range(16):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.float16):
+            loss = (model(x).view(2, 3) * 64).mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        print(loss.item(), scaler.get_scale(), file=said)
+    """
+
+
+def test_an_update_that_is_skipped_ends_a_step_too(here):
+    """The scale is halved until gradients are finite: each try is a training step, and has but one backward pass."""
+    scales = []
+    for number in (0, 1, 15):
+        outcome = captured(here, SCALED, step=number)
+        assert outcome.steps == 16
+        record = open_record(outcome.written[0].path)
+        said = [line.split() for line in (here / "said.txt").read_text().splitlines()]
+        skipped = float(said[number][1]) < (float(said[number - 1][1]) if number else 2.0**20)
+        assert len(record.step.backwards) == 1
+        assert bool(record.step.updates) != skipped
+        scales.append(skipped)
+    assert scales == [True, True, False]
+
+
+def test_gradients_that_float16_does_not_hold_are_told_where_they_arise_and_that_the_update_was_skipped(here):
+    (written,) = captured(here, SCALED, step=1).written
+    (finding,) = (f for f in diagnose(network_of(open_record(written.path), "step")).findings if f.rule == "numeric")
+    assert finding.severity == "warning"
+    assert "is beyond 65,504, the largest float16" in "\n".join(finding.evidence)
+    assert "GradScaler skipped the update" in finding.evidence[-1]
+
+
+def test_backward_passes_without_an_update_are_told(here):
+    body = "optimizer = torch.optim.SGD(model.parameters(), 0.1)\nfor _ in range(3): model(x).sum().backward()"
+    assert told(Wanted("train.py", step=1), captured(here, body, step=1)) == (
+        "nothing was captured: the program made no training step (3 backward passes, and no optimizer stepped)"
+    )
 
 
 def test_gradients_are_accumulated_over_several_backward_passes(here):

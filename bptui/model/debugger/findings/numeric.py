@@ -16,11 +16,12 @@ from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording, not_finite
 from bptui.model.source.captured.calls import name_of
 from bptui.model.source.captured.modules import Modules, is_bad
-from bptui.model.source.captured.record import Event
+from bptui.model.source.captured.record import UNSCALE, Event
 from bptui.model.source.captured.recording import CapturedRecording
 
 SOFTMAX = ("softmax", "log_softmax", "masked_softmax")
 HIDDEN = "leave one score of each row finite: a sample whose mask hides all is left out, or sees itself"
+SCALE = "a skip now and then is how GradScaler finds its scale; where every update is skipped, a smaller init_scale"
 LARGEST_HALF = 65_504
 """The largest finite float16 (IEEE 754 binary16)."""
 BACK = 3
@@ -59,7 +60,8 @@ def _life(
     touched = [graph.nodes[i] for i in recording.not_finite("value")]
     gradients = [graph.nodes[i] for i in recording.not_finite("grad")]
     updated = [graph.nodes[i] for i in recording.not_finite("after") if graph.nodes[i].role == "param"]
-    harmless = not updated and np.isfinite(recording.loss)
+    held_back = [] if updated else _held_back(recording, gradients)
+    harmless = not updated and not held_back and np.isfinite(recording.loss)
     evidence = [f"{born.text}: {reason(recording, node, born, event.phase)}"]
     evidence += _infinity(subject, recording, node, born, all_of)
     if touched:
@@ -73,17 +75,14 @@ def _life(
         evidence += _returning(recording)
     if gradients:
         evidence.append(f"in the gradients of {named(gradients, 4)}")
-    evidence.append(
-        "it reaches neither the loss nor an update: harmless here"
-        if harmless
-        else f"it reaches the update of {named(updated, 4)}" if updated else "it reaches the loss"
-    )  # fmt: skip
+    evidence.append(_reach(updated, held_back, harmless))
+    empty = not harmless and event.phase == "forward" and _empty_row(recording, node, born)
     given = event.phase == "forward" and born.name != node.name
     came = "given, and first read" if given else "born"
     return Finding(
         "numeric given" if given else "numeric",
         "numeric",
-        "note" if harmless else "error",
+        "note" if harmless else "warning" if held_back else "error",
         structure.places(node),
         f"{born.text}, {came} at {node.name} in {subject.when(recording.step)}",
         node=node.name,
@@ -94,8 +93,26 @@ def _life(
         source="exact: the first operation that makes one of finite numbers",
         evidence=tuple(evidence),
         remedies=() if harmless else guarded(subject.network, node),
-        advice=(HIDDEN,) if not harmless and event.phase == "forward" and _empty_row(recording, node, born) else (),
+        advice=(SCALE,) if held_back else (HIDDEN,) if empty else (),
     )
+
+
+def _reach(updated: list[Node], held_back: list[Node], harmless: bool) -> str:
+    """How far it comes."""
+    if harmless:
+        return "it reaches neither the loss nor an update: harmless here"
+    if held_back:
+        return f"it reaches the gradients of {named(held_back, 4)}: GradScaler skipped the update"
+    return f"it reaches the update of {named(updated, 4)}" if updated else "it reaches the loss"
+
+
+def _held_back(recording: Recording, gradients: list[Node]) -> list[Node]:
+    """The parameters whose gradient is not finite, where the update was skipped for it."""
+    if not isinstance(recording, CapturedRecording):
+        return []
+    step = recording.record.step
+    asked = not step.updates and any(event.name == UNSCALE for event in step.events)
+    return [node for node in gradients if asked and node.name in step.parameters]
 
 
 def _returning(recording: Recording) -> Iterator[str]:
@@ -151,6 +168,19 @@ def _infinity(
         yield f"it makes NaN: {made.text}: {reason(recording, recording.graph.nodes[event.node], made, event.phase)}"
 
 
+def _too_large(recording: Recording, node: Node, born: NonFinite) -> str:
+    """Where a gradient of a captured step is in float16, and is a number that float16 does not hold."""
+    position = born.position
+    if position is None or not isinstance(recording, CapturedRecording):
+        return ""
+    if recording.dtype(node.inputs[position]) != "float16":
+        return ""
+    value = recording.contribution(node.id, position)
+    if value is None or not np.isfinite(value[born.at]) or not np.isinf(born.number):
+        return ""
+    return f"{numbers.significant(float(value[born.at]), 4)} is beyond {LARGEST_HALF:,}, the largest float16"
+
+
 def _too_narrow(recording: Recording, node: Node, born: NonFinite) -> str:
     """Where a captured operation ran in float16, and the number is one that float16 does not hold."""
     if not isinstance(recording, CapturedRecording) or recording.dtype(node) != "float16" or not np.isinf(born.number):
@@ -196,7 +226,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         source, value = recording.graph.nodes[i], recording.value(i)
         given.append((source.name, _at(value, node.shape, born.at) if phase == "forward" else None))
     read = ", ".join(f"{name} = {numbers.significant(x, 4)}" for name, x in given if x is not None)
-    said = _too_narrow(recording, node, born) if phase == "forward" else _slope(recording, node, born)
+    back = _too_large(recording, node, born) or _slope(recording, node, born) if phase == "backward" else ""
+    said = _too_narrow(recording, node, born) if phase == "forward" else back
     first = given[0][1] if given else None
     hidden = _empty_row(recording, node, born) if phase == "forward" else 0
     if hidden:

@@ -4,16 +4,16 @@ mask, for those who write attention themselves."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature, stretched
 from bptui.model.engine.ops.common import at, flag, full, letters, literal, masking, optional, real
 from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 Use = Callable[..., Any]
 BATCH = "bhlnortuw"
@@ -92,44 +92,42 @@ def _masked_hint(signature: Signature) -> dict[str, str]:
     return {"x": f"{beside}{at('y', [*row, 'j'])}*(delta(j,q{last}) - {at('y', [*row, f'q{last}'])})"}
 
 
-def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    """Returns 0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other
-    place, whatever stands there."""
-    x, *masks = inputs
-    nothing = np.where(np.tri(*out.shape[-2:]) if attributes["causal"] else True, np.nan, 0)
-    nothing = nothing.astype(out.dtype)
-    least = nothing - out.dtype.type(np.inf)
-    if masks:
-        later, shape = nothing, np.broadcast_shapes(nothing.shape, masks[0].shape)
-        hidden, nothing, least = emit.temp(shape, np.bool_), emit.temp(shape), emit.temp(shape)
-        emit(np.equal, masks[0], emit.const(0.0), hidden)
-        emit(np.copyto, nothing, later)
-        emit(np.copyto, nothing, emit.const(0.0), where=hidden)
-        emit(np.subtract, nothing, emit.const(np.inf), least)
-    if not out.size:
-        return nothing
-    sums = emit.temp((*out.shape[:-1], 1))
-    emit(np.fmin, x, least, out)
-    emit(np.maximum.reduce, out, -1, None, sums, True)
-    emit(np.subtract, out, sums, out)
-    emit(np.exp, out, out)
-    emit(np.add.reduce, out, -1, None, sums, True)
-    emit(np.divide, out, sums, out)
-    emit(np.fmin, out, nothing, out)  # beside a NaN that is seen, and for a query that looks at nothing
-    return nothing
+@lru_cache(8)
+def _looked(queries: Shape) -> Array:
+    """NaN where a query looks at a key: up to itself in (queries, keys), at all without."""
+    return np.where(np.tri(queries[0], queries[1]) if queries else True, np.nan, 0)
 
 
-def _masked_vjp(emit: Emit, ctx: Backward) -> None:
-    d = ctx.d
-    if not d.size:
-        return
-    sums = emit.temp((*ctx.out.shape[:-1], 1))
-    emit(np.multiply, ctx.upstream, ctx.out, d)  # (g - Σ g·y)·y, over what is seen
-    emit(np.fmin, d, ctx.saved, d)
-    emit(np.add.reduce, d, -1, None, sums, True)
-    emit(np.subtract, ctx.upstream, sums, d)
-    emit(np.multiply, d, ctx.out, d)
-    emit(np.fmin, d, ctx.saved, d)
+def _nothing(x: Any, masks: Sequence[Any], causal: bool) -> Any:
+    """0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other place,
+    whatever stands there."""
+    queries = x.shape[-2:] if causal else ()
+    if not masks:
+        return _looked(queries).astype(x.dtype)
+    return noted(_hide, np.broadcast_shapes(queries, masks[0].shape), masks[0], dtype=x.dtype, options=(queries,))
+
+
+def _hide(mask: Array, queries: Shape, out: Array) -> None:
+    np.copyto(out, _looked(queries))
+    np.copyto(out, 0, where=mask == 0)
+
+
+def _masked(x: Any, *masks: Any, causal: bool) -> Any:
+    nothing = _nothing(x, masks, causal)
+    y = np.fmin(x, nothing - np.inf)
+    if 0 in y.shape:
+        return 0
+    y = np.exp(y - np.max(y, -1, keepdims=True))
+    return np.fmin(y / np.sum(y, -1, keepdims=True), nothing)  # beside a NaN that is seen, too, and where all is hidden
+
+
+def _masked_vjp(g: Any, y: Any, x: Any, *masks: Any, causal: bool) -> Any:
+    """(g - Σ g·y)·y, over what is seen."""
+    nothing = _nothing(x, masks, causal)
+    return np.fmin((g - np.sum(np.fmin(g * y, nothing), -1, keepdims=True)) * y, nothing) if g.size else 0
+
+
+_MASKED = Rule(_masked, _masked_vjp)
 
 
 def weighed(use: Use, inputs: Sequence[Any], scale: float, causal: bool, name: str) -> Any:
@@ -269,8 +267,7 @@ OPS = (
         ("x", "mask?"),
         _masked_definition,
         _masked_shape,
-        _masked,
-        _masked_vjp,
+        *_MASKED.pair,
         "softmax over the keys (the last axis) that a query looks at: where the mask is not 0, if causal up to itself.",
         {"causal": Attribute(False, flag)},
         _masked_hint,

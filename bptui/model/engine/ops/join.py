@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Forward, Op, Signature, Vjp
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import (
     at,
     choice,
@@ -23,6 +23,8 @@ from bptui.model.engine.ops.common import (
     whole,
     wholes,
 )
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -53,27 +55,17 @@ def _concat_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {text}"
 
 
-def _side_by_side(inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[Array]:
-    """The views of `out` that belong to the inputs of concat."""
-    axis = one_axis(attributes["axis"], out.shape)
-    ends = list(accumulate(array.shape[axis] for array in inputs))
-    before = (slice(None),) * axis
-    return [out[(*before, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+def _apart(n: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
+    """What of g belongs to input n of concat."""
+    axis = one_axis(axis, y.shape)
+    start = sum(x.shape[axis] for x in inputs[:n])
+    return g[(*(slice(None),) * axis, slice(start, start + inputs[n].shape[axis]))]
 
 
-def _joining(views: Callable[..., Sequence[Array]]) -> tuple[Forward, Vjp]:
-    """The rules of an operation that puts each input into a view of the output."""
-
-    def forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-        for part, x in zip(views(inputs, out, attributes), inputs, strict=True):
-            emit(np.copyto, part, x)
-
-    def vjp(emit: Emit, ctx: Backward) -> None:
-        for part, d in zip(views(ctx.inputs, ctx.upstream, ctx.attributes), ctx.into, strict=True):
-            if d is not None:
-                emit(np.copyto, d, part)
-
-    return forward, vjp
+_CONCAT = Rule(
+    lambda *inputs, axis: np.concatenate(inputs, one_axis(axis, inputs[0].shape)),
+    *(partial(_apart, n) for n in range(len(SEVERAL))),
+)
 
 
 def _stack_axis(attributes: Attributes, rank: int) -> int:
@@ -100,10 +92,17 @@ def _stack_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {text}"
 
 
-def _above(inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[Array]:
-    """The views of `out` that belong to the inputs of stack."""
-    moved = np.moveaxis(out, _stack_axis(attributes, out.ndim), 0)
-    return [moved[n, ...] for n in range(len(inputs))]
+def _stack(*inputs: Any, axis: int) -> Any:
+    at = _stack_axis({"axis": axis}, inputs[0].ndim + 1)
+    return np.concatenate([np.expand_dims(x, at) for x in inputs], at)
+
+
+def _layer(n: int, g: Any, y: Any, *inputs: Any, axis: int) -> Any:
+    """What of g belongs to input n of stack."""
+    return g[(*(slice(None),) * _stack_axis({"axis": axis}, y.ndim), n)]
+
+
+_STACK = Rule(_stack, *(partial(_layer, n) for n in range(len(SEVERAL))))
 
 
 # ------------------------------------------------------------------------------------------------------------------ pad
@@ -173,34 +172,40 @@ def _pad_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {text} if {' and '.join(inside)} else value" if inside else f"{at('y', out)} = {text}"
 
 
-def _inner(array: Array, attributes: Attributes) -> Array:
-    pairs = _pairs(attributes["pad_width"], array.ndim)
+def _inner(array: Any, pad_width: tuple[tuple[int, int], ...]) -> Any:
+    pairs = _pairs(pad_width, array.ndim)
     inside = [slice(before, size - after) for size, (before, after) in zip(array.shape, pairs, strict=True)]
     return array[tuple(inside) if inside else ...]
 
 
-def _beyond(shape: Shape, attributes: Attributes) -> tuple[Array, ...]:
+def _beyond(shape: Shape, pad_width: tuple[tuple[int, int], ...], mode: str) -> tuple[Array, ...]:
     """Which place of x stands at each of the output, as an index of all axes."""
-    kind: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[attributes["mode"]]
-    pairs = _pairs(attributes["pad_width"], len(shape))
+    kind: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+    pairs = _pairs(pad_width, len(shape))
     return np.ix_(*(np.pad(np.arange(size), pair, mode=kind) for size, pair in zip(shape, pairs, strict=True)))
 
 
-def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    if attributes["mode"] != "constant":
-        (x,), where = inputs, _beyond(inputs[0].shape, attributes)
-        emit(lambda: np.copyto(out, x[where]))
-        return
-    emit(np.copyto, out, emit.const(attributes["value"]))
-    emit(np.copyto, _inner(out, attributes), inputs[0])
+def _fill(x: Array, pad_width: tuple[tuple[int, int], ...], value: float, mode: str, out: Array) -> None:
+    if mode == "constant":
+        out[...] = value
+        _inner(out, pad_width)[...] = x
+    else:
+        out[...] = x[_beyond(x.shape, pad_width, mode)]
 
 
-def _pad_vjp(emit: Emit, ctx: Backward) -> None:
-    if ctx.attributes["mode"] != "constant":
-        emit(np.copyto, ctx.d, emit.const(0.0))
-        emit(np.add.at, ctx.d, _beyond(ctx.d.shape, ctx.attributes), ctx.upstream)
-        return
-    emit(np.copyto, ctx.d, _inner(ctx.upstream, ctx.attributes))
+def _give(g: Array, pad_width: tuple[tuple[int, int], ...], mode: str, out: Array) -> None:
+    out[...] = 0
+    np.add.at(out, _beyond(out.shape, pad_width, mode), g)
+
+
+_PAD = Rule(
+    lambda x, pad_width, value, mode: noted(
+        _fill, _pad_shape([x.shape], {"pad_width": pad_width, "mode": mode}), x, options=(pad_width, value, mode)
+    ),
+    lambda g, y, x, pad_width, value, mode: (
+        _inner(g, pad_width) if mode == "constant" else noted(_give, x.shape, g, options=(pad_width, mode))
+    ),
+)
 
 
 OPS = (
@@ -209,7 +214,7 @@ OPS = (
         SEVERAL,
         _concat_definition,
         _concat_shape,
-        *_joining(_side_by_side),
+        *_CONCAT.pair,
         "Tensors one after the other along an axis; two to eight.",
         {"axis": Attribute(0, integer())},
     ),
@@ -218,7 +223,7 @@ OPS = (
         SEVERAL,
         _stack_definition,
         _stack_shape,
-        *_joining(_above),
+        *_STACK.pair,
         "Tensors of one shape side by side along a new axis; two to eight.",
         {"axis": Attribute(0, integer())},
     ),
@@ -227,8 +232,7 @@ OPS = (
         ("x",),
         _pad_definition,
         _pad_shape,
-        _pad,
-        _pad_vjp,
+        *_PAD.pair,
         "x with a constant around it, or (mode) with its own numbers: reflected, its last one again, or from the other "
         "end; pad_width has a pair (before, after) for each axis.",
         {

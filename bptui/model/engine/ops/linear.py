@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Composite, Op, Signature
-from bptui.model.engine.ops.common import at, batches, contiguous, element, letters, rows
+from bptui.model.engine.ops.common import at, batches, element, letters, rows
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 # -------------------------------------------------------------------------------------------------------- matmul
 
@@ -46,53 +49,52 @@ def _matmul_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Sha
     return batch + (a[-2:] if position == 0 else b[-2:])
 
 
-def _matmul(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    a, b = inputs
-    if a.ndim == 2 and b.ndim == 2:
-        emit(a.dot, b, out)  # the method with out= has half of np.matmul's overhead
-    elif b.ndim == 2 and a.flags.c_contiguous:
-        emit(rows(a).dot, b, out.reshape(-1, b.shape[1]) if out.size else out.reshape(rows(a).shape[0], b.shape[1]))
-    elif a.ndim <= 2 and b.ndim <= 2:
-        emit(a.dot, b, out)
+@operation
+def product(a: Any, b: Any) -> Any:
+    """a @ b."""
+    if a.ndim <= 2 and b.ndim <= 2:
+        return np.dot(a, b)  # the method with out= has half of np.matmul's overhead
+    shape = _matmul_shape([a.shape, b.shape], {})
+    return noted(_fill_rows if b.ndim == 2 else np.matmul, shape, a, b)
+
+
+def _fill_rows(a: Array, b: Array, out: Array) -> None:
+    """One matrix for every batch: all rows of the batch are rows of one product."""
+    if a.flags.c_contiguous and out.flags.c_contiguous and out.size:
+        rows(a).dot(b, rows(out))
     else:
-        emit(np.matmul, a, b, out)
+        np.matmul(a, b, out)
 
 
-def _matmul_vjp(emit: Emit, ctx: Backward) -> None:
-    a, b = ctx.inputs
-    da, db = ctx.into
-    # Vectors are seen as matrices of one row or one column, as NumPy defines them.
-    g = ctx.upstream
+def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Vectors are seen as matrices of one row or one column, as NumPy defines them."""
     if b.ndim == 1:
         b, g = b[:, None], g[..., None]
-        db = None if db is None else db[..., None]
     if a.ndim == 1:
         a, g = a[None, :], g[..., None, :]
-        da = None if da is None else da[..., None, :]
-    if b.ndim == 2:
-        # One matrix for every batch: all rows of the batch are rows of one product, the contraction sums over them.
-        if all(array is None or array.flags.c_contiguous for array in (a, g, da)):
-            a, g, da = rows(a), g.reshape(_count(g), g.shape[-1]), None if da is None else rows(da)
-            if da is not None:
-                emit(g.dot, b.T, da)
-            if db is not None:
-                emit(a.T.dot, g, db)
-            return
-        a, g = contiguous(emit, a), contiguous(emit, g)
-        if da is not None:
-            emit(np.matmul, g, b.T, da)
-        if db is not None:
-            emit(rows(a).T.dot, g.reshape(_count(g), g.shape[-1]), db)
-        return
-    if da is not None:
-        emit(np.matmul, g, b.swapaxes(-1, -2), da)
-    if db is not None:
-        emit(np.matmul, a.swapaxes(-1, -2), g, db)
+    return g, a, b
 
 
-def _count(array: Array) -> int:
-    """The number of rows."""
-    return int(np.prod(array.shape[:-1]))
+def _by_a(g: Any, y: Any, a: Any, b: Any, *_: Any) -> Any:
+    if a.ndim == 1 and b.ndim == 2:
+        return product(b, g)
+    upstream, _, second = _matrices(g, a, b)
+    d = product(upstream, np.swapaxes(second, -1, -2))
+    return d.reshape((*d.shape[:-2], d.shape[-1])) if a.ndim == 1 else d
+
+
+def _by_b(g: Any, y: Any, a: Any, b: Any, *_: Any) -> Any:
+    """Of one matrix for every batch the contraction sums over all rows."""
+    if a.ndim == 2 and b.ndim == 1:
+        return product(np.swapaxes(a, -1, -2), g)
+    upstream, first, second = _matrices(g, a, b)
+    if second.ndim == 2:
+        first, upstream = (x if x.ndim == 2 else rows(x) for x in (first, upstream))
+    d = product(np.swapaxes(first, -1, -2), upstream)
+    return d.reshape(d.shape[:-1]) if b.ndim == 1 else d
+
+
+_MATMUL = Rule(product, _by_a, _by_b)
 
 
 # -------------------------------------------------------------------------------------------------------- affine
@@ -119,26 +121,20 @@ def _affine_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Sha
     return out if position == 2 else shapes[position]
 
 
-def _affine(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    x, weight, bias = inputs
-    y: Array = out.reshape(_count(out), weight.shape[1])
-    x = rows(contiguous(emit, x))
-    emit(x.dot, weight, y)
+def _fill_affine(x: Array, weight: Array, bias: Array, out: Array) -> None:
+    y: Array = out.reshape(prod(out.shape[:-1]), weight.shape[1])
+    rows(x).dot(weight, y)
     if y.shape[0] == 1:  # without broadcasting, on 1-D views: a third of the time
         y = y.reshape(-1)
-    emit(np.add, y, bias, y)
+    np.add(y, bias, y)
 
 
-def _affine_vjp(emit: Emit, ctx: Backward) -> Sequence[Array | None]:
-    x, weight, _ = ctx.inputs
-    dx, dweight, dbias = ctx.into
-    g = contiguous(emit, ctx.upstream)
-    g = g.reshape(_count(g), weight.shape[1])
-    if dx is not None:
-        emit(g.dot, weight.T, dx.reshape(g.shape[0], weight.shape[0]))
-    if dweight is not None:
-        emit(rows(contiguous(emit, x)).T.dot, g, dweight)
-    return (None, None, ctx.upstream if dbias is not None else None)
+_AFFINE = Rule(
+    lambda x, weight, bias: noted(_fill_affine, (*x.shape[:-1], weight.shape[1]), x, weight, bias),
+    _by_a,
+    _by_b,
+    lambda g, y, x, weight, bias: g,
+)
 
 
 # -------------------------------------------------------------------------------------------------------- linear
@@ -166,8 +162,7 @@ OPS = (
         ("a", "b"),
         _matmul_definition,
         _matmul_shape,
-        _matmul,
-        _matmul_vjp,
+        *_MATMUL.pair,
         "The matrix product, over the last two axes; leading axes are batches and broadcast.",
         broadcasts=True,
         inner=2,
@@ -179,8 +174,7 @@ OPS = (
         ("x", "weight", "bias"),
         _affine_definition,
         _affine_shape,
-        _affine,
-        _affine_vjp,
+        *_AFFINE.pair,
         "A dense layer: x @ weight + bias, weight (in, out).",
         shape_before_unbroadcast=_affine_unreduced,
         symbol="{0} @ {1} + {2}",

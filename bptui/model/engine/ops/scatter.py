@@ -12,7 +12,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis
-from bptui.model.engine.ops.slices import index_of, index_text, reached, read_index, sliced_shape
+from bptui.model.engine.ops.slices import index_of, index_text, put, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -164,11 +164,6 @@ def _put_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('src', read)}{otherwise}"
 
 
-def _put(x: Array, src: Array, index: str, out: Array) -> None:
-    out[...] = x
-    out[(*index_of(index, x.ndim), ...)] = src
-
-
 def _kept(g: Array, index: str, out: Array) -> None:
     """g, and 0 where src was written."""
     out[...] = g
@@ -176,7 +171,7 @@ def _kept(g: Array, index: str, out: Array) -> None:
 
 
 _PUT = Rule(
-    lambda x, src, index: noted(_put, x.shape, x, src, options=(index,)),
+    put,
     lambda g, y, x, src, index: noted(_kept, x.shape, g, options=(index,)),
     lambda g, y, x, src, index: g[(*index_of(index, len(x.shape)), ...)],
 )

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Backward, Emit
+from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, letters, whole
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 Item = Any
 """Of an index: a number, a slice, None, `...`, or the name of an input that names places."""
@@ -164,14 +166,26 @@ def reached(place: str, size: str, item: int | slice) -> tuple[list[str], list[s
     return [*tests, f"{far} % {abs(step)} == 0"], [f"{far}//{abs(step)}"]
 
 
-def _slice(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    x = inputs[0]
-    emit(np.copyto, out, x[(*index_of(attributes["index"], x.ndim), ...)])
+def _spread(g: Array, index: str, out: Array) -> None:
+    out[...] = 0
+    out[(*index_of(index, out.ndim), ...)] = g
 
 
-def _slice_vjp(emit: Emit, ctx: Backward) -> None:
-    emit(np.copyto, ctx.d, emit.const(0.0))
-    emit(np.copyto, ctx.d[(*index_of(ctx.attributes["index"], ctx.d.ndim), ...)], ctx.upstream)
+@operation
+def put(x: Any, src: Any, index: str) -> Any:
+    """x with src written into a slice of it."""
+    return noted(_put, x.shape, x, src, options=(index,))
+
+
+def _put(x: Array, src: Array, index: str, out: Array) -> None:
+    out[...] = x
+    out[(*index_of(index, x.ndim), ...)] = src
+
+
+_SLICE = Rule(
+    lambda x, index: x[(*index_of(index, x.ndim), ...)],
+    lambda g, y, x, index: noted(_spread, x.shape, g, options=(index,)),
+)
 
 
 OPS = (
@@ -180,10 +194,10 @@ OPS = (
         ("x",),
         _slice_definition,
         sliced_shape,
-        _slice,
-        _slice_vjp,
+        *_SLICE.pair,
         "A part of x: `x[1:, ::2]` in a formula; None is a new axis.",
         {"index": Attribute(None, index_text, required=True)},
         symbol="{0}{index}",
+        over_nodes=(lambda g, y, x, index: put(np.zeros(x.shape), g, index=index),),
     ),
 )

@@ -26,6 +26,14 @@ def test_an_inf_arises_from_finite_numbers_and_nan_from_it(distance):
     assert [node.name for node in distance.graph.ops if distance.is_finding(node.id, "backward")] == ["s", "d"]
 
 
+def test_a_sum_of_finite_contributions_that_goes_beyond_the_largest_number_arises_with_the_last_of_them():
+    session = Session(from_formula("a = c*w; b = d*w; L = a + b", {"c": 1e308, "d": 1e308, "w": 0.0}))
+    ((place, born),) = session.nonfinite.items()
+    assert born.text == "grad(w) is inf"
+    assert session.timeline.node(session.timeline.at(0, place)).name == "a"
+    assert "grad(w) is inf" in run(session, "x").text
+
+
 def test_every_birth_is_where_something_is_written_that_is_not_finite(distance):
     written = {distance.timeline.index(moment) for moment, _, _ in poisonings(distance.recording)}
     assert set(distance.nonfinite) < written
