@@ -17,7 +17,7 @@ from bptui.model.debugger.predictions import NOT_YET, Predictions, Row, predicti
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-NUMBER, LOSS, SHARE, VERDICT, DATA = 8, 9, 6, 8, 7
+NUMBER, LOSS, SHARE, VERDICT, DATA = numbers.WIDTH, 9, 6, 8, 7
 """Cells of a number, of the loss of a sample, of its share, of `6 of 8`, of its number in the data."""
 NAME = 16
 """Characters of a class's name, at most."""
@@ -167,7 +167,7 @@ def _inputs(found: Predictions, row: Row, room: int) -> str:
 
 def _fields(values: list[float]) -> list[str]:
     """Numbers in fields of one width, with fewer decimals where a sign would touch the number before it."""
-    if not numbers.touching([values], numbers.DECIMALS, NUMBER):
+    if not numbers.touching([values], numbers.DECIMALS):
         return [numbers.field(x, NUMBER) for x in values]
     decimals = numbers.decimals_for(values, NUMBER - 1)
     return [numbers.field(x, NUMBER - 1, decimals).rjust(NUMBER) for x in values]
