@@ -15,6 +15,7 @@ from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
+from bptui.model.debugger.view import VIEWS
 from bptui.screens import beside, certificate
 from bptui.screens.board import names_of
 from bptui.screens.canvas import in_background, in_thread_of, taken
@@ -39,10 +40,6 @@ BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
 ERASES = ("backspace", "delete", "ctrl+h")
 """What deletes in that line, and nothing where it is empty."""
-MODES = ("layers", "neurons", "graph")
-"""Words of a stage that are views of the Network panel."""
-ANSWERS = ("why", "paths")
-"""Words of a stage that are answers: commands of their name ask for them."""
 
 
 class LessonScreen(Debugger):
@@ -115,11 +112,10 @@ class LessonScreen(Debugger):
             view.close()
         view.focus = PANEL.number
         first = course.stage[0] if course.stage else "network"
-        if first in MODES:
-            view.mode = cast(Any, first)
+        view.mode = next((mode for mode in VIEWS if mode == first), view.mode)
         self._mode, self._focused = view.mode, PANEL.number
         self._on_board(course)
-        if first in ANSWERS:
+        if first == "paths":  # a command of that name asks for it
             self._asked_by_page = first
             self.run(first)
 

@@ -67,7 +67,7 @@ class _Page:
         if (question := page.question) is not None:
             opened += self._asked(question)
             self._judged(question)
-            before = self._failures()
+            before = course.failed
             course.show()
             self._failed(before)
         shown = [*opened, *self._shown(page.explains, True)]
@@ -78,9 +78,6 @@ class _Page:
         self._typed(shown)
         self._equations(shown)
         return self.errors
-
-    def _failures(self) -> tuple[str, ...]:
-        return self.course.failed
 
     def _failed(self, before: tuple[str, ...] = ()) -> None:
         for told in self.course.failed:
@@ -116,7 +113,7 @@ class _Page:
                 self.note(
                     question.line, "::ask", f"'{plain(course.text(prose))[:60]}' tells what is asked", "without it"
                 )
-        for block in (*self._shown(self.page.opens, False),):
+        for block in self._shown(self.page.opens, False):
             if any("reverse" in span.style for span in block.text):
                 self.note(block.line, "", "the text tells what is asked, or hidden", "after the question")
         parts = [(question.line, question.prose), *((question.line, hint) for hint in question.hints)]

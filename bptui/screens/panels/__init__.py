@@ -26,6 +26,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bptui.model.base.spans import Line
+from bptui.model.debugger.view import VIEWS
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -151,10 +152,7 @@ LESSON = Panel(7, "Lesson", "beside", "lesson")
 ACTIVATION = Panel(9, "Activation", "beside", "activation")
 """The curve of this Moment's operation and its slope, on a page of a lesson that shows it."""
 
-STAGED = {
-    "network": 1, "layers": 1, "neurons": 1, "graph": 1, "operation": 2, "why": 2, "paths": 2, "whatif": 2, "tensor": 3,
-    "loss": 5, "findings": 6, "predictions": 8, "activation": 9,
-}  # fmt: skip
+STAGED = {each.module: each.number for each in (*PANELS, *ANSWERS, ACTIVATION)} | dict.fromkeys(VIEWS, 1)
 """The panel of each word of a page's stage; other words are boards."""
 
 

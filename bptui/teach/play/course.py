@@ -101,7 +101,7 @@ class Course:
         self._stale = True
         self._tests: dict[Branch, dict[int, float]] = {}
         self._sights: tuple[tuple[Any, int], Sight] | None = None
-        self.session = Session(self._began(setup))
+        self.session = Session(setup.network())
         self._show()
 
     # ------------------------------------------------------------------------- asked for, from the screen's thread
@@ -280,13 +280,10 @@ class Course:
     def _move(self, step: int) -> None:
         self.session.move(step * self.session.walk.length)
 
-    def _began(self, setup: Setup) -> Network:
-        return setup.network()
-
     def _settle(self, setup: Setup, before: Setup, anew: bool, said: str) -> None:
         try:
             if anew:
-                session = Session(self._began(setup))
+                session = Session(setup.network())
                 session.recording  # noqa: B018  # its first step is run, so that one that cannot be is refused here
                 self._tests, self.session = {}, session
             else:

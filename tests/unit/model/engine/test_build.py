@@ -31,6 +31,18 @@ def test_equal_numbers_are_one_constant():
     assert not graph.by_name["0.5"].wants_grad
 
 
+def test_what_a_node_is_computed_from_and_what_from_it():
+    builder = Builder()
+    x, y = (builder.leaf(name, "input", 3) for name in "xy")
+    a, b = builder.use("exp", x), builder.use("exp", y)
+    c = builder.use("mul", a, x)
+    graph = builder.finish(builder.use("add", c, b))
+    assert graph.before(c.id) == {x.id, a.id, c.id}
+    assert graph.before(graph.loss) == {node.id for node in graph.nodes}
+    assert graph.after({a.id}) == {a.id, c.id, graph.loss}
+    assert graph.after([y.id]) == {y.id, b.id, graph.loss}
+
+
 def test_who_wants_a_gradient():
     builder = Builder()
     x = builder.leaf("x", "input", [[1.0, 2]], wants_grad=False)
