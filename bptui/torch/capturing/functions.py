@@ -12,6 +12,8 @@ import torch
 from torch.overrides import resolve_name
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bptui.model.source.captured.record import UNSCALE
+
 SILENT = frozenset(
     """
     size dim numel stride storage_offset is_contiguous element_size untyped_storage storage data_ptr get_device
@@ -95,8 +97,8 @@ def _inplace(function: object) -> int | None:
     return names.index("inplace") if "inplace" in names else None
 
 
-UNSCALE, RESCALE = "torch._amp_foreach_non_finite_check_and_unscale_", "torch._amp_update_scale_"
-"""What a gradient scaler asks: are these gradients finite? and, one step later, how to scale on."""
+RESCALE = "torch._amp_update_scale_"
+"""What a gradient scaler asks one step after it asked whether gradients are finite (UNSCALE): how to scale on."""
 
 
 def silently(function: object, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:

@@ -22,10 +22,10 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode, _len_torch_function_stack, _pop_mode, _push_mode
 
-from bptui.model.source.captured.record import Step
+from bptui.model.source.captured.record import UNSCALE, Step
 from bptui.torch.capturing import checkpoints
 from bptui.torch.capturing.calls import Call
-from bptui.torch.capturing.functions import RESCALE, UNSCALE, Draws, draws, full_name, is_silent, opened, tensors
+from bptui.torch.capturing.functions import RESCALE, Draws, draws, full_name, is_silent, opened, tensors
 from bptui.torch.capturing.gradients import Gradients
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.modules import Modules

@@ -34,7 +34,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.source.captured.container import renamed
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
-from bptui.model.source.captured.record import SKIPPED, Step
+from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 from bptui.torch.capturing.sites import raised
@@ -74,7 +74,7 @@ class Capture:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.number = 0
-        self.failed = ""
+        self.failed = self._lacks = ""
         self.written: deque[Written] = deque()
         self._writers: deque[Writer] = deque()
         self._made: set[int] = set()
@@ -120,7 +120,8 @@ class Capture:
             for number, handler in before.items():
                 signal.signal(number, handler)
         self._settle()
-        return Outcome(code, tuple(self.written), self.number + bool(self._cycle), self.failed, self._passes)
+        failed = self.failed or ("" if self.written else self._lacks)
+        return Outcome(code, tuple(self.written), self.number + bool(self._cycle), failed, self._passes)
 
     def _settle(self) -> None:
         """Give the step that is left of several the name that was asked for."""
@@ -207,8 +208,6 @@ class Capture:
             result = step(scaler, optimizer, *args, **kwargs)
             if self._updates == before:
                 self._turning(optimizer)
-                if self._recorder is not None:
-                    self._recorder.step.warnings.append(SKIPPED)
                 self._stepped(optimizer)
             return result
 
@@ -340,6 +339,10 @@ class Capture:
         if not step.backwards and not reason:
             if recorder.ended is not None:
                 self.failed = f"the capture ended early, by a mistake of bptui's: {recorder.ended}".split("\n")[0][:300]
+            elif step.updates:
+                self._lacks = (
+                    f"training step {self.number} has an update and no backward pass: is there loss.backward()?"
+                )
             writer.discard()
             return
         try:

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import bptui.torch  # noqa: E402
+from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import network_of  # noqa: E402
 from bptui.model.source.captured.recording import CapturedRecording  # noqa: E402
@@ -67,6 +68,22 @@ def test_a_weight_that_a_half_precision_layer_shares_is_right(tmp_path: Path) ->
         (loss * 2.0**16).backward()
     shared = [row for row in checked(tmp_path / "step.bptui") if row.input == "weight" and "other consumer" in row.note]
     assert {(row.verdict, row.note) for row in shared} == {("ok", "with 1 other consumer")}
+
+
+def test_an_update_that_a_scaler_skips_is_said_of_the_gradients(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, x = torch.nn.Linear(3, 2), torch.randn(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
+    with bptui.torch.capture(tmp_path / "step.bptui", model, optimizer):
+        with torch.autocast("cpu", torch.float16):
+            loss = model(x).mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+    network = network_of(open_record(tmp_path / "step.bptui"), "step")
+    (finding,) = (each for each in diagnose(network).findings if each.rule == "numeric")
+    assert finding.severity == "warning"
+    assert finding.evidence[-1].endswith("GradScaler skipped the update")
 
 
 def test_hooks_and_results_that_are_arguments_come_back_from_the_file(tmp_path):

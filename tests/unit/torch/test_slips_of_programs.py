@@ -113,6 +113,16 @@ SLIPS = {
         "output-activation", "sum to 1 along axis 0", SGD + "def loss():\n    z = model(x).exp()\n"
         "    return -(z / z.sum({0}, keepdim=True))[range(32), k].log().mean()\n" + LOOP, ("0",), ("1",),
     ),
+    "probabilities over positions": Slip(
+        "output-activation", "picked along axis 2", SEQUENCE.format("Linear(16, 20)") + "def loss():\n"
+        "    p = out(torch.relu(mix(embed(t)))).softmax({0})\n"
+        "    return -torch.log(p.gather(2, t[..., None]) + 1e-8).mean()\n" + LOOP, ("1",), ("2",),
+    ),
+    "classes along the last axis": Slip(
+        "output-activation", "the units of out lie along axis 2",
+        SEQUENCE.format("Linear(16, 20)").replace("11)", "9)") + "t = t % 9\n"
+        "loss = lambda: F.cross_entropy(out(torch.relu(mix(embed(t)))){0}, t)\n" + LOOP, ("",), (".transpose(1, 2)",),
+    ),
     "sign of a likelihood": Slip(
         "unbounded-loss", "falls where the probability of the target falls",
         SGD + "loss = lambda: {0}model(x).log_softmax(1).gather(1, k[:, None]).mean()\n" + LOOP, ("",), ("-",),
@@ -130,6 +140,23 @@ SLIPS = {
     ),
     "layers in a list": Slip(
         "frozen", "no part of a model", LIST + SGD + CLASSES + LOOP, ("list",), ("nn.ModuleList",),
+    ),
+    "a tensor of its own": Slip(
+        "frozen", "its gradient adds up", "w = {0}(torch.randn(6, 6))\nw.requires_grad_()\n"
+        "optimizer = torch.optim.SGD([*model.parameters(), *{1}], rate)\n"
+        "loss = lambda: F.cross_entropy(model(torch.tanh(x @ w)), k)\n" + LOOP, ("", "[]"), ("nn.Parameter", "[w]"),
+    ),
+    "two optimizers of one layer": Slip(
+        "optimizer", "moved twice by one gradient", SGD + "other = torch.optim.SGD({0}.parameters(), rate)\n" + CLASSES
+        + LOOP + "    other.step()\n", ("model[-1]",), ("nn.Linear(3, 3)",),
+    ),
+    "data changed in place": Slip(
+        "changed-data", "changes x in place", SGD + "def loss():\n    part = x[4:28]\n    {0}\n"
+        "    return F.cross_entropy(model(part), k[4:28])\n" + LOOP, ("part *= 1.1",), ("part = part * 1.1",),
+    ),
+    "no step": Slip(
+        "no-update", "no optimizer stepped in 64", SGD + CLASSES + LOOP.replace("range(4)", "range(70)").replace(
+            "optimizer.step()", "{0}"), ("",), ("optimizer.step()",), step=0,
     ),
     "optimizer of the head": Slip(
         "frozen", "in no optimizer, and as PyTorch draws them",
@@ -187,6 +214,14 @@ def found(slip: Slip, parts: tuple[str, ...], folder: Path) -> list[Finding]:
     outcome = Capture(Wanted(str(script), step=slip.step, to=str(folder / "step.bptui"), stop=True)).run()
     assert not outcome.failed, outcome.failed
     return [f for f in diagnose(network_of(open_record(folder / "step.bptui"), "x")).findings if f.severity != "note"]
+
+
+def test_a_program_without_a_backward_pass_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(HEAD.replace("{outputs}", "5") + SGD + CLASSES + LOOP.replace(".backward()", ""))
+    outcome = Capture(Wanted(str(script), step=2, to=str(tmp_path / "step.bptui"))).run()
+    assert outcome.failed == "training step 2 has an update and no backward pass: is there loss.backward()?"
+    assert (outcome.code, outcome.written) == (0, ())
 
 
 @pytest.mark.parametrize(

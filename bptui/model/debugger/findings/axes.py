@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import Change, remedy, setting
 from bptui.model.debugger.findings.finding import Finding
-from bptui.model.debugger.findings.structure import MOVES, REGRESSION
+from bptui.model.debugger.findings.structure import MOVES, REGRESSION, unit_axis
 from bptui.model.debugger.findings.subject import Subject, zero
 from bptui.model.engine.graph import Node
 
@@ -24,7 +24,7 @@ def axes(subject: Subject) -> Iterator[Finding]:
     classes'; a reshape that stands for swapped axes."""
     yield from _stretched(subject)
     yield from _attention(subject)
-    yield from list(_classes(subject)) or _sums(subject)
+    yield from list(_classes(subject)) or list(_sums(subject)) or _units(subject)
     yield from _reread(subject)
 
 
@@ -147,6 +147,25 @@ def _sums(subject: Subject) -> Iterator[Finding]:
         source="the definition of a probability",
         evidence=(f"{loss.kind} reads {numbers.shape(value.shape)}, classes along axis 1",),
         advice=("the softmax along the axis of the classes",),
+    )  # fmt: skip
+
+
+def _units(subject: Subject) -> Iterator[Finding]:
+    """Scores whose classes lie along another axis than the one that the loss reads, where both are as long."""
+    loss, last = subject.structure.loss, subject.structure.last
+    if loss is None or last is None or loss.prediction is None or loss.compares.target != "class":
+        return
+    shape, z = loss.prediction.shape, last.z
+    if loss.prediction.id != z.id or len(shape) < 3 or z.op is None or unit_axis(last, np.empty(shape)) == 1:
+        return
+    if shape[1] != shape[-1]:  # (else the targets' shape tells)
+        return
+    yield Finding(
+        "axes", "output-activation", "error", tuple(dict.fromkeys((last.place, "loss", z.name))),
+        f"{loss.kind} reads the classes along axis 1 of {numbers.shape(shape)}; the units of {last.place} lie along "
+        f"axis {len(shape) - 1}",
+        node=z.name, number=1.0, threshold=float(len(shape) - 1), source="the definition of the loss",
+        evidence=(f"{loss.kind} takes (samples, classes, …)",), advice=("swap the two axes: transpose(1, 2)",),
     )  # fmt: skip
 
 

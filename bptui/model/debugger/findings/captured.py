@@ -8,6 +8,7 @@ changed in the program is said in the words of its framework, not tried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.record import Event, Moved, Site, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.captured.verdicts import check_event
+
+PUT, NEVER = "bptui.put", 64
+"""What a recorder calls a write through a view; backward passes after which no update is to be expected."""
 
 
 def of(subject: Subject) -> CapturedRecording:
@@ -79,6 +83,31 @@ def _spoilt(step: Step, value: int) -> bool:
     return stats is not None and bool(stats.nan or stats.inf)
 
 
+# -------------------------------------------------------------------------------------------------------- the data
+def changed(subject: Subject) -> Iterator[Finding]:
+    """A part of the data that is changed in place, so that it comes changed the next time."""
+    recording = of(subject)
+    step = recording.record.step
+    for event in step.leading:
+        if event.name != PUT or len(event.inputs) < 2:
+            continue
+        whole, part = (step.values[value] for value in event.inputs[:2])
+        given = whole.id not in step.made_by and whole.source.isidentifier() and not whole.wants_grad
+        if not given or not 1 < prod(part.shape) < prod(whole.shape):
+            continue
+        maker = step.made_by.get(part.id)
+        name = maker.name.rpartition(".")[2] if maker else "something"
+        yield Finding(
+            "changed data", "changed-data", "warning", ("data.inputs", whole.source),
+            f"{name}{at(maker.site if maker else None)} changes {whole.source} in place: what is changed now comes "
+            "changed the next time",
+            number=float(prod(part.shape)), threshold=0.0, source="exact",
+            evidence=(f"{numbers.shape(part.shape)} of {numbers.shape(whole.shape)} are written into {whole.source}",),
+            advice=("x = x + …, not x += …: a slice is no copy; or .clone() first",),
+        )  # fmt: skip
+        return
+
+
 # -------------------------------------------------------------------------------------------------- custom functions
 def custom(subject: Subject) -> Iterator[Finding]:
     """A custom function whose backward is not the derivative of its own forward; one that is meant to differ, a
@@ -115,8 +144,11 @@ def rows(step: Step) -> Iterator[tuple[Update, Moved]]:
 
 
 def optimized(subject: Subject) -> Iterator[Finding]:
-    """Parameters of another model in the optimizer; gradients that were set to zero before the optimizer saw them."""
+    """Parameters of another model in the optimizer; gradients that were set to zero before the optimizer saw them; an
+    optimizer that never steps, or two that step by one gradient."""
     recording = of(subject)
+    yield from _never(recording.record.step)
+    yield from _twice(subject)
     step, node_of = recording.record.step, recording.captured.node_of
     held = [subject.graph.nodes[node_of[row.value]] for _, row in rows(step) if row.value in node_of]
     used = subject.reached
@@ -143,6 +175,41 @@ def optimized(subject: Subject) -> Iterator[Finding]:
             advice=("compare what the model gives with the targets",),
         )  # fmt: skip
     yield from _cleared(subject)
+
+
+def _never(step: Step) -> Iterator[Finding]:
+    if step.updates or not step.about.get("held") or len(step.backwards) < NEVER:
+        return
+    yield Finding(
+        "optimized", "no-update", "error", ("optimizer",),
+        f"no optimizer stepped in {len(step.backwards)} backward passes: nothing is trained",
+        phase="backward", number=float(len(step.backwards)), threshold=float(NEVER), source="exact",
+        advice=("optimizer.step() after loss.backward()",),
+    )  # fmt: skip
+
+
+def _twice(subject: Subject) -> Iterator[Finding]:
+    """Parameters that a second optimizer moves by the gradient by which a first one has moved them."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    moved: dict[int, tuple[Update, int]] = {}
+    found: list[Node] = []
+    for update, row in rows(step):
+        first = moved.get(row.value)
+        between = first is not None and any(first[0].after < b.after <= update.after for b in step.backwards)
+        if first is not None and not between and first[1] in node_of and row.grad is not None:
+            found.append(subject.graph.nodes[node_of[first[1]]])
+        if row.after is not None and row.grad is not None and not update.skipped:
+            moved[row.after] = update, row.value
+    if not found:
+        return
+    yield Finding(
+        "optimized", "optimizer", "warning", ("optimizer", *places(found)),
+        f"{named(found)}: moved twice by one gradient, by two optimizers{at(step.updates[-1].site)}",
+        node=found[0].name, phase="update", number=2.0, threshold=1.0, source="exact",
+        evidence=("no backward pass lies between the two steps",),
+        advice=("each parameter in one optimizer",),
+    )  # fmt: skip
 
 
 def _cleared(subject: Subject) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording, not_finite
 from bptui.model.source.captured.calls import name_of
 from bptui.model.source.captured.modules import Modules, is_bad
-from bptui.model.source.captured.record import SKIPPED, Event
+from bptui.model.source.captured.record import UNSCALE, Event
 from bptui.model.source.captured.recording import CapturedRecording
 
 SOFTMAX = ("softmax", "log_softmax", "masked_softmax")
@@ -108,9 +108,11 @@ def _reach(updated: list[Node], held_back: list[Node], harmless: bool) -> str:
 
 def _held_back(recording: Recording, gradients: list[Node]) -> list[Node]:
     """The parameters whose gradient is not finite, where the update was skipped for it."""
-    if not isinstance(recording, CapturedRecording) or SKIPPED not in recording.record.step.warnings:
+    if not isinstance(recording, CapturedRecording):
         return []
-    return [node for node in gradients if node.name in recording.record.step.parameters]
+    step = recording.record.step
+    asked = not step.updates and any(event.name == UNSCALE for event in step.events)
+    return [node for node in gradients if asked and node.name in step.parameters]
 
 
 def _returning(recording: Recording) -> Iterator[str]:

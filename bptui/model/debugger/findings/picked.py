@@ -45,9 +45,17 @@ def picks(subject: Subject) -> Iterator[Pick]:
             if len(sums) != 1 or len(given) != 1 or not _single(subject.recording(0).value(given[0])):
                 continue
             axis, rank = sums[0].attributes.get("axis"), len(node.shape)
-            if isinstance(axis, tuple) and len(axis) == 1 and rank > 1:
-                other = others[0] if given[0] is source else source
-                yield Pick(node, other, axis[0] % rank)
+            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+            if isinstance(axis, int) and rank > 1:
+                yield Pick(node, others[0] if given[0] is source else source, axis % rank)
+
+
+def _readers(subject: Subject, node: Node) -> Iterator[Node]:
+    """Who reads a node, or what little is added to it."""
+    for reader in subject.structure.readers(node):
+        little = reader.op is not None and reader.op.name == "add"
+        little = little and any(side.role == "const" for side in subject.structure.inputs(reader))
+        yield from subject.structure.readers(reader) if little else (reader,)
 
 
 def _chosen(subject: Subject, index: Node) -> bool:
@@ -66,7 +74,7 @@ def likelihood(subject: Subject) -> Iterator[Finding]:
     for pick in picks(subject):
         source = structure.through(pick.source, ("cast",))
         value = subject.recording(0).value(source)
-        after = any(reader.op is not None and reader.op.name == "log" for reader in structure.readers(pick.node))
+        after = any(reader.op is not None and reader.op.name == "log" for reader in _readers(subject, pick.node))
         shares = _probabilities(value, after)
         if shares is None:
             continue

@@ -51,6 +51,7 @@ RULES: tuple[Rule, ...] = (
     Rule("dead units", "dead units", "step", units.dead),  # 8
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
     Rule("cut off", "detached, frozen", "capture", untrained.cut),
+    Rule("changed data", "data changed in place", "capture", captured.changed),
     Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13

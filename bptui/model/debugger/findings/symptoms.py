@@ -10,6 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.structure import Loss
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 from bptui.model.engine.graph import Node
 
@@ -38,7 +39,8 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
         return
     first, guess = _first(subject, loss.node), guessing(subject)
     place = tuple(dict.fromkeys(("loss", loss.node.name)))
-    if guess is not None and np.isfinite(first) and first > GUESS * guess + MORE:
+    far = guess is not None and np.isfinite(first) and first > GUESS * guess + MORE
+    if far and guess is not None and not _tempered(subject, loss):
         yield Finding(
             "first loss", "initial-loss", "warning", place,
             f"the first loss is {numbers.significant(first, 3)}, guessing costs {numbers.significant(guess, 3)}",
@@ -58,6 +60,14 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
             node=loss.node.name, training_step=int(below[0]), number=float(subject.losses[below[0]]), threshold=0.0,
             source="exact",
         )  # fmt: skip
+
+
+def _tempered(subject: Subject, loss: Loss) -> bool:
+    """Are the scores of a captured step times a number, as cosines are: is a guess meant to be sure of itself?"""
+    node = loss.prediction
+    if subject.captured is None or node is None or node.op is None or node.op.name not in ("mul", "div"):
+        return False
+    return any(side.role == "const" for side in subject.structure.inputs(node))
 
 
 def _first(subject: Subject, loss: Node) -> float:

@@ -179,7 +179,7 @@ def _still(subject: Subject) -> Iterator[Finding]:
     yield from _told(subject, _answering(subject, frozen, moved), "frozen (requires_grad=False)")
     if moved & recording.captured.node_of.keys():
         yield from _told(subject, free, "a gradient, and in no optimizer", "meant, where only a part is trained")
-        yield from _unheld(subject, moved)
+        yield from list(_unheld(subject, moved)) or (_left(subject, moved | held) if isinstance(others, list) else ())
 
 
 def _answering(subject: Subject, frozen: Mapping[str, list[int]], moved: set[int]) -> dict[str, list[int]]:
@@ -306,4 +306,26 @@ def _unheld(subject: Subject, moved: set[int]) -> Iterator[Finding]:
         node=nodes[0].name, phase="update", number=float(len(nodes)), threshold=0.0, source="exact; TrainCheck",
         evidence=(f"{len(nodes)} weights have a gradient, and nothing moves them",),
         advice=("layers in a list go into nn.ModuleList; make them in __init__, not in forward",),
+    )  # fmt: skip
+
+
+def _left(subject: Subject, held: set[int]) -> Iterator[Finding]:
+    """Tensors that ask for a gradient, which adds up from step to step: no model and no optimizer has them."""
+    recording = of(subject)
+    step, node_of, used = recording.record.step, recording.captured.node_of, subject.reached
+    known = held | set(step.parameters.values())
+    found = [
+        subject.graph.nodes[node_of[leaf]]
+        for backward in step.backwards
+        for leaf, kept in backward.carried.items()
+        if leaf not in known and node_of.get(leaf) in used and not zero(recording.record.array(kept))
+    ]
+    if not found:
+        return
+    yield Finding(
+        "not moved", "frozen", "warning", ("optimizer", *places(found)),
+        f"{named(found)}: requires_grad, and in no model and no optimizer: its gradient adds up, and nothing moves it",
+        node=found[0].name, phase="update", number=float(len(found)), threshold=0.0, source="exact; TrainCheck",
+        evidence=("its gradient of before was not set to zero: nobody has it",),
+        advice=("nn.Parameter in the module, or the tensor in the optimizer's list",),
     )  # fmt: skip

@@ -93,6 +93,9 @@ def network_of(record: Record, name: str) -> CapturedNetwork:
     """A record as a Network. UserError where there is nothing to step."""
     made = captured(record)
     if not made.graph.ops:
+        if record.step.backwards:
+            raise UserError(name, "the loss is given, not computed: nothing that has a gradient leads to it",
+                            "no .item(), torch.tensor() or NumPy between the model and the loss")  # fmt: skip
         why = one_line(str(record.step.about.get("reason") or "the program ended before"), 200)
         raise UserError(name, f"no operation was captured: {why}", "capture a step that computes something")
     recording = CapturedRecording(made)

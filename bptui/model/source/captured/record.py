@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Argument = Any
 """See above."""
 
-SKIPPED = "GradScaler skipped an update: gradients are not finite"
-"""The warning of a step in which that happened."""
+UNSCALE = "torch._amp_foreach_non_finite_check_and_unscale_"
+"""What GradScaler calls to see whether gradients are finite; where they are not, it skips the update."""
 FLOATS: Mapping[str, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The kinds of number that have gradients, and the distance from 1 to the next one."""
 
