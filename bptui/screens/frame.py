@@ -132,6 +132,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         return _finish([*_presented(session, ui, width, height)[:-1], *shown, ()], ui, session, width, below)
     focus = focused(session, every)
     contents: dict[int, list[Line]] = {}
+    joints: list[tuple[layout.Box, int]] = []
     rules: dict[int, Line] = {}
     for box in grid.boxes:
         if not box.panel:
@@ -147,6 +148,8 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
             scene = scene_of(session, ui, box.width, box.height - titled, row is focus)
             contents[box.panel], left, right = _drawn(row, scene)
             name = row.named(scene)
+            if (column := row.divider(scene)) is not None:
+                joints.append((box, box.x + column))
             if titled:  # the row of tabs has no room to say which tensor, and which slice of it
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
@@ -154,6 +157,10 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
             title = layout.Title(row.number, name, left, right)
             rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
+    for box, x in joints:
+        if box.rule >= 0:
+            rows[box.rule] = layout.join(rows[box.rule], x, "┬")
+            rows[box.y + box.height] = layout.join(rows[box.y + box.height], x)
     rows[0] = _first(session, ui, width)
     if grid.single:
         rows[1] = layout.tabs(_tabs(session, ui), focus.number, width)

@@ -281,12 +281,12 @@ def _row(pieces: tuple[tuple[Line, int], ...], ends: tuple[int, ...]) -> Line:
     return joined
 
 
-def join(row: Line, x: int) -> Line:
-    """The row with a `┴` at column x, where it has a rule there (and not a title)."""
+def join(row: Line, x: int, glyph: str = "┴") -> Line:
+    """The row with a glyph at column x, where it has a rule there (and not a title)."""
     cell = crop(row, x, x + 1)
     if not cell or cell[0].text not in "─━":
         return row
-    return (*crop(row, 0, x), Span("┴", "rule"), *crop(row, x + 1, length(row)))
+    return (*crop(row, 0, x), Span(glyph, "rule"), *crop(row, x + 1, length(row)))
 
 
 def overlay(rows: list[Line], lines: Sequence[Line], y: int, width: int) -> None:

@@ -120,11 +120,12 @@ def trimmed(spans: Sequence[Span]) -> Line:
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int) -> list[Line]:
-    """Two columns with an upright rule between them, at column `wide`."""
+    """Two columns with an upright rule between them, at column `wide`, which a rule at the left meets."""
     rows = []
     for y in range(height):
         a, b = (side[y] if y < len(side) else () for side in (left, right))
-        rows.append((*fit(a, wide), Span("│", "rule"), *b))
+        meets = bool(a) and length(a) >= wide and a[-1].text.endswith("─")
+        rows.append((*fit(a, wide), Span("┤" if meets else "│", "rule"), *b))
     return rows
 
 

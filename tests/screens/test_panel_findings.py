@@ -48,6 +48,17 @@ async def test_dead_units_are_found_and_the_remedies_say_what_they_reached(width
         assert marks, screen.text
 
 
+async def test_the_rules_meet_the_one_between_list_and_finding() -> None:
+    async with debug("xor-stuck", 80, 24) as screen:
+        await screen.press("6", "enter")
+        await tried(screen)
+        column = {row[41] for row in screen.rows[2:19]}
+        assert column == {"│", "┤"}
+        assert screen.rows[1][41] == "┬"
+        assert next(row for row in screen.rows if "3 Tensor" in row)[41] == "┤"
+        assert next(row for row in screen.rows if "4 Timeline" in row)[41] == "┴"
+
+
 async def test_a_digit_opens_the_branch_of_a_remedy_and_undo_leaves_it() -> None:
     async with debug("xor-stuck", 80, 24) as screen:
         await screen.press("6", "enter")

@@ -203,7 +203,7 @@ class PrintedSum:
 
 
 def printed_sum(
-    made: Sum, usual: Callable[[float], str], room: int | None = None, eps: float = EPS, decimals: int | None = None
+    made: Sum, usual: Callable[[float], str], room: int | None = None, decimals: int | None = None
 ) -> PrintedSum:
     """The texts with which every row of a sum follows from the one before: each product from its factors, each running
     sum from the printed one above and the printed product, the result from the last. `usual` is the text of one number.
@@ -216,7 +216,7 @@ def printed_sum(
     if not all(map(math.isfinite, every)):
         return _untrue(made, usual, "=", room)
     size = math.fsum(abs(row.product) for row in rows) + sum(abs(x) for sign, x in made.after if sign != "/")
-    rounding = made.total != 0 and abs(made.total) <= _ROUNDINGS * eps * size
+    rounding = made.total != 0 and abs(made.total) <= _ROUNDINGS * EPS * size
     total = 0.0 if rounding else made.total
     final = usual(total)
     start = 5 - math.floor(math.log10(size)) if size and (decimals is None or size >= _LONG) else decimals or 0

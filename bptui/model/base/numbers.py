@@ -87,9 +87,9 @@ def decimals_for(tensor: Array | Sequence[float] | float | None, width: int = WI
     return fewest
 
 
-def touching(rows: Iterable[Iterable[float]], decimals: int, width: int = WIDTH) -> bool:
+def touching(rows: Iterable[Iterable[float]], decimals: int) -> bool:
     """Does a number fill its field, so that its sign would touch the number before it?"""
-    return any(not field(x, width, decimals).startswith(" ") for row in rows for x in row)
+    return any(not field(x, decimals=decimals).startswith(" ") for row in rows for x in row)
 
 
 def significant(x: float | None, n: int = 6) -> str:

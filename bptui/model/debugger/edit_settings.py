@@ -91,6 +91,10 @@ def names(branch: Branch) -> tuple[str, ...]:
 
 def _unknown(name: str, branch: Branch) -> UserError:
     """Nothing that can be set is called so."""
+    if name.lstrip("+-.")[:1].isdigit():
+        return UserError(
+            "set", f"{name[:20]} of what?", f"set NAME = {name[:20]}; or select a parameter or an input, then e"
+        )
     right = did_you_mean(name, names(branch), "a parameter, an input, lr, or a key such as layer1.activation")
     return UserError("set", f"nothing is called '{name[:40]}'", right)
 

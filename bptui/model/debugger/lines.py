@@ -87,7 +87,9 @@ def _shown(count: int, most: int) -> list[int | None]:
 
 
 def _row(row: Sequence[float | None], width: int, decimals: int, style: str) -> Line:
-    return line(*((" …", "dim") if x is None else (numbers.field(x, width, decimals), style) for x in row))
+    """Numbers of the usual width in cells of this one, so that a wider cell has a gap and no longer number."""
+    texts = (None if x is None else numbers.field(x, decimals=decimals).rjust(width) for x in row)
+    return line(*((" …", "dim") if text is None else (text, style) for text in texts))
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:

@@ -17,7 +17,7 @@ from bptui.model.debugger.predictions import NOT_YET, Predictions, Row, predicti
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-NUMBER, LOSS, SHARE, VERDICT, DATA = 8, 9, 6, 8, 7
+NUMBER, LOSS, SHARE, VERDICT, DATA = numbers.WIDTH, 9, 6, 8, 7
 """Cells of a number, of the loss of a sample, of its share, of `6 of 8`, of its number in the data."""
 NAME = 16
 """Characters of a class's name, at most."""
@@ -165,13 +165,22 @@ def _inputs(found: Predictions, row: Row, room: int) -> str:
     return " ".join(parts)
 
 
+def _fields(values: list[float]) -> list[str]:
+    """Numbers in fields of one width, with fewer decimals where a sign would touch the number before it."""
+    if not numbers.touching([values], numbers.DECIMALS):
+        return [numbers.field(x, NUMBER) for x in values]
+    decimals = numbers.decimals_for(values, NUMBER - 1)
+    return [numbers.field(x, NUMBER - 1, decimals).rjust(NUMBER) for x in values]
+
+
 def _of(array: Array | None, whole: bool, room: int) -> str:
     """Numbers side by side, as many as have room; of what has more axes and more numbers, its shape."""
     if array is None:
         return numbers.NOT_YET
     values = np.asarray(array).reshape(-1)
     wide = 2 if whole else NUMBER
-    texts = [_whole(x).rjust(wide) if whole else numbers.field(float(x), NUMBER) for x in values[:64].tolist()]
+    shown = values[:64].tolist()
+    texts = [_whole(x).rjust(wide) for x in shown] if whole else _fields(shown)
     if (whole or values.size <= FEW) and sum(map(len, texts)) + whole * len(texts) <= room - 1:
         return (" " if whole else "").join(texts)
     if array.ndim > 1 or (not whole and values.size > FEW):

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import prod
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +60,6 @@ class Lifted(NDArrayOperatorsMixin):
     dtype = np.dtype(np.float64)
     T = property(lambda self: np.transpose(self))
     real = property(lambda self: self)
-    flags = SimpleNamespace(c_contiguous=True)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -77,10 +75,6 @@ class Lifted(NDArrayOperatorsMixin):
         if wanted == self.shape:
             return self
         return self.made("reshape", self, shape=wanted) if self.node else self.number(self.what, wanted)
-
-    def swapaxes(self, a: int, b: int) -> Lifted:
-        """With two axes in each other's place."""
-        return np.swapaxes(self, a, b)  # type: ignore[call-overload,no-any-return]
 
     def held(self) -> Lifted:
         """The same numbers, through which no gradient passes."""

@@ -204,8 +204,7 @@ class Local:
 
     def _depends(self, position: int, element: int) -> Array:
         """Which elements of an input one of the output depends on, at other numbers than the recorded ones."""
-        first, second = (self._row(probe, position, element) for probe in self._others)
-        return np.logical_or(first, second)
+        return np.asarray(np.any([self._row(probe, position, element) != 0 for probe in self._others], axis=0))
 
     def _finite(self, position: int, element: int) -> Array:
         """A row of the Jacobian, without NaN that comes from numbers which that element of the output does not read:

@@ -32,20 +32,20 @@ def _each(function: Callable[..., Any], *arrays: Array) -> Array:
 
 
 def inverse(a: Array) -> Array:
-    """A⁻¹; NaN where A is singular or has a NaN."""
-    return _of_numbers(a, _each(np.linalg.inv, a))
+    """A⁻¹; NaN where A is singular or not finite."""
+    return _of_finite(a, _each(np.linalg.inv, a))
 
 
 def solve(a: Array, b: Array) -> Array:
-    """A⁻¹B of matrices B, by LU decomposition; NaN where A is singular or has a NaN."""
-    return _of_numbers(a, _each(np.linalg.solve, a, b))
+    """A⁻¹B of matrices B, by LU decomposition; NaN where A is singular or not finite."""
+    return _of_finite(a, _each(np.linalg.solve, a, b))
 
 
-def _of_numbers(a: Array, found: Array) -> Array:
-    """What was found, all NaN where a matrix has one: LAPACK passes it by when it looks for a pivot, and leaves numbers
-    that mean nothing."""
-    wrong = np.isnan(a)
-    return np.where(wrong.any((-1, -2), keepdims=True), np.nan, found) if wrong.any() else found
+def _of_finite(a: Array, found: Array) -> Array:
+    """What was found, all NaN where a matrix is not finite: LAPACK passes a NaN by when it looks for a pivot, and what
+    it then leaves are numbers that mean nothing."""
+    fine = np.isfinite(a).all((-1, -2), keepdims=True)
+    return found if fine.all() else np.where(fine, found, np.nan)
 
 
 def cholesky(a: Array) -> Array:
@@ -60,13 +60,22 @@ def det(a: Array) -> Array:
 
 
 def cofactor(a: Array) -> Array:
-    """The cofactors, det A·A⁻ᵀ; of a singular matrix from its singular values, of which no more than one is missing."""
+    """The cofactors, det A·A⁻ᵀ; of a singular matrix from its singular values, of which no more than one is missing; of
+    one that is not finite those that are."""
     with np.errstate(all="ignore"):
         found = np.asarray(det(a)[..., None, None] * np.swapaxes(inverse(a), -1, -2))
     for place in np.argwhere(~np.isfinite(found).all((-1, -2))):
         at = tuple(place)
-        if np.isfinite(a[at]).all():
-            found[at] = _by_singular_values(a[at])
+        found[at] = _by_singular_values(a[at]) if np.isfinite(a[at]).all() else _of_finite_minors(a[at])
+    return found
+
+
+def _of_finite_minors(a: Array) -> Array:
+    """The cofactors whose row and column have all that is not finite; NaN for the others."""
+    found, wrong = np.full(a.shape, np.nan, a.dtype), ~np.isfinite(a)
+    left = wrong.sum() - wrong.sum(1, keepdims=True) - wrong.sum(0, keepdims=True) + wrong
+    for i, j in np.argwhere(left == 0):
+        found[i, j] = (-1.0) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1))
     return found
 
 

@@ -20,6 +20,7 @@ What a stand-in knows:
     x[whole numbers]: the entries of axis 0 that an array (or a stand-in) of whole numbers names; a tuple of such
     a @ b (two axes or more), np.matmul, np.dot of vectors and matrices, np.einsum(text, …), np.tensordot
     noted(fill, shape, *inputs): any other function, that fills its last argument
+    planned(plan, shape, *inputs): calls that it emits
 Anything else raises TypeError, when the plan is made. A number stands for a 0-d array of the program's dtype.
 """
 
@@ -238,6 +239,14 @@ def noted(
     operands = [trace.operand(item) for item in inputs]
     kind = operands[0].dtype if dtype is None else dtype
     return trace.note("whole", filled_by, operands, (fill, options), shape, kind)
+
+
+def planned(plan: Callable[..., None], shape: Shape, *inputs: Any, dtype: Any = None, options: Any = ()) -> Any:
+    """The same for what `plan(emit, inputs, out, *options)` emits: what does not change from step to step, as a view of
+    an array is none, is made once there."""
+    trace = _trace_of(inputs)
+    operands = [trace.operand(item) for item in inputs]
+    return trace.note("whole", plan, operands, options, shape, operands[0].dtype if dtype is None else dtype)
 
 
 def each(fill: Callable[..., None], *inputs: Any, dtype: Any = None) -> Any:

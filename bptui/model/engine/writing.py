@@ -56,9 +56,9 @@ NAMED = (np.maximum, np.minimum)
 """To these NumPy wants `out` given by name, which takes as long as half a call. Where it is no matter what they make of
 NaN, or of -0 beside 0, np.fmax and np.fmin do without."""
 
-CLIP = np._core.umath.clip  # type: ignore[attr-defined]
-"""The ufunc behind np.clip since NumPy 1.17: min(max(x, a), b), which takes half the time of np.maximum for few numbers
-(`out` needs no name), and as long for many: it does not mind that the bounds are numbers."""
+CLIP = getattr(np._core.umath, "clip", np.clip)  # type: ignore[attr-defined]
+"""The ufunc behind np.clip since NumPy 1.17, which has no public name: min(max(x, a), b), which takes half the time of
+np.maximum for few numbers (`out` needs no name), and as long for many: it does not mind that the bounds are numbers."""
 
 SLOW = (*NAMED, np.fmax, np.fmin)
 """Against a number these take five times as long as against an array of it."""

@@ -10,6 +10,7 @@ A panel is a module of this package with functions of a Scene (`bptui.screens.sc
     stands(session) -> bool              of a panel of INSTEAD: is it there now, in the place of the one of its number?
     columns(width) -> int                optional: how many columns it has at the left of so wide a screen; 0: as usual
     wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
+    divider(scene) -> int | None         optional: the column of an upright rule from its first row to its last
     footer(session) -> tuple             optional: (keys, word) pairs that stand first in its footer
     digit(session, n) -> str             optional: the command line that a digit runs in it, "" for the panel's number
 
@@ -84,6 +85,11 @@ class Panel(NamedTuple):
         """The command line of enter, "" for none."""
         function = self._function("enter")
         return str(function(scene)) if function is not None else ""
+
+    def divider(self, scene: Scene) -> int | None:
+        """The column of an upright rule that the rules above and below meet."""
+        function = self._function("divider")
+        return None if function is None else function(scene)
 
     def stands(self, session: Session) -> bool:
         """Is it there now? What is not in the place of another always is."""

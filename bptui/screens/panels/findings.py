@@ -41,6 +41,11 @@ def title(scene: Scene) -> tuple[Line, Line]:
     return (), (Span(str(at + 1), "text bold"), Span(f" of {len(diagnosis.findings)}", "dim"))
 
 
+def divider(scene: Scene) -> int | None:
+    """Between list and finding."""
+    return LEFT if scene.session.branch.diagnosis is not None and scene.width >= BESIDE else None
+
+
 def move(scene: Scene, down: int, right: int) -> str:
     """Choose another finding."""
     session, diagnosis = scene.session, scene.session.branch.diagnosis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import mpmath
@@ -71,6 +71,14 @@ _FUNCTIONS: Mapping[Any, Any] = {
 }  # fmt: skip
 
 
+_OF_HALF_TURNS = {sp.sin: mpmath.sinpi, sp.cos: mpmath.cospi}
+
+
+@lru_cache(1024)
+def _half_turns(angle: Expr) -> Expr:
+    return angle / sp.pi
+
+
 class Digits:
     """Evaluates expressions of one definition over given tensors.
 
@@ -130,6 +138,8 @@ class Digits:
             return not self._of(e.args[0], env)
         if e in (sp.true, sp.false):
             return e == sp.true
+        if isinstance(e, sp.sin | sp.cos) and e.args[0].has(sp.pi):  # of a quarter of a turn cos is 0, not 1e-51
+            return _turns(_OF_HALF_TURNS[type(e)], self._of(_half_turns(e.args[0]), env))
         values = [self._compared(a, env) if isinstance(e, sp.Rel) else self._of(a, env) for a in e.args]
         if any(isinstance(v, mpmath.mpc) for v in values):  # what is not real compares as NaN does
             return isinstance(e, sp.Ne) if isinstance(e, sp.Rel) else mpmath.nan
@@ -247,6 +257,8 @@ def _minor(rows: list[list[Any]], row: int, column: int) -> list[list[Any]]:
 
 
 def _det(rows: list[list[Any]]) -> Any:
+    if not all(mpmath.isfinite(each) for row in rows for each in row):
+        return mpmath.nan
     return mpmath.det(mpmath.matrix(rows)) if rows else mpmath.mpf(1)
 
 

@@ -32,7 +32,7 @@ from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.products import Products
 from bptui.symbolic.card.sparsity import support
 from bptui.symbolic.card.specialize import definition_at, rule_at
-from bptui.symbolic.card.table import Terms, expand
+from bptui.symbolic.card.table import Terms, expand, took_part
 from bptui.symbolic.card.written import definition_fact, element_span, kind_fact, names_of, rounding, with_numbers
 from bptui.symbolic.facts import (
     Card,
@@ -208,9 +208,15 @@ class Backward:
         places, values = found
         arrived = np.asarray(reading.arrays[UPSTREAM], float)
         upstream = arrived[places] if self.node.shape else arrived.reshape(1)
+        alone = len(values) == 1
+        if not alone:
+            kept = took_part((upstream, values), down)
+            if not kept.any():
+                return None, None
+            upstream, values, places = upstream[kept], values[kept], tuple(axis[kept] for axis in places)
         products = Products(reading, names, rule, self.element, places, self.unicode)
         result = (element_span(Names({self.name: gradient(self.symbol.text, self.unicode)}), self.name, self.element),)
-        if len(values) == 1:
+        if alone:
             tree = products.derivative(0)
             arrays, size = reading.rule_numbers(rule)
             plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
@@ -289,7 +295,7 @@ def _taken(
     """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
     known = value is None or not math.isnan(value) or concealed(value)
     known |= not math.isfinite(up) or not math.isfinite(down)
-    if known or not reading.op.convention:
+    if known:
         return value, note
     taken = down / up if up else 0.0
     return taken, Note((merge([*note.full, Span(f", taken as {number(taken)}", "kink")]),))

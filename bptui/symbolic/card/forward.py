@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import kind, title
 from bptui.symbolic.card.specialize import definition_at
-from bptui.symbolic.card.table import Terms, expand
+from bptui.symbolic.card.table import Terms, expand, took_part
 from bptui.symbolic.card.written import (
     definition_fact,
     element_span,
@@ -164,9 +165,14 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
         return told
     told = replace(told, sides=(symbolic,))
     tree = _factors(reading, body, index) or reading.folded(body, index)
-    if isinstance(tree, t.Name | t.Number):
+    if isinstance(tree, t.Name | t.Number) or (math.isfinite(value) and _undefined(tree)):
         return told
     return with_numbers_in(told, worked(tree, with_numbers(names, reading=reading), value, eps=reading.eps), unicode)
+
+
+def _undefined(tree: Tree) -> bool:
+    """Is a part of it no number, as 0·∞ is, which the operation leaves out?"""
+    return any(isinstance(part, t.Number) and math.isnan(part.value) for part in t.walk(tree))
 
 
 def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
@@ -207,7 +213,9 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
         return None, None
     factors = reduction.body.factors if isinstance(reduction.body, t.Mul) else (reduction.body,)
     values = [cells.values(f).astype(float).reshape(-1) for f in factors]
+    total = float(np.asarray(reading.arrays[reading.output])[element])
     places = np.flatnonzero(cells.kept)
+    places = places[took_part([v[places] for v in values], total)]
 
     def place(n: int) -> dict[str, int]:
         return cells.at(int(places[n]))
@@ -218,7 +226,6 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
     def label(n: int) -> str:
         return ",".join(str(i) for i in place(n).values())
 
-    total = float(np.asarray(reading.arrays[reading.output])[element])
     known, size = reading.helped, reading.size
     steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, known, {}, size))) for sign, tree in after]
     heads = Heads(

@@ -4,6 +4,7 @@ the same."""
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,14 @@ FEW = 4
 """Terms up to which even such are written out as are all 0."""
 LONG = 1000
 """Terms that are written out where one asks for all of them: nobody reads on through more."""
+
+
+def took_part(values: Sequence[Array], total: float) -> Array:
+    """Which terms a sum has, by the numbers of their factors: of a finite one not those that are 0 times infinity,
+    which the operation left out."""
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(np.prod(values, axis=0))
+    return np.asarray(finite | np.all(values, axis=0) | (not math.isfinite(total)))
 
 
 @dataclass(frozen=True)

@@ -219,9 +219,9 @@ def reachable(probe: Probe, position: int, direction: Array, upstream: Array) ->
         reach = found.reach
 
 
-def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) -> Array:
-    """Which outputs have a corner within two steps of `reach` along a direction of one input."""
-    return _corners(path(probe, position, direction), reach)[0]
+def kinked(probe: Probe, position: int, direction: Array) -> Array:
+    """Which outputs have a corner within two steps of `_NEAR` along a direction of one input."""
+    return _corners(path(probe, position, direction), _NEAR)[0]
 
 
 _SPLITS = 8

@@ -28,6 +28,7 @@ import numpy as np
 from bptui.model.base import kinds
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.local import Local
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import rerun
@@ -173,8 +174,11 @@ def of_value(recording: Recording, node: Node, element: Index, against: Referenc
         if graph.nodes[source].whole or not node.op.differentiable(position):
             continue
         slope, given = probe.vjp(position, one), recording.required(source)
-        with np.errstate(invalid="ignore"):  # inf·0 at a pole
-            weight += float(np.sum(np.abs(slope * wide(given))))
+        if np.isnan(slope).any():  # 0·inf of elements that this one does not read
+            read = Local(recording, node).row(position, int(np.ravel_multi_index(element, node.shape)))
+            slope = np.zeros(slope.shape)
+            slope.reshape(-1)[read.at] = read.values
+        weight += float(np.sum(np.abs(_share(slope, wide(given)))))
         if against is not None:
             error += _spread(slope, given, against.value(graph.nodes[source]))
     better = None if against is None else required(against.value(node), "a value")[element]
@@ -205,7 +209,7 @@ def of_contribution(
         return None
     places, local = found
     here = _read_by(wide(upstream), places, local)
-    weight, error = mpmath.mpf(float(np.sum(np.abs(here * local)))), mpmath.mpf(0)
+    weight, error = mpmath.mpf(float(np.sum(np.abs(_share(local, here))))), mpmath.mpf(0)
     better = None
     if against is not None:
         error = _spread(local, here, _read_by(np.asarray(against.grad(node)), places, local))
@@ -250,7 +254,11 @@ class _Rounded(NamedTuple):
 def _budget(
     got: _Rounded, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
 ) -> ErrorBudget | None:
-    if not math.isfinite(float(truth)) or (better is not None and not math.isfinite(float(better))):
+    if (
+        math.isnan(float(weight))
+        or not math.isfinite(float(truth))
+        or (better is not None and not math.isfinite(float(better)))
+    ):
         return None
     mine, kind = got
     roundoff = kinds.eps(kind) / 2
@@ -279,12 +287,18 @@ def _lost(relative: Any, roundoff: float) -> float:
     return min(-math.log10(roundoff), float(mpmath.log10(relative)) - math.log10(roundoff))
 
 
+def _share(slope: Array, x: Array) -> Array:
+    """∂y/∂x·x; 0 where y does not depend on x, be x infinite."""
+    with np.errstate(invalid="ignore"):  # inf·0 at a pole
+        return np.where(slope != 0, slope * x, 0)
+
+
 def _spread(slope: Array, given: Array, better: Any) -> Any:
     """Σ|∂y/∂x·δx|, where δx is what is wrong with x."""
     better = np.asarray(better)
     if better.dtype != object:
-        with np.errstate(invalid="ignore"):  # inf·0 at a pole
-            return mpmath.mpf(float(np.sum(np.abs(slope * (wide(given) - better)))))
+        with np.errstate(invalid="ignore"):
+            return mpmath.mpf(float(np.sum(np.abs(_share(slope, wide(given) - better)))))
     total, flat = mpmath.mpf(0), better.reshape(-1)
     with mpmath.workdps(60):
         for s, x, b in zip(np.ravel(slope), np.ravel(given), flat, strict=True):

@@ -150,11 +150,7 @@ def axes_check(value: Any) -> int | tuple[int, ...] | None:
 AXIS = Attribute(None, axes_check)
 KEEPDIMS = Attribute(False, flag)
 EPS = Attribute(1e-5, real(), static=False)
-
-
-def last_axis(default: int = -1) -> Attribute:
-    """One axis, by default the last."""
-    return Attribute(default, integer())
+LAST_AXIS = Attribute(-1, integer())
 
 
 def one_axis(axis: int, shape: Sequence[int] | int, name: str = "x") -> int:
@@ -166,14 +162,14 @@ def one_axis(axis: int, shape: Sequence[int] | int, name: str = "x") -> int:
     return axis % rank
 
 
-def many_axes(axis: int | tuple[int, ...] | None, shape: Sequence[int] | int, name: str = "x") -> tuple[int, ...]:
+def many_axes(axis: int | tuple[int, ...] | None, shape: Sequence[int] | int) -> tuple[int, ...]:
     """The axes counted from the front, in order; all of them for None."""
     rank = shape if isinstance(shape, int) else len(shape)
     if axis is None:
         return tuple(range(rank))
-    axes = [one_axis(a, shape, name) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = [one_axis(a, shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
     if len(set(axes)) != len(axes):
-        raise ValueError(f"axis {axis} names an axis of {name} twice")
+        raise ValueError(f"axis {axis} names an axis of x twice")
     return tuple(sorted(axes))
 
 
@@ -186,6 +182,12 @@ def same(names: Sequence[str]) -> Callable[[Sequence[Shape], Attributes], Shape]
         return shapes[0]
 
     return shape
+
+
+def along_axis(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    """The shape of the one input, which has the axis."""
+    one_axis(attributes["axis"], shapes[0])
+    return shapes[0]
 
 
 def require_equal(names: Sequence[str], shapes: Sequence[Shape]) -> None:

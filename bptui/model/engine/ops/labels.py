@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Signature
 from bptui.model.engine.ops.common import (
     at,
@@ -23,7 +23,7 @@ from bptui.model.engine.ops.common import (
     total,
 )
 from bptui.model.engine.ops.pointwise import scale_of
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import planned
 
 ATTRIBUTES = {
     "reduction": Attribute("mean", choice("mean", "sum", "none")),
@@ -146,7 +146,7 @@ class Samples:
         if labels is None:
             return
         line, ignored = flat(labels), attributes.get("ignore_index")
-        self.places = noted(_places, line.shape, line, dtype=np.intp, options=(self.z.shape[1], ignored))
+        self.places = planned(_places, line.shape, line, dtype=np.intp, options=(self.z.shape[1], ignored))
         if ignored is not None:
             self.left = line == ignored
             self.weights = self.kept = np.where(self.left, 0, 1)
@@ -161,7 +161,7 @@ class Samples:
         if self.axis == len(self.shape) - 1:
             return x if x.ndim == 2 else x.reshape((prod(self.shape[:-1]), self.shape[-1]))
         shape = prod(self.beside), self.shape[self.axis]
-        return noted(_moved, shape, x, options=(self.axis,))
+        return planned(_moved, shape, x, options=(self.axis,))
 
     def back(self, d: Any) -> Any:
         """A contribution to z as one to the input."""
@@ -170,7 +170,7 @@ class Samples:
 
     def of_label(self, x: Any) -> Any:
         """Of a matrix like z, the element at each label."""
-        return noted(_pick, self.places.shape, x, self.places)
+        return planned(_pick, self.places.shape, x, self.places)
 
     def without(self, terms: Any) -> Any:
         """0 for what is left out, be it NaN."""
@@ -199,7 +199,7 @@ class Samples:
         shape = self.shape if self.axis == len(self.shape) - 1 else self.z.shape
         left = 0 if self.left is None else column(self.left)
         factor = factor if isinstance(factor, int) else column(factor)
-        return self.back(noted(_slope, shape, self.places, base, factor, label, left, dtype=self.z.dtype))
+        return self.back(planned(_slope, shape, self.places, base, factor, label, left, dtype=self.z.dtype))
 
 
 def flat(x: Any) -> Any:
@@ -207,37 +207,43 @@ def flat(x: Any) -> Any:
     return x if x.ndim == 1 else x.reshape((x.size,))
 
 
-def _moved(x: Array, axis: int, out: Array) -> None:
-    moved = np.moveaxis(x, axis, -1)
-    out.reshape(moved.shape)[...] = moved
+def _moved(emit: Emit, arrays: Sequence[Array], out: Array, axis: int) -> None:
+    moved = np.moveaxis(arrays[0], axis, -1)
+    emit(np.copyto, out.reshape(moved.shape), moved)
 
 
-@lru_cache(16)
-def _firsts(samples: int, classes: int) -> Array:
-    """The flat place of each sample's class 0."""
-    return np.arange(samples) * classes
+def _places(emit: Emit, arrays: Sequence[Array], out: Array, classes: int, ignored: int | None) -> None:
+    (labels,) = arrays
+    if ignored is not None:
+        kept, counted = emit.temp(labels.shape, np.bool_), emit.temp(labels.shape, labels.dtype)
+        emit(np.not_equal, labels, ignored, kept)
+        emit(np.multiply, labels, kept, counted)
+        labels = counted
+    emit(np.add, np.arange(labels.size) * classes, labels, out)
 
 
-def _places(labels: Array, classes: int, ignored: int | None, out: Array) -> None:
-    np.add(_firsts(labels.size, classes), labels if ignored is None else labels * (labels != ignored), out)
+def _pick(emit: Emit, arrays: Sequence[Array], out: Array) -> None:
+    x, places = arrays
+    emit(x.take, places, None, out, "clip")
 
 
-def _pick(x: Array, places: Array, out: Array) -> None:
-    x.take(places, None, out, "clip")
-
-
-def _slope(places: Array, base: Array, factor: Array, label: Array, left: Array, out: Array) -> None:
-    whole = out.flags.c_contiguous
-    d = (out if whole else np.empty(out.shape, out.dtype)).reshape(places.size, -1)
+def _slope(emit: Emit, arrays: Sequence[Array], out: Array) -> None:
+    places, base, factor, label, left = arrays
+    whole = out if out.flags.c_contiguous else emit.temp(out.shape, out.dtype)
+    d = whole.reshape(places.size, -1)
     if base.ndim:
-        np.multiply(base, factor, d)
+        emit(np.multiply, base, factor, d)
     else:
-        d[...] = base
-    d.reshape(-1)[places] -= label  # each row has one place, so none is met twice
+        emit(np.copyto, d, base)
+    emit(_subtract_at, d.reshape(-1), places, label)
     if left.ndim:
-        np.copyto(d, 0, where=left)
-    if not whole:
-        out[...] = d.reshape(out.shape)
+        emit(np.copyto, d, emit.const(0.0), where=left)
+    if whole is not out:
+        emit(np.copyto, out, whole)
+
+
+def _subtract_at(line: Array, places: Array, label: Array) -> None:
+    line[places] -= label  # each row has one place, so none is met twice
 
 
 def column(weight: Any) -> Any:

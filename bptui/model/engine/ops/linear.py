@@ -10,10 +10,11 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Composite, Op, Signature
 from bptui.model.engine.ops.common import at, batches, element, letters, rows
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import planned
 
 # -------------------------------------------------------------------------------------------------------- matmul
 
@@ -55,15 +56,16 @@ def product(a: Any, b: Any) -> Any:
     if a.ndim <= 2 and b.ndim <= 2:
         return np.dot(a, b)  # the method with out= has half of np.matmul's overhead
     shape = _matmul_shape([a.shape, b.shape], {})
-    return noted(_fill_rows if b.ndim == 2 else np.matmul, shape, a, b)
+    return planned(_product, shape, a, b)
 
 
-def _fill_rows(a: Array, b: Array, out: Array) -> None:
+def _product(emit: Emit, arrays: Sequence[Array], out: Array) -> None:
     """One matrix for every batch: all rows of the batch are rows of one product."""
-    if a.flags.c_contiguous and out.flags.c_contiguous and out.size:
-        rows(a).dot(b, rows(out))
+    a, b = arrays
+    if b.ndim == 2 and a.flags.c_contiguous and out.flags.c_contiguous and out.size:
+        emit(rows(a).dot, b, rows(out))
     else:
-        np.matmul(a, b, out)
+        emit(np.matmul, a, b, out)
 
 
 def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -121,16 +123,17 @@ def _affine_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Sha
     return out if position == 2 else shapes[position]
 
 
-def _fill_affine(x: Array, weight: Array, bias: Array, out: Array) -> None:
+def _affine(emit: Emit, arrays: Sequence[Array], out: Array) -> None:
+    x, weight, bias = arrays
     y: Array = out.reshape(prod(out.shape[:-1]), weight.shape[1])
-    rows(x).dot(weight, y)
+    emit(rows(x).dot, weight, y)
     if y.shape[0] == 1:  # without broadcasting, on 1-D views: a third of the time
         y = y.reshape(-1)
-    np.add(y, bias, y)
+    emit(np.add, y, bias, y)
 
 
 _AFFINE = Rule(
-    lambda x, weight, bias: noted(_fill_affine, (*x.shape[:-1], weight.shape[1]), x, weight, bias),
+    lambda x, weight, bias: planned(_affine, (*x.shape[:-1], weight.shape[1]), x, weight, bias),
     _by_a,
     _by_b,
     lambda g, y, x, weight, bias: g,

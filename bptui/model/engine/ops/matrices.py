@@ -20,7 +20,7 @@ from bptui.model.engine.ops.rearrange import lower, upper
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
-SINGULAR = "nan where a matrix is singular (NumPy and PyTorch raise an error there)"
+SINGULAR = "nan where a matrix is singular (NumPy and PyTorch raise an error there) or not finite"
 
 
 # --------------------------------------------------------------------------------------------------------------- shapes

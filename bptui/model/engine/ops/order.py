@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, flag, integer, last_axis, letters, one_axis
+from bptui.model.engine.ops.common import LAST_AXIS, along_axis, at, flag, integer, letters, one_axis
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -25,11 +25,6 @@ def _definition(signature: Signature, descending: bool) -> str:
     first = f"{x(other)} {'>' if descending else '<'} {x(this)} or {x(other)} == {x(this)} and {other} < {this}"
     before = f"sum(1 for {other} in {this.upper()} if {first})"
     return f"{at('y', out)} = sum({x(this)} for {this} in {this.upper()} if {before} == {out[axis]})"
-
-
-def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    one_axis(attributes["axis"], shapes[0])
-    return shapes[0]
 
 
 def _topk_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -81,10 +76,10 @@ OPS = (
         "sort",
         ("x",),
         lambda signature: _definition(signature, signature["descending"]),
-        _shape,
+        along_axis,
         *_SORT.pair,
         "The elements along an axis in their order.",
-        {"axis": last_axis(), "descending": Attribute(False, flag)},
+        {"axis": LAST_AXIS, "descending": Attribute(False, flag)},
         analytic=False,
         convention="equal elements stay in their order",
     ),
@@ -95,7 +90,7 @@ OPS = (
         _topk_shape,
         *_TOPK.pair,
         "The k largest (or smallest) elements along an axis, in their order.",
-        {"k": Attribute(None, integer(0), required=True), "axis": last_axis(), "largest": Attribute(True, flag)},
+        {"k": Attribute(None, integer(0), required=True), "axis": LAST_AXIS, "largest": Attribute(True, flag)},
         analytic=False,
         convention="among equals the first",
     ),

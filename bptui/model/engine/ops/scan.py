@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, integer, letters, one_axis
+from bptui.model.engine.ops.common import along_axis, at, integer, letters, one_axis
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -102,13 +102,8 @@ _LOGCUMSUMEXP = Rule(
 )
 
 
-def _shape(shapes: Any, attributes: Any) -> Any:
-    one_axis(attributes["axis"], shapes[0])
-    return shapes[0]
-
-
 def _row(name: str, make: Callable[[str, str], str], rule: Rule, doc: str) -> Op:
-    return Op(name, ("x",), _definition(make), _shape, *rule.pair, doc, {"axis": Attribute(0, integer())})
+    return Op(name, ("x",), _definition(make), along_axis, *rule.pair, doc, {"axis": Attribute(0, integer())})
 
 
 OPS = (

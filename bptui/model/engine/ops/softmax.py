@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Op, Signature
-from bptui.model.engine.ops.common import at, last_axis, letters, one_axis
+from bptui.model.engine.ops.common import LAST_AXIS, along_axis, at, letters, one_axis
 from bptui.model.engine.rule import Rule
-
-
-def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    one_axis(attributes["axis"], shapes[0])
-    return shapes[0]
 
 
 def _indices(signature: Signature) -> tuple[list[str], str, list[str], int]:
@@ -81,20 +74,20 @@ OPS = (
         "softmax",
         ("x",),
         _softmax_definition,
-        _shape,
+        along_axis,
         *_SOFTMAX.pair,
         "Positive numbers that sum to 1 along an axis.",
-        {"axis": last_axis()},
+        {"axis": LAST_AXIS},
         _softmax_hint,
     ),
     Op(
         "log_softmax",
         ("x",),
         _log_softmax_definition,
-        _shape,
+        along_axis,
         *_LOG_SOFTMAX.pair,
         "The logarithm of softmax along an axis.",
-        {"axis": last_axis()},
+        {"axis": LAST_AXIS},
         _log_softmax_hint,
     ),
 )

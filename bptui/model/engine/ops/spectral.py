@@ -11,13 +11,13 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, choice, integer, last_axis, letters, one_axis, optional, wholes
+from bptui.model.engine.ops.common import LAST_AXIS, at, choice, integer, letters, one_axis, optional, wholes
 from bptui.model.engine.ops.complex import GRADIENT, pairs
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
 NORM = Attribute("backward", choice("backward", "ortho", "forward"))
-SETTINGS = {"n": Attribute(None, optional(integer(1))), "axis": last_axis(), "norm": NORM}
+SETTINGS = {"n": Attribute(None, optional(integer(1))), "axis": LAST_AXIS, "norm": NORM}
 _INVERSE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
 

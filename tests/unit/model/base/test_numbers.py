@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base import numbers as n
 from bptui.model.base.spans import plain
-from bptui.model.debugger import lines
+from bptui.model.debugger import lines, prediction_lines
 from tests.paths import ROOT
 
 finite = st.floats(-1e307, 1e307)  # the last decade may round up to inf
@@ -164,10 +164,18 @@ def test_places_and_shapes():
     assert [n.shape(s) for s in ((4, 8), (8,), ())] == ["(4,8)", "(8,)", "()"]
 
 
-def test_a_sign_never_touches_the_number_before_it():
-    for array in ([-90.0, -90.0], [[-90.0, 1.0], [2.0, -1234.5678]], [-1.2e-10, -3.4e-10]):
+@given(st.lists(st.floats(-1e13, 1e13), min_size=2, max_size=6))
+@example([-90.0, -90.0])
+@example([-1234.5678, 2.0, -90.0])
+@example([-1.2e-10, -3.4e-10])
+@example([34026.98, -24593.93])
+@example([-32123.47, -27273.64, 1e300])
+def test_a_sign_never_touches_the_number_before_it(numbers):
+    for array in (numbers, [numbers, numbers[::-1]], [[numbers]]):
         for row in lines.tensor(np.array(array)):
-            assert not re.search(r"\d-\d", re.sub(r"e-", "e", plain(row))), plain(row)
+            assert not re.search(r"\d-\d|\]-?\d\d", re.sub(r"e-", "e", plain(row))), plain(row)
+    told = "".join(prediction_lines._fields(numbers))
+    assert not re.search(r"\d-\d", re.sub(r"e-", "e", told)), told
 
 
 # ------------------------------------------------------------------------------------- one place for numbers as text

@@ -52,6 +52,13 @@ EDITS = [
 ]  # fmt: skip
 
 
+def test_a_number_alone_is_asked_what_it_is_of():
+    """`e` on what is computed fills in no name."""
+    for number in ("2", "-0.5"):
+        with pytest.raises(UserError, match=f"{number} of what.*select a parameter or an input, then e"):
+            run(small(), f"set {number}")
+
+
 @pytest.mark.parametrize("text", EDITS)
 @pytest.mark.parametrize("at", [0, 3])
 def test_every_edit_makes_a_branch_that_leaves_the_original_as_it_is(text, at):

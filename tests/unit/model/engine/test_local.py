@@ -94,3 +94,11 @@ def test_what_is_not_finite_elsewhere_does_not_reach_an_element():
     at, values = operation.row(1, 1)  # the second row of y: no NaN in it
     assert at.tolist() == [0, 1]
     assert values == pytest.approx([np.log(2.0), np.log(3.0)])
+
+
+def test_of_two_matrices_one_is_not_finite():
+    """A number of the other's factor, which has no value at most numbers: some near the recorded ones are tried."""
+    a = np.array([[[np.inf, 0.0], [0.0, 1.0]], [[4.0, 2.0], [2.0, 5.0]]])
+    step = from_formula("y = cholesky(a); L = sum(y)", {"a": a}).program().record()
+    found = Local(step, step.graph.by_name["y"]).row(0, 4)
+    assert dict(zip(found.at.tolist(), found.values, strict=True))[4] == pytest.approx(0.25)

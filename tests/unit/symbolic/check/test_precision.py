@@ -119,6 +119,17 @@ def test_a_gradient_knows_what_its_upstream_had_lost():
     assert precision.of_sum(recording, recording.graph.by_name["y"], (1,), against) is None
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinity_elsewhere_costs_no_digits(dtype):
+    recording = recorded("u = exp(x); y = interpolate(u, size=5, mode='linear'); L = sum(y)",
+                         {"x": [[[1000.0, 0.5, 0.3, 0.2]]]}, dtype)  # fmt: skip
+    against, nodes = precision.reference(recording), recording.graph.by_name
+    for node, element, condition in ((nodes["u"], (0, 0, 1), 0.5), (nodes["y"], (0, 0, 3), 1.0)):
+        found = precision.of_value(recording, node, element, against)
+        assert found.condition == pytest.approx(condition, rel=1e-6)
+        assert found.total < 1
+
+
 def test_nothing_is_said_of_what_is_not_finite_or_empty():
     recording = recorded("L = sum(log(x))", {"x": [0.0, 1.0]})
     assert precision.of_value(recording, recording.graph.ops[0], (0,), precision.reference(recording)) is None
