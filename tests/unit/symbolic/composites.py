@@ -233,6 +233,7 @@ def uses():
         for causal in (False, True):
             yield Use("attention_weights", (q, k, *masks), {"causal": causal})
     yield Use("attention_weights", ((2, 1, 3, 4), (6, 5, 4)), {"scale": 0.3})
+    yield Use("attention_weights", ((3, 4), (5, 4)), {"scale": 0.0})
     yield many_heads((2,), 2)
     yield many_heads((), 2, True, causal=True)
     yield many_heads((2,), 2, None, ((2, 1, 1, 5),))

@@ -31,7 +31,8 @@ BIASES = ("b_q", "b_k", "b_v", "b_o")
 def _weights(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     q, k, *_ = inputs
     check_places(q=q, k=k)
-    return weighed(use, inputs, attributes["scale"] or float(q.shape[-1]) ** -0.5, attributes["causal"], "y")
+    scale = float(q.shape[-1]) ** -0.5 if attributes["scale"] is None else attributes["scale"]
+    return weighed(use, inputs, scale, attributes["causal"], "y")
 
 
 def _weights_definition(signature: Signature) -> str:

@@ -47,7 +47,9 @@ def _convolution(op: str, n: int) -> Entry:
         x, single = batched(u, input, n)
         given = {name: many(value, n) if name in _PER_AXIS else value for name, value in settings.items()}
         given = {name: value for name, value in given.items() if value is not None}
-        if op.startswith("conv_transpose") and any(given["padding"]):  # PyTorch's gradients count 0·∞ of what is cut off
+        if op.startswith("conv_transpose") and any(
+            given["padding"]
+        ):  # PyTorch's gradients count 0·∞ of what is cut off
             finite(u, input, weight)
         return unbatched(u, u.use(op, x, weight, bias, **given), single)
 

@@ -157,6 +157,7 @@ def layers(t: Draw) -> None:
         attend(q, k[:, :2], v[:, :2], enable_gqa=True),
     )
     attend(q, k, v, torch.where(t(3, 6) > -0.5, 0.0, -inf).double()), attend(q, k, v, t(3, 6), 0.3)
+    attend(q, k, v, torch.tensor([[-inf] * 6, [0.0] * 6, [-inf] * 5 + [0.5]]).double())  # a query that sees no key
 
 
 def recurrent(t: Draw) -> None:
