@@ -92,7 +92,7 @@ WORDS: Mapping[str, str] = {
     "batch": "the samples that one training step looks at together",
     "sample": "one row of the batch",
     # what a textbook calls it
-    "backpropagation": "the backward pass: from the loss back to every number, upstream × local = downstream (lesson 4)",
+    "backpropagation": "the backward pass: from the loss back to each number, upstream × local = downstream (lesson 4)",
     "backprop": "backpropagation, the backward pass",
     "chain": "the chain rule: slopes along one way are multiplied, those of several ways added (explore chain)",
     "jacobian": "all derivatives of an operation, each output by each input; here an element at a time",
