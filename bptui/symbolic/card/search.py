@@ -36,7 +36,7 @@ from bptui.model.engine.lbfgs import (
 )
 from bptui.model.engine.line_search import ENDS
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.recording import NotRecorded, Recording
+from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.form import Form
@@ -134,7 +134,8 @@ def together(state: State, node: Node, element: Index, form: Form) -> Card:
     made = known.search.iterations
     table = None
     if done and made:
-        p, after = (float(of[element]) for of in (recording.required(node), _after(recording, node)))
+        new = required(recording.after(node), f"{node.name} after the update")
+        p, after = float(recording.required(node)[element]), float(new[element])
         ts = np.array([step.t for step in made])
         ds = np.array([float(recording.part(node, step.d)[element]) for step in made])
         heads = Heads("k", (line("t[k]"), line("d[k]")), line("t[k]*d[k]" if not unicode else "t[k]·d[k]"))
@@ -160,13 +161,6 @@ def together(state: State, node: Node, element: Index, form: Form) -> Card:
     )
 
 
-def _after(recording: Recording, node: Node) -> Array:
-    found = recording.after(node)
-    if found is None:
-        raise NotRecorded(f"{node.name} after the update was not recorded")
-    return found
-
-
 def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> Iterator[Fact]:
     """What was done, in words and numbers."""
     search = known.search
@@ -190,13 +184,11 @@ def _told(recording: Recording, o: Optimizer, known: Known, unicode: bool) -> It
 def flat_states(recording: Recording) -> tuple[Array, Array]:
     """`d` and `prev_grad` before the step, over all parameters that it moves."""
     nodes = [node for node in recording.graph.params if recording.update_rule(node).rule.room is not None]
-    found = []
-    for name in ("d", "prev_grad"):
-        parts = [recording.state(node, name) for node in nodes]
-        if any(part is None for part in parts):
-            raise NotRecorded(f"{name} was not recorded")
-        found.append(np.concatenate([np.ravel(part) for part in parts if part is not None]))
-    return found[0], found[1]
+    d, before = (
+        np.concatenate([np.ravel(required(recording.state(node, name), name)) for node in nodes])
+        for name in ("d", "prev_grad")
+    )
+    return d, before
 
 
 def _limit(search: Search, o: Optimizer) -> str:

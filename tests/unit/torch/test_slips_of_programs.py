@@ -237,6 +237,17 @@ def test_a_slip_is_named_first_and_the_program_without_it_is_not_accused(name: s
 
 
 HEALTHY = {
+    "cosines that are sure of themselves": "W = nn.Parameter(torch.randn(5, 5))\n"
+    "optimizer = torch.optim.SGD([*model.parameters(), W], rate)\n"
+    "loss = lambda: F.cross_entropy(24 * F.linear(F.normalize(model(x)), F.normalize(W)), k)\n" + LOOP,
+    "messages of a graph that are dropped": SGD + "A = ((torch.rand(32, 32) < 0.2) | torch.eye(32).bool()).float()\n"
+    "A = A / A.sum(1, keepdim=True)\nloss = lambda: F.cross_entropy(A @ F.dropout(model(x), 0.2), k)\n" + LOOP,
+    "gradients turned round": "class Turned(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, h):\n"
+    "        return h.view_as(h)\n    @staticmethod\n    def backward(ctx, g):\n        return -0.3 * g\n"
+    "body, other = net(12), nn.Linear(12, 2)\nmodel = nn.ModuleList([body, nn.Linear(12, 5), other])\n" + SGD +
+    "def loss():\n    h = body(x)\n"
+    "    return F.cross_entropy(model[1](h), k) + F.cross_entropy(other(Turned.apply(h)), k % 2)\n"
+    + LOOP,
     "a teacher that follows": "teacher = copy.deepcopy(model)\nteacher.requires_grad_(False)\nrate = 0.02\n" + SGD +
     "loss = lambda: F.cross_entropy(model(x), k) + F.mse_loss(model(x), teacher(x))\n" + LOOP +
     "    for a, b in zip(teacher.parameters(), model.parameters()):\n        a.data.lerp_(b.data, 0.1)\n",

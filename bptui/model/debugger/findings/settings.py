@@ -20,6 +20,8 @@ from bptui.model.engine.optimizers import Optimizer
 DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
 """Dropout, eps and momentum above which a value is unusual; clip over the gradient's length, below
 which little is left; standard deviations that running statistics may be off."""
+MIXES = ("add", "matmul", "einsum")
+"""Operations behind which a number is made of several: of a way around, of all neighbours of a node of a graph."""
 PAST = 0.25
 """ρ of a captured step with a summed loss below which the rate is one for a mean: ½ is the lowest point along it."""
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
@@ -65,7 +67,7 @@ def _on_outputs(structure: Structure) -> set[int]:
     while node.op is not None and node.id > last.z.id:
         computed = [source for source in structure.inputs(node) if source.id >= last.z.id]
         found.add(node.id)
-        if len(computed) != 1 or node.op.name == "add":
+        if len(computed) != 1 or node.op.name in MIXES:
             break
         node = computed[0]
     return found
