@@ -63,8 +63,16 @@ def _reached(session: Session, modules: Modules) -> Fact:
     bad = modules.numbers(section).bad if count else 0
     if bad:
         return Fact("reaches", f"{bad:,} of {count:,} parameters, by the update", True)
+    if not count and (lost := sum(_bad(modules, [g]) for g in _gradients(modules))):
+        return Fact("reaches", f"the gradients of {lost:,} parameters; none was updated", True)
     losses = [loss for backward in modules.step.backwards for loss, _ in backward.losses]
     return Fact("reaches", "the loss, and no parameter" if _bad(modules, losses) else "no parameter: harmless here")
+
+
+def _gradients(modules: Modules) -> Iterator[int]:
+    """The values that are gradients of parameters."""
+    parameters = set(modules.step.parameters.values())
+    return (gradient for value, gradient in modules.gradients.items() if value in parameters)
 
 
 def _called(event: Event) -> str:

@@ -13,7 +13,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import bptui.torch  # noqa: E402
+from bptui.model.debugger.commands import registry  # noqa: E402
 from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
+from bptui.model.debugger.life import life  # noqa: E402
+from bptui.model.debugger.session import Session  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import network_of  # noqa: E402
 from bptui.model.source.captured.recording import CapturedRecording  # noqa: E402
@@ -84,6 +87,10 @@ def test_an_update_that_a_scaler_skips_is_said_of_the_gradients(tmp_path: Path) 
     (finding,) = (each for each in diagnose(network).findings if each.rule == "numeric")
     assert finding.severity == "warning"
     assert finding.evidence[-1].endswith("GradScaler skipped the update")
+    session = Session(network)
+    registry.run(session, "x")
+    (born, *_) = session.nonfinite.values()
+    assert ("reaches", "the gradients of 2 parameters; none was updated", True) in life(session, born)
 
 
 def test_hooks_and_results_that_are_arguments_come_back_from_the_file(tmp_path):

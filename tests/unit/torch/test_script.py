@@ -274,6 +274,16 @@ def test_stop_ends_the_program_there(here):
     assert (here / "said.txt").read_text() == ""
 
 
+def test_the_first_step_of_a_program_has_what_ran_before_its_loop_and_diff_says_so(here, capsys):
+    body = LOOPS["the usual one"].replace("for _", "x = x * 2\n        for _")
+    for number in (0, 1):
+        captured(here, body, step=number)
+    assert cli.main(["diff", "train-step0.bptui", "train-step1.bptui", "--plain"]) == 1
+    assert "a is the first training step of its program: it has what ran before the loop" in capsys.readouterr().out
+    assert cli.main(["diff", "train-step1.bptui", "train-step0.bptui", "--plain"]) == 1
+    assert "b is the first training step of its program" in capsys.readouterr().out
+
+
 def test_the_last_steps_are_kept(here):
     outcome = captured(here, LOOPS["the usual one"], last=2)
     assert [each.step for each in outcome.written] == [2, 3]

@@ -78,11 +78,14 @@ def run(session: Session, line: str | ScriptLine) -> Reply:
     What only the front end can do, the Reply asks of it: `reply.asks(front_end)`; what a line stands for, it is to run
     next: `reply.then`.
     """
+    from numpy import errstate  # here, so that the registry is read before the first frame
+
     line = ScriptLine(line) if isinstance(line, str) else line
     session.scripts.begin(line, table())
     session.progress.cancelled = False
     try:
-        return _run(session, line.text)
+        with errstate(all="ignore"):  # what is not finite is told by cards and findings, and not by NumPy on stderr
+            return _run(session, line.text)
     except UserError as error:
         raise located(line, error) from None
 

@@ -70,10 +70,19 @@ def _alone(runs: Runs, row: Row) -> str:
     at = runs.rows.index(row)
     near = [each for each in (*runs.rows[max(0, at - 1) : at], *runs.rows[at + 1 : at + 2]) if each.phase == "forward"]
     instead = next((each for each in near if each.missing not in ("", row.missing)), None)
+    if instead is None and _step(runs, mine) == 0 and _step(runs, other):
+        return f"{mine} is the first training step of its program: it has what ran before the loop, too"
     if instead is None:
         return f"the programs differ here: {other} has no such call at this place"
     where = f" in {instead.module}" if instead.module != row.module else ""
     return f"the programs differ here: {mine} calls {row.function}, {other} {instead.function}{where}"
+
+
+def _step(runs: Runs, which: str) -> int | None:
+    """The number of a captured step in its program; None where that is not known."""
+    step = captured((runs.a if which == "a" else runs.b).recording)
+    number = None if step is None else step.record.step.about.get("step")
+    return number if isinstance(number, int) else None
 
 
 def _came_in(inputs: tuple[Input, ...]) -> str:

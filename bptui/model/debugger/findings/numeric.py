@@ -242,6 +242,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         node.op.name == "mul" and any(x == 0 for _, x in given) and any(x is not None and np.isinf(x) for _, x in given)
     ):
         said = "0 times inf"
+    elif phase == "backward" and not_finite(recording.grad(node)):
+        said = f"{node.op.name} of the inf that arrives: inf - inf, or 0 times inf"
     elif phase == "backward":
         said = f"the derivative of {node.op.name} has no finite value there"
     else:

@@ -1,5 +1,7 @@
 """The registry: every row is sweepable, true and runs; and what the commands beside moving do."""
 
+import warnings
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -552,3 +554,22 @@ def test_the_element_that_is_explained_is_of_the_sample_that_is_shown(session):
     assert session.element == (2, 3)
     session.goto("layer2.z")
     assert session.element == (2, 0)
+
+
+COMPUTING = (
+    "nudge w[1] 1", "set w[1] = 0.5", "set lr = 0.5", "why w[0]", "paths w[1]", "diff", "predictions", "print w - w",
+    "info", "x", "findings", "last", "claim w = x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", COMPUTING)
+def test_no_command_warns_where_numbers_are_not_finite(line):
+    """inf - inf in the promise of an edit came to stderr in NumPy's words."""
+    values = {"w": [7.0, 1.0], "x": [1e300, 2.0]}
+    session = Session(from_formula("L = sum(w*x)", values, ["w"], learning_rate=1e10))
+    session.train(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for text in ("nudge w[1] 1", line):
+            with suppress(UserError):
+                registry.run(session, text)

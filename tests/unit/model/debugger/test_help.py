@@ -60,7 +60,8 @@ VOCABULARY = sorted({
     *(panel.name for panel in PANELS), "ulp", "1 of 2 in", "2 of 2 in", "W 1/2 o", "x 2/3 o", "upstream", "local",
     "downstream",
     "contribution", "proved", "seed", "story", "convention", "η", "β1", "β2", "dead", "saturated", "opaque",
-    "composite",
+    "composite", "backpropagation", "backprop", "chain", "weight", "bias", "parameter", "neuron", "unit", "layer",
+    "activation", "element", "axis", "breakpoint", "vjp", "jacobian", "overfitting",
 } - {"none"})  # fmt: skip
 
 
