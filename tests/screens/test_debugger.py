@@ -8,6 +8,7 @@ from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import examples
 from bptui.model.source.network import from_mapping, load
+from bptui.screens import panels
 from bptui.screens.frame import Ui, paint
 from bptui.symbolic.card import card_for
 from tests.screens.rig import Screen, debug, loaded, piloted
@@ -160,12 +161,12 @@ def test_nan_and_inf_are_shown() -> None:
 
 
 async def test_one_broken_panel_does_not_take_the_others_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bptui.screens.panels import tensor
+    function = panels._function
 
     def fails(*_: object) -> None:
         raise ValueError("on purpose")
 
-    monkeypatch.setattr(tensor, "lines", fails)
+    monkeypatch.setattr(panels, "_function", lambda *what: fails if what == ("tensor", "lines") else function(*what))
     async with debug("xor", 120, 36) as screen:
         assert "this panel failed: ValueError: on purpose" in screen.text
         assert "layer1" in screen.text
