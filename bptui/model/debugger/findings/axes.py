@@ -67,7 +67,11 @@ def _stretched(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_stretched(shape: tuple[int, ...], over: tuple[int, ...]) -> bool:
-    return any(a != b for a, b in zip((1,) * (len(over) - len(shape)) + shape, over, strict=True))
+    """Does it broadcast to `over`, and is smaller? (An operand of `solve` does not.)"""
+    if len(shape) > len(over):
+        return False
+    sizes = list(zip((1,) * (len(over) - len(shape)) + shape, over, strict=True))
+    return all(a in (1, b) for a, b in sizes) and any(a != b for a, b in sizes)
 
 
 def _asked_for(sides: Sequence[Node]) -> bool:

@@ -103,7 +103,7 @@ def _nothing(x: Any, masks: Sequence[Any], causal: bool) -> Any:
     whatever stands there."""
     queries = x.shape[-2:] if causal else ()
     if not masks:
-        return _looked(queries).astype(x.dtype)
+        return _looked(queries).astype(x.dtype) if causal else np.nan
     return noted(_hide, np.broadcast_shapes(queries, masks[0].shape), masks[0], dtype=x.dtype, options=(queries,))
 
 
