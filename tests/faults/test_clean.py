@@ -19,7 +19,7 @@ for _use in (*uses(), *composites.uses()):
     USES[_use.op].append(_use)
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=6)
 @pytest.mark.parametrize("op", USES)
 def test_no_use_is_rejected(op, full):
     """One use with numbers of one kind; in full each use, an operation's with two kinds, a composite's with one.

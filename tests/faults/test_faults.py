@@ -69,7 +69,7 @@ def test_a_wrong_plan(fault):
     assert {"forward" if fault.part == "forward" else "symbolic"} <= {row.row for row in rows}
 
 
-@pytest.mark.corpus(every=3)
+@pytest.mark.corpus(every=5, rows=2)
 @pytest.mark.parametrize("rule", steps.RULES, ids=told)
 def test_a_wrong_update_shows_at_the_first_step(rule):
     """Where averages are still 0: the rule is asked with numbers of its own, too."""
@@ -78,7 +78,7 @@ def test_a_wrong_update_shows_at_the_first_step(rule):
     assert {r.row for r in report.rows if r.verdict == "FAIL"} == {"update"}
 
 
-@pytest.mark.corpus(every=3)
+@pytest.mark.corpus(every=5, rows=2)
 @pytest.mark.parametrize("fault", [*steps.RULES, *steps.PATCHES], ids=told)
 def test_a_wrong_training_step(fault):
     rows = bad(fault)

@@ -128,7 +128,7 @@ def _keys(text: str) -> list[str]:
     return [names.get(character, character) for character in text]
 
 
-@pytest.mark.corpus(every=3)
+@pytest.mark.corpus(every=5)
 @pytest.mark.parametrize(("how", "size"), [("right", (60, 20)), ("wrong", (80, 24)), ("skipped", (60, 20))], ids=str)
 @pytest.mark.parametrize("front", LESSONS)
 async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[int, int]) -> None:
@@ -232,7 +232,7 @@ async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
         assert "away" in at.text
 
 
-@pytest.mark.corpus(every=2)
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("size", SIZES)
 async def test_what_is_said_of_a_line_leaves_the_line_there(size: tuple[int, int]) -> None:
     """On every page with a number: however full it is, what was typed stands over what is said of it."""

@@ -156,6 +156,7 @@ def test_a_status_over_a_board_loses_names_before_numbers() -> None:
 ALL = {name: made for names, made in ((LOOKS, look), (BOARDS, look_of_board), (PAGES, look_of_page)) for name in names}
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", ALL)
 async def test_it_looks_as_it_did(name: str) -> None:
     assert await ALL[name](name) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")

@@ -83,7 +83,7 @@ def moments(name: str) -> Iterator[Session]:
         yield session
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=4)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_panel_cuts_in_silence(name: str, lost: list[str]) -> None:
     for session in moments(name):

@@ -57,7 +57,7 @@ def restored(terminal: Terminal) -> bool:
 
 
 @pytest.mark.corpus(every=2)
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=["80x24", "200x60"])
 def test_a_step_costs_no_more_than_its_cells(size: tuple[int, int]) -> None:
     """At most 1.3 of what the changed cells alone would take, median over a training step."""
     with start(columns=size[0], rows=size[1]) as terminal:

@@ -83,7 +83,7 @@ def held(calculator: Calculator) -> None:
     assert not calculator.about
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("name", ORDER)
 def test_every_card_of_an_example(name, step, full):
@@ -115,7 +115,7 @@ def test_a_lone_0_among_tiny_numbers_touches_none() -> None:
     held(calculator)
 
 
-@pytest.mark.corpus(rows=2)
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("name", ORDER)
 def test_every_explanation_of_an_example(name, full):
     recording, calculator = network(name).program().record(), Calculator()
@@ -179,7 +179,7 @@ def test_numbers_of_any_size_have_no_more_digits_than_they_have(text, values, tr
     assert not calculator.wrong, "\n".join(calculator.wrong[:30])
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=8)
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_every_card_of_an_operation(use):
     calculator = Calculator()
@@ -189,7 +189,7 @@ def test_every_card_of_an_operation(use):
     assert not calculator.about
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=8)
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_every_explanation_of_an_operation(use):
     calculator = Calculator()

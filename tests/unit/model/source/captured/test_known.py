@@ -61,7 +61,7 @@ class Planted(Draw):
         return found
 
 
-@pytest.mark.corpus(every=10)
+@pytest.mark.corpus(every=15, rows=2)
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=["planted nan", "planted inf", "planted -inf"])
 def test_what_is_not_finite_spreads_as_in_pytorch(number: float, family: str) -> None:
