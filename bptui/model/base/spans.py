@@ -61,12 +61,12 @@ def bold(spans: Iterable[Span]) -> Line:
     return tuple([Span(s.text, s.style if "bold" in s.style.split() else f"{s.style} bold") for s in spans])
 
 
-def merge(spans: Iterable[Span]) -> Line:
-    """Neighbours of one style as one span, empty ones left out."""
-    out: list[Span] = []
-    for span in spans:
-        if out and out[-1].style == span.style:
-            out[-1] = Span(out[-1].text + span.text, span.style)
-        elif span.text:
-            out.append(span)
-    return tuple(out)
+def merge(spans: Iterable[tuple[str, str]]) -> Line:
+    """Neighbours of one style (spans, or such pairs) as one span, empty ones left out."""
+    out: list[tuple[list[str], str]] = []
+    for text, style in spans:
+        if out and out[-1][1] == style:
+            out[-1][0].append(text)
+        elif text:
+            out.append(([text], style))
+    return tuple([Span("".join(texts), style) for texts, style in out])

@@ -59,10 +59,12 @@ def settled(recording: Recording, array: Array | None, again: Callable[[Recordin
         return array  # what somebody else ran cannot be run again
     if not 0 < array.size <= MOST or array.dtype.kind != "f":
         return array
+    size = np.abs(array)
+    small = (size < _limit(recording)) & (size > 0)
+    if not small.any():
+        return array
     with np.errstate(all="ignore"):
-        size = np.abs(array)
-        small = (size < _limit(recording)) & (size > 0)
-        if not small.any() or (moved := _moved(recording)) is None or (other := again(moved)) is None:
+        if (moved := _moved(recording)) is None or (other := again(moved)) is None:
             return array
         rounding = small & (np.abs(other - array) >= size / 2)
     return np.where(rounding, array.dtype.type(0), array) if rounding.any() else array

@@ -304,7 +304,7 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
         cells[plan.columns[0] - 1] = ("<", "dim")
     if active and seed:
         cells |= chip(plan.turn if turn else plan.columns[-1], phase, False)
-    return merge(Span(*cells.get(x, (" ", "dim"))) for x in range(LABEL, max(cells, default=LABEL) + 1))
+    return merge(cells.get(x, (" ", "dim")) for x in range(LABEL, max(cells, default=LABEL) + 1))
 
 
 def chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:

@@ -236,6 +236,10 @@ def rebuild(tree: Tree, change: Callable[[Tree], Tree | None]) -> Tree:
     return made
 
 
+_PLAIN = frozenset({str, int, float})
+"""What stands in a tree and is none: half of all that is met."""
+
+
 def _rebuilt(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
     """Of a tree, a tuple of them, a Range, or what no tree is made of."""
     if isinstance(tree, tuple):
@@ -248,7 +252,7 @@ def _rebuilt(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
     if new is not None:
         return new
     parts = [getattr(tree, name) for name in names]
-    changed = [_rebuilt(part, change) for part in parts]
+    changed = [part if part.__class__ in _PLAIN else _rebuilt(part, change) for part in parts]
     return tree if all(map(is_, changed, parts)) else type(tree)(*changed)
 
 
