@@ -52,11 +52,12 @@ def worked(
     if isinstance(tree, t.Call) and tree.function in KINDS and len(known) == 1:  # what it rounds is to be seen
         texts[0], final = arithmetic.compared((known[0], value), (texts[0], final))
 
+    places = {part: t.Name(f"#{n}") for n, part in enumerate(keys)}
+    filled, names_of = t.rebuild(tree, places.get), [place.name for place in places.values()]
+
     def work(values: Sequence[float]) -> float:
-        at = dict(zip(keys, values, strict=True))
-        filled = t.rebuild(tree, lambda part: t.Number(at[part], "") if part in at else None)
         try:
-            return float(evaluate(filled, {}, {}))
+            return float(evaluate(filled, dict(zip(names_of, values, strict=True)), {}))
         except (ArithmeticError, KeyError, TypeError, ValueError):  # no number comes out of it
             return math.nan
 
