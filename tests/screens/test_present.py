@@ -247,8 +247,11 @@ def test_every_example_is_walked_and_every_answer_fits(name: str, size: tuple[in
         session.move(min(session.stop + skip, length - 1) if session.stop < length - 1 else session.stop + 1)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 20), (40, 12), (24, 6), (24, 2), (9, 3)])
-@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.corpus(every=3)
+@pytest.mark.parametrize(
+    "size", [(80, 24), (200, 60), (60, 20), (40, 12), (24, 6), (24, 2), (9, 3)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+@pytest.mark.parametrize("unicode", [True, False], ids=["0", "1"])
 def test_every_size(size: tuple[int, int], unicode: bool) -> None:
     session = presenting("xor")
     for _ in range(2 * session.timeline.length):

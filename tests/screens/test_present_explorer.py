@@ -48,6 +48,7 @@ async def exploring(name: str, width: int = 80, height: int = 24) -> AsyncIterat
         yield at
 
 
+@pytest.mark.corpus(rows=2)
 @pytest.mark.parametrize("name", EXPLORERS)
 async def test_what_is_asked_is_hidden_until_the_clicker_shows_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bptui.screens.explore.race.PACE", 0.0)
