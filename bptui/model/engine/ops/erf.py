@@ -11,6 +11,7 @@ nor exponentials: the same few calls for all x, and the same bits on every machi
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,7 +46,7 @@ class _Near(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Integral:
+class _Integral(ABC):
     """That of exp(-κu²), times what makes all of it from 0 on 1.
 
     shallow  1/κ
@@ -67,9 +68,9 @@ class _Integral:
                 rows.value[row], rows.slope[row] = value
         return rows
 
+    @abstractmethod
     def rows(self, k: int, one: int, value: int, slope: int) -> Any:
         """The rows of the points k·h and -k·h."""
-        raise NotImplementedError
 
     def exact(self) -> tuple[int, list[int], list[int]]:
         """1, and the integral and its slope at the points from 0 on, as whole numbers that are 2^100 times as large.
