@@ -211,11 +211,10 @@ class Trace:
             if whole[0] and bits and isinstance(factor, float) and 0 < factor <= 2:
                 return self.note("elementwise", scaled_unless, (condition, a), (factor,), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
+        dtype = function.resolve_dtypes((*(self._kind(item) for item in operands), None))[-1]
         if function is np.minimum and isinstance(operands[1], float):
             operands = _bounds(operands[0], operands[1]) or operands
             function = np.minimum if len(operands) == 2 else CLIP
-        kinds = [self._kind(item) for item in operands]
-        dtype = function.resolve_dtypes((*kinds, None))[-1]
         return self.note("elementwise", called, operands, (function,), shape, dtype)
 
     def _kind(self, item: Any) -> Any:
