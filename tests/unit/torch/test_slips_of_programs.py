@@ -357,7 +357,7 @@ HEALTHY = {
     "    return F.cross_entropy(model[1](h), k)\n" + LOOP,
     "columns against each other": SGD + "def loss():\n"
     "    a, b = (F.normalize(model(x + 0.1 * torch.randn(32, 6)), dim=0) for _ in range(2))\n"
-    "    return (a.T @ b - torch.eye(5)).square().sum()\n" + LOOP,
+    "    return (a.T @ b - torch.eye(5)).square().mean()\n" + LOOP,
     "a mean by hand": SGD + "loss = lambda: F.kl_div(model(x).log_softmax(1), F.one_hot(k, 5) * 0.8 + 0.04, "
     "reduction='batchmean')\n" + LOOP,
     "a copy of what is given": WORDS + "def loss():\n    h = embed(t)\n    q, k, v = mix(h).chunk(3, -1)\n"
