@@ -11,7 +11,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.symbolic.calculus.evaluate import Binding, estimate_cells, exact
 
 DIGITS = 110
@@ -24,14 +24,14 @@ MOST = 2_000
 class _Moved:
     """A tensor with one other element."""
 
-    def __init__(self, array: Array, at: tuple[int, ...], number: Any) -> None:
+    def __init__(self, array: Array, at: Index, number: Any) -> None:
         self.array, self.at, self.number = array, at, number
 
-    def __getitem__(self, index: tuple[int, ...]) -> Any:
+    def __getitem__(self, index: Index) -> Any:
         return self.number if index == self.at else self.array[index]
 
 
-def slope(binding: Binding, name: str, at: tuple[int, ...], upstream: Array) -> float | None:
+def slope(binding: Binding, name: str, at: Index, upstream: Array) -> float | None:
     """Σ upstream·∂y/∂(one element of an input), None where the output is too large for that, or has no number."""
     definition, shape = binding.definition, binding.shape
     if estimate_cells(definition.body, binding, ()) * max(1, upstream.size) > MOST:

@@ -11,7 +11,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array, Index, Shape
 from bptui.symbolic.calculus.evaluate import Binding, exact, full_tensor, grid, value
 from bptui.symbolic.calculus.exact import GUARD
 from bptui.symbolic.calculus.notation import Expr
@@ -47,14 +47,14 @@ class Expected:
         found = value(self.expression, binding, grid(self.symbols, self.shape))
         return np.asarray(np.broadcast_to(found, self.shape))
 
-    def exact(self, index: tuple[int, ...]) -> Any:
+    def exact(self, index: Index) -> Any:
         """One element at 50 digits, by its index among the elements; NaN where there is no such element."""
         try:
             return exact(self.expression, self.binding, self._indices(index))
         except IndexError:
             return math.nan
 
-    def rounding(self, index: tuple[int, ...], eps: float) -> float:
+    def rounding(self, index: Index, eps: float) -> float:
         """How far numbers with this relative rounding may be from it where each part of it is rounded, as it is
         written: sin(1e20 + x) has no digit, (a - b)/b those that a - b leaves. inf where some of them is no number."""
         digits = int(-math.log10(eps))
@@ -64,7 +64,7 @@ class Expected:
             found = max(found, float(made)) if mpmath.isfinite(made) else math.inf
         return found
 
-    def _indices(self, index: tuple[int, ...]) -> dict[Expr, int]:
+    def _indices(self, index: Index) -> dict[Expr, int]:
         """An element's index among the elements as numbers of the symbols; one that is the number 0 has none."""
         at = index if self.places is None else tuple(int(axis[index[0]]) for axis in self.places)
         return {s: i for s, i in zip(self.symbols, at, strict=True) if s.is_Symbol}
