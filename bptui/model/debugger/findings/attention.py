@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.captured import of
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.structure import MOVES
 from bptui.model.debugger.findings.subject import Subject, rms
 from bptui.model.engine.graph import Node
@@ -48,10 +48,10 @@ def unscaled(subject: Subject) -> Iterator[Finding]:
         if share < MOST:
             continue
         yield Finding(
-            "attention", "saturated-units", "warning", structure.places(node),
+            "saturated-units", "warning", structure.places(node),
             f"{numbers.significant(100 * share, 3)} % of the queries of {node.name} look at one place alone: their "
             f"scores are sums of {wide} products, divided by nothing",
-            node=node.name, number=share, threshold=MOST, source="Vaswani et al. 2017, 3.2.1",
+            node=node.name, measured=Measured(share, MOST, "Vaswani et al. 2017, 3.2.1"),
             evidence=(f"rms({product.name}) = {numbers.significant(rms(subject.recording(0).value(product)), 3)}, "
                       f"√{wide} = {numbers.significant(sqrt(wide), 3)}",),
             advice=(f"scores / √{wide} before the softmax",),

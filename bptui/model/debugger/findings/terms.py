@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.settings import maximizes
 from bptui.model.debugger.findings.structure import MOVES, REGRESSION, WEIGHTED, Layer
 from bptui.model.debugger.findings.subject import Subject
@@ -54,10 +54,11 @@ def _endless(subject: Subject) -> Iterator[Finding]:
         return
     node, layer, _, pull = ends[0]
     yield Finding(
-        "terms", "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", layer.place, *(e[1].place for e in ends)))),
+        "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", layer.place, *(e[1].place for e in ends)))),
         f"the loss falls the larger {node.name} is, for every sample alike: it has no lower end",
-        node=node.name, phase="backward", number=pull, threshold=0.0,
-        source="the sign of its gradient, the same for all samples",
+        node=node.name, phase="backward",
+        measured=Measured(pull, 0.0, "the sign of its gradient, the same for all samples"),
+
         evidence=tuple(f"∂L/∂{each.name} = {numbers.significant(slope, 3)}, computed of {made.z.name}"
                        for each, made, _, slope in ends[:4]),
         advice=("the other sign before this term",),
@@ -109,11 +110,12 @@ def _followed(subject: Subject) -> Iterator[Finding]:
             if not other.wants_grad or not shared or not _sum_with_given(subject, other):
                 continue
             yield Finding(
-                "terms", "wrong-gradient", "warning", tuple(dict.fromkeys(("loss", *structure.places(other)))),
+                "wrong-gradient", "warning", tuple(dict.fromkeys(("loss", *structure.places(other)))),
                 f"{other.name} adds what is given to what the network itself says of other inputs, and has a gradient: "
                 "the step moves the target, too",
-                node=other.name, phase="backward", number=float(len(shared)), threshold=0.0,
-                source="exact; Sutton and Barto, semi-gradients",
+                node=other.name, phase="backward",
+                measured=Measured(float(len(shared)), 0.0, "exact; Sutton and Barto, semi-gradients"),
+
                 evidence=(f"{', '.join(shared[:3])} are on both sides of {node.name}, each of other inputs",),
                 advice=("the target under torch.no_grad(), or .detach()",),
             )  # fmt: skip

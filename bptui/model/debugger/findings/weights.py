@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from bptui.model.debugger.findings.captured import at, of, rows
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.source.captured.record import Event, Step
 
@@ -51,12 +51,12 @@ def overwritten(subject: Subject) -> Iterator[Finding]:
                 continue
             name = event.name.rpartition(".")[2]
             yield Finding(
-                "overwritten", "wrong-gradient", "warning",
+                "wrong-gradient", "warning",
                 ("optimizer", names[first].rpartition(".")[0] or names[first]),
                 f"{name}{at(event.site)} overwrites {names[first]} between its forward and its backward pass: the "
                 "gradient is that of other numbers than the optimizer moves",
                 node=subject.graph.nodes[node_of[first]].name, phase="update",
-                number=float(event.id), threshold=float(back.after), source="exact",
+                measured=Measured(float(event.id), float(back.after), "exact"),
                 evidence=("it is written to through .data, which autograd does not see",),
                 advice=("after optimizer.step(), under torch.no_grad()",),
             )  # fmt: skip
@@ -84,11 +84,11 @@ def repeated(subject: Subject) -> Iterator[Finding]:
         if len(again) < 2 or not all(_chained(step, a, b) for a, b in pairwise(again)):
             continue
         yield Finding(
-            "repeated", "architecture", "warning", (above, path),
+            "architecture", "warning", (above, path),
             f"{path} is the only module of {above or 'the model'}, and is called {len(again)} times, each on what it "
             "gave: one set of weights",
             node=subject.graph.nodes[recording.captured.nodes_of[again[0].id][-1]].name,
-            number=float(len(again)), threshold=1.0, source="exact",
+            measured=Measured(float(len(again)), 1.0, "exact"),
             evidence=tuple(f"called{at(event.site)}" for event in again[:1]),
             advice=("[make() for _ in range(n)], not [module] * n",),
         )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 
@@ -112,10 +112,10 @@ def _copied(subject: Subject, sequence: Sequence, asked: tuple[Array, Array]) ->
     if not counts.any() or np.any(target[counts] != sequence.words[counts]) or not _straight(subject, sequence):
         return
     yield Finding(
-        "words", "labels", "note", ("data.targets", "loss", *subject.structure.places(sequence.node)),
+        "labels", "note", ("data.targets", "loss", *subject.structure.places(sequence.node)),
         f"each target is the word that {sequence.node.name} has at its place: the network is asked for what it is "
         "given",
-        node=sequence.embedding.name, number=float(counts.sum()), threshold=0.0, source="exact",
+        node=sequence.embedding.name, measured=Measured(float(counts.sum()), 0.0, "exact"),
         evidence=(f"{numbers.shape(sequence.words.shape)} words, and as many targets, all the same",),
         advice=("for the next word: inputs t[:, :-1], targets t[:, 1:]",),
     )  # fmt: skip
@@ -156,9 +156,9 @@ def _ahead(subject: Subject, sequence: Sequence, asked: tuple[Array, Array]) -> 
         if not seen[counts].any():
             continue
         yield Finding(
-            "words", "data-dependence", "warning", ("loss", *subject.structure.places(softmax)),
+            "data-dependence", "warning", ("loss", *subject.structure.places(softmax)),
             f"{softmax.name} lets a position see the next one, and that holds its target: it can be read, not learnt",
-            node=softmax.name, number=float((seen & counts).sum()), threshold=0.0, source="exact",
+            node=softmax.name, measured=Measured(float((seen & counts).sum()), 0.0, "exact"),
             evidence=(f"of {int(counts.sum())} targets that are the next word {int((seen & counts).sum())} are seen",),
             advice=("a causal mask: is_causal=True, or scores.masked_fill(triu(…, 1), -inf)",),
         )  # fmt: skip
@@ -195,10 +195,10 @@ def _only_padding(subject: Subject, sequence: Sequence) -> Iterator[Finding]:
         if len(shown) != 1 or len(hidden) < 2 or shown[0] in hidden:
             continue
         yield Finding(
-            "words", "data-dependence", "warning", subject.structure.places(softmax),
+            "data-dependence", "warning", subject.structure.places(softmax),
             f"{softmax.name} sees the places of {sequence.node.name} that hold {shown[0]}, and hides all others: its "
             "mask is the wrong way round",
-            node=softmax.name, number=float(seen.sum()), threshold=float((~seen).sum()), source="exact",
+            node=softmax.name, measured=Measured(float(seen.sum()), float((~seen).sum()), "exact"),
             evidence=(f"{int(seen.sum())} places are seen, {int((~seen).sum())} of {len(hidden)} other words are not",),
             advice=("key_padding_mask and masked_fill: True hides · scaled_dot_product_attention: True is seen",),
         )  # fmt: skip
@@ -217,10 +217,10 @@ def _counted(subject: Subject, sequence: Sequence, asked: tuple[Array, Array]) -
         return
     share = float(empty.sum() / asked[1].sum())
     yield Finding(
-        "words", "labels", "warning", ("loss", "data.targets"),
+        "labels", "warning", ("loss", "data.targets"),
         f"{numbers.significant(100 * share, 3)} % of the targets that count are {padding}, the padding of "
         f"{sequence.embedding.scope or sequence.embedding.name}",
-        node=loss.node.name, number=share, threshold=0.0, source="exact: padding_idx of the embedding",
+        node=loss.node.name, measured=Measured(share, 0.0, "exact: padding_idx of the embedding"),
         evidence=(f"{int(empty.sum())} of {int(asked[1].sum())}",),
         advice=(f"ignore_index={padding} in the loss",),
     )  # fmt: skip
