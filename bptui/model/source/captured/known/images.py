@@ -67,7 +67,7 @@ def _curve(taps: Sequence[int], height: Callable[[Array], Array], least: float =
         def places() -> Array:
             if corners:  # first upon first and last upon last
                 return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
-            return np.maximum((np.arange(new) + 0.5) * step - 0.5, least)
+            return np.asarray(np.maximum((np.arange(new) + 0.5) * step - 0.5, least))
 
         def near(n: int) -> Array:
             return np.floor(places()).astype(np.int64) + n
