@@ -1,7 +1,7 @@
 """Every lesson that bptui brings, walked without a screen: right, wrong in each way that it names, and skipped.
 
-By default each way is gone through every third lesson, each through others: what the walk itself does wrong shows in any
-of them, and what is wrong in a page `test_check.py` finds in all of them.
+By default each way is gone through every third lesson, each through others: what the walk does wrong shows in any of
+them, and what is wrong in a page `test_check.py` finds in all of them.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def consoles() -> list[tuple[str, list[str]]]:
 
 
 def check_command(command: str, rows: list[str], folder: Path) -> None:
-    """Run what it runs, in the folder, where PyTorch is loaded already: every row of the page is said, in that order."""
+    """Run what it runs, in the folder, where PyTorch is loaded already: every row of the page is said, in order."""
     program, *words = shlex.split(command)
     bits = io.BytesIO()
     printed = io.TextIOWrapper(bits, "utf-8", write_through=True)
