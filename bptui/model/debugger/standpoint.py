@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger import expressions, hidden, locations
 from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
@@ -22,7 +22,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.trail import Place, Trail
-from bptui.model.debugger.view import WHAT_IF, Index, Selection, View
+from bptui.model.debugger.view import WHAT_IF, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node

@@ -10,13 +10,13 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Span, merge
+from bptui.model.base.types import Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
 from bptui.model.source.optimizer_table import group_told
 from bptui.symbolic.card import search
-from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.card.rate import rate

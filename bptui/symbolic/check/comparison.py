@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import kinds
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
@@ -30,7 +30,6 @@ TERMS = 5_000
 """An element whose sum has more terms is taken to 50 digits only where it is asked for: 40 µs for each term."""
 SUSPECTS = 32
 """So many of the worst and as many of the other elements that float64 tells apart are looked at at 50 digits."""
-Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.numbers import significant
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import unmasked
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
-from bptui.symbolic.check.comparison import Compared, Comparison, Index, Passed
+from bptui.symbolic.check.comparison import Compared, Comparison, Passed
 from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.slopes import Slopes
 from bptui.symbolic.check.tolerance import EXACT
