@@ -173,18 +173,19 @@ def param(value: Any, name: str | None = None) -> Tensor:
 
 
 def data(value: Any, name: str | None = None) -> Tensor:
-    """Numbers that are given; whole ones may be labels or positions."""
-    found = _numbers(value, "bptui.data", name)
+    """Numbers that are given; whole ones may be labels or positions, inf and -inf may stand among others (a bias that
+    hides)."""
+    found = _numbers(value, "bptui.data", name, masks=True)
     return Tensor(found.shape, value=found, name=name)
 
 
-def _numbers(value: Any, where: str, name: str | None) -> Array:
+def _numbers(value: Any, where: str, name: str | None, masks: bool = False) -> Array:
     if isinstance(value, Tensor):
         raise UserError(where, "found a Tensor of bptui", "it takes numbers; a Tensor is used as it is")
     if hasattr(value, "detach") and hasattr(value, "is_floating_point"):  # PyTorch's, which is not imported for that
         value = value.detach().cpu()
         value = (value.double() if value.is_floating_point() else value).numpy()
-    return array(value, f"{where} {name or ''}".strip())
+    return array(value, f"{where} {name or ''}".strip(), masks=masks)
 
 
 def _is_name(name: Any) -> bool:

@@ -26,7 +26,7 @@ from bptui.screens.autoplay import Autoplay
 from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
-from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING
+from bptui.screens.keys import PANEL, REPLAY, RUNNING
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.presenting import Presenting
 from bptui.screens.render import RenderOptions
@@ -106,10 +106,12 @@ class Debugger(Presenting, Screen[None]):
 
     def changed(self) -> None:
         """Draw what is different now."""
-        if self.session is not None and self.runner.job is None:
-            self.trials.ask(self.session.branch)
+        explained = self.session is not None and self.runner.job is None
+        if explained:
             self.explain()
         self.canvas.repaint()
+        if explained:
+            self._rest()
 
     def explain(self) -> None:
         """The card of this Moment, as far as it is derived by now."""
@@ -124,6 +126,11 @@ class Debugger(Presenting, Screen[None]):
             self.ui.checks = self.explainer.counts()
         except Exception as defect:  # the numbers are shown without it
             self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
+
+    def _rest(self) -> None:
+        """What takes its time has it when the screen is drawn: the checks of a Moment that is looked at, remedies."""
+        if self.session is not None:
+            self.trials.ask(self.session.branch)
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(REST, self.check)
@@ -253,7 +260,8 @@ class Debugger(Presenting, Screen[None]):
         """A key while nothing is typed in and nothing runs."""
         if self.ui.pages and self._turn(key):
             self.canvas.repaint()
-            self._record_key(key)
+            if self.typing is None:  # a search in what is shown is no part of a record
+                self._record_key(key)
         else:
             self.press(key)
 
@@ -310,7 +318,9 @@ class Debugger(Presenting, Screen[None]):
         end = line.press(key, character, self._complete)
         if end:
             self.typing = None
-        if end == "done" and line.text.strip():
+        if end == "done" and line.prefix == "/" and self.ui.pages:
+            self._find_row(line.text.strip())
+        elif end == "done" and line.text.strip():
             self.run(f"search {line.text}" if line.prefix == "/" else line.text)
         if end:
             self._go_on_defining(end)
@@ -347,17 +357,6 @@ class Debugger(Presenting, Screen[None]):
                 self.ask(asks, ScriptLine(command.word))
             else:
                 self.run(command.line.strip() or command.word)
-
-    def _turn(self, key: str) -> bool:
-        """A key for what lies over the panels; False where it is not one, and closes it."""
-        ui = self.ui
-        room = max(1, self.size.height - 3)
-        word, (down, _) = PAGES.find(key)
-        if word == "close":
-            ui.pages = ()
-        elif word:
-            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
-        return bool(word)
 
     def open(self, prefix: str, text: str) -> None:
         self.typing = self.command_line

@@ -10,7 +10,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.counts import Counts
-from bptui.screens.keys import PAGES, RUNNING
+from bptui.screens.keys import MANUAL, RUNNING
 from bptui.screens.panels import LESSON, Panel, among, footer, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
@@ -32,6 +32,7 @@ class Ui:
     look      how the terminal can be drawn on
     message   the answer to the last command, in the place of the footer until the next key
     pages     a longer answer, over the panels, from row `top` on; with its title
+    sought    what was looked for in that, and the row in which it was found
     bottom    the line that is typed in, in the place of the footer; `choices` above it
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
@@ -48,6 +49,7 @@ class Ui:
     pages: tuple[Line, ...] = ()
     page_title: str = ""
     top: int = 0
+    sought: tuple[str, int] = ("", -1)
     bottom: Line = ()
     choices: tuple[Line, ...] = ()
     progress: tuple[float, str] | None = None
@@ -156,7 +158,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         if box.rule >= 0:
             title = layout.Title(row.number, name, left, right)
             rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
-    rows = layout.assemble(grid, width, height, contents, rules)
+    rows = layout.assemble(grid, height, contents, rules)
     for box, x in joints:
         if box.rule >= 0:
             rows[box.rule] = layout.join(rows[box.rule], x, "┬")
@@ -252,7 +254,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.message:
         return under(fit((Span(" "), *ui.message), width), "on-band")
     if ui.pages:
-        return under(footer.hints(PAGES.footer(), width), "on-band")
+        return under(footer.hints(MANUAL.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(
             footer.presenting(width, session.view.asks, ui.turning, ui.bindings, ui.lesson is not None), "on-band"

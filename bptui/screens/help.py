@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, line, plain
-from bptui.model.debugger.commands.help import help_text
+from bptui.model.debugger.commands.help import help_here
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.bindings import DEFAULT, Bindings
@@ -16,6 +18,9 @@ from bptui.screens.keys import DEBUGGING, PALETTE, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
 
 SUMMARY = 20
 """Columns that the third column needs at least."""
@@ -92,9 +97,21 @@ def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
     return out
 
 
-def about(word: str, width: int) -> tuple[Line, ...]:
-    """One command, in `width` columns."""
-    first, *rest = help_text(word)
+def found(rows: Sequence[Line], text: str, start: int) -> tuple[tuple[Line, ...], int]:
+    """The rows, those underlined that have the text, in whatever case; and the first of them from row `start` on, from
+    the top again after the last; -1 where none has it."""
+    bare = [tuple(Span(span.text, span.style.replace(" underline", "")) for span in row) for row in rows]
+    hits = [n for n, row in enumerate(bare) if text and text.casefold() in plain(row).casefold()]
+    for n in hits:
+        bare[n] = tuple(
+            Span(span.text, f"{span.style} underline" if span.text.strip() else span.style) for span in bare[n]
+        )
+    return tuple(bare), next((n for n in hits if n >= start), hits[0] if hits else -1)
+
+
+def about(word: str, width: int, session: Session | None = None) -> tuple[Line, ...]:
+    """What a word means, in `width` columns; in a session the names of its network, too."""
+    first, *rest = help_here(session, word)
     rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
     return tuple(part for row in rows for part in wrap(row, width, _indent(row, width)))
 

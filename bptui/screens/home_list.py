@@ -157,7 +157,12 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     room = height - 1 - len(last)
     if state.help is not None:
         rows = help_rows(state.help, width)
-        body = [layout.title_rule(state.help or "Keys", "", width), *((Span("  "), *row) for row in rows[state.top :])]
+        seen = min(len(rows), state.top + room - 2)
+        more = f"{state.top + 1}-{seen} of {len(rows)}" if len(rows) > room - 2 else ""
+        body = [
+            layout.title_rule(state.help or "Keys", more, width),
+            *((Span("  "), *row) for row in rows[state.top :]),
+        ]
     elif width >= WIDE[0] and height >= WIDE[1]:
         body = _two_columns(state, width, room)
     else:

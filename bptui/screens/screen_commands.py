@@ -19,6 +19,7 @@ from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
+from bptui.screens.keys import MANUAL
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
@@ -73,13 +74,14 @@ class ScreenCommands(FrontEnd):
         app: App[Any]
         size: Size
 
+        def open(self, prefix: str, text: str) -> None: ...
+
         def changed(self) -> None: ...
         def run(self, text: str) -> None: ...
         def retheme(self, theme: Theme) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...
         def carried_out(self, line: ScriptLine, error: UserError | None) -> None: ...
-        def open(self, prefix: str, text: str) -> None: ...
 
     def ask(self, what: Callable[[FrontEnd], None], line: ScriptLine = TYPED) -> None:
         """Carry out what the registry leaves to a front end; what cannot be done is said, and ends the script that it
@@ -186,6 +188,31 @@ class ScreenCommands(FrontEnd):
         ui.page_title = "answer"
         self.changed()
 
+    def _turn(self, key: str) -> bool:
+        """A key for what lies over the panels; False where it is not one, and closes it."""
+        ui = self.ui
+        room = max(1, self.size.height - 3)
+        word, (down, _) = MANUAL.find(key)
+        ui.message = ()
+        if word == "close":
+            ui.pages = ()
+        elif word == "find":
+            self.open("/", "")
+        elif word:
+            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
+        return bool(word)
+
+    def _find_row(self, text: str) -> None:
+        """To the next row over the panels that has the text; with no text, that has the one before."""
+        ui = self.ui
+        start = ui.sought[1] + 1 if text in ("", ui.sought[0]) else ui.top
+        ui.pages, at = manual.found(ui.pages, text or ui.sought[0], start)
+        if at < 0:
+            ui.message = (Span(f"no row has {text or ui.sought[0] or 'that'}", "text"),)
+        else:
+            ui.sought = text or ui.sought[0], at
+            ui.top = max(0, min(at, len(ui.pages) - max(1, self.size.height - 3)))
+
     def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
         """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
         rows of its own, so that nothing is cut."""
@@ -236,11 +263,7 @@ class ScreenCommands(FrontEnd):
     def do_help(self, word: str) -> None:
         width, ui = self.size.width - 2, self.ui
         here = None if self.session is None else focused(self.session)
-        own = None if self.session is None else self.session.scripts.words.get(word)
-        if own is not None:
-            ui.pages = tuple((Span(text),) for text in own)
-        else:
-            ui.pages = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
+        ui.pages = manual.about(word, width, self.session) if word else manual.pages(width, ui.bindings, here)
         self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
         self.canvas.repaint()
 

@@ -12,6 +12,7 @@ from bptui.model.engine.ops.slices import read_index
 from bptui.torch.composites import Call, Settings
 from bptui.torch.composites import alpha_dropout as alpha_dropout  # the rows find these here, with the other calls
 from bptui.torch.composites import functional as functional
+from bptui.torch.composites import masked_softmax as masked_softmax
 from bptui.torch.indexing import Unlike
 
 
@@ -212,17 +213,6 @@ def logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.binary_cross_entropy_with_logits(
         x[0], x[1], weight=weight, pos_weight=pos_weight, reduction=s["reduction"]
     )
-
-
-def masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    """What attention of PyTorch makes of scores: NaN of a query that sees nothing is 0."""
-    scores, *masks = torch.broadcast_tensors(*x)
-    seen = torch.ones_like(scores).tril() != 0 if s["causal"] else torch.ones_like(scores, dtype=torch.bool)
-    for mask in masks:
-        seen = seen & (mask != 0)
-    some = seen.any(-1, keepdim=True)
-    scores = torch.where(some, scores.masked_fill(~seen, -torch.inf), 0.0)
-    return torch.where(some, torch.softmax(scores, dim=-1), 0.0)
 
 
 def softplus(torch: Any, x: Sequence[Any], s: Settings) -> Any:

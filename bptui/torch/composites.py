@@ -94,21 +94,26 @@ def _lp_pool(name: str) -> Call:
     return call
 
 
+def masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """What attention of PyTorch makes of scores: a query that sees nothing, or -inf alone, has weights of 0."""
+    scores, *masks = torch.broadcast_tensors(*x)
+    seen = torch.ones_like(scores).tril() != 0 if s["causal"] else torch.ones_like(scores, dtype=torch.bool)
+    for mask in masks:
+        seen = seen & (mask != 0)
+    scores = scores.masked_fill(~seen, -torch.inf)
+    some = (scores != -torch.inf).any(-1, keepdim=True)
+    return torch.where(some, torch.softmax(torch.where(some, scores, 0.0), dim=-1), 0.0)
+
+
 def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
-    """A query that sees no key gives 0."""
+    """A query that sees no key, or scores of -inf alone, gives 0."""
     q, k, v, *masks = x
     scale = q.shape[-1] ** -0.5 if s["scale"] is None else s["scale"]
     if s["grouped"]:
         k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
     scores = q @ k.transpose(-1, -2) * scale + (masks[2] if len(masks) > 2 else 0)
-    seen = torch.ones((), dtype=torch.bool)
-    if masks and masks[0].ndim:
-        seen = masks[0] != 0
-    if s["causal"]:
-        seen = seen & (torch.ones(scores.shape[-2:]).tril() != 0)
-    scores, seen = torch.broadcast_tensors(scores, seen)
-    some = seen.any(-1, keepdim=True)
-    weights = torch.softmax(scores.masked_fill(~seen & some, -torch.inf), dim=-1) * some
+    seen = masks[0] if masks and masks[0].ndim else torch.ones(())
+    weights = masked_softmax(torch, [scores, seen], {"causal": s["causal"]})
     if len(masks) > 1 and masks[1].ndim:
         weights = weights * masks[1] / (1 - s["dropout"])
     return weights @ v

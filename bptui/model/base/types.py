@@ -1,4 +1,4 @@
-"""The types that every room speaks of: arrays, shapes, the keyword arguments of an operation."""
+"""The types that every room speaks of: arrays, shapes, places in them, the keyword arguments of an operation."""
 
 from __future__ import annotations
 
@@ -12,4 +12,6 @@ if TYPE_CHECKING:
 else:
     Array = Any  # a name for type checkers: rooms that print numbers need not import NumPy for it
 Shape = tuple[int, ...]
+Index = tuple[int, ...]
+"""The place of one element in a tensor: a number for each axis, () where it has none."""
 Attributes = Mapping[str, Any]

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.promise import Promise, of_edit
-from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.history import History

@@ -6,9 +6,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.places import unravel
-from bptui.model.base.types import Array
-
-Index = tuple[int, ...]
+from bptui.model.base.types import Array, Index
 
 
 class Change:

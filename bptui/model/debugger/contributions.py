@@ -14,8 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from bptui.model.base.places import ravel, unravel
-from bptui.model.base.types import Array
-from bptui.model.debugger.view import Index
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.zeros import Edge, why_zero
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Local, Locals

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bptui.model.base.types import Index
+
 if TYPE_CHECKING:
     from bptui.model.base.types import Array
     from bptui.model.engine.graph import Graph, Node
     from bptui.model.engine.recording import Recording
 
-Index = tuple[int, ...]
 
 FOLLOWED = 16
 """Operations that are followed, one out of the other."""

@@ -13,11 +13,10 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.places import unravel
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.diff.tolerance import default
 from bptui.model.debugger.progress import Progress
-from bptui.model.debugger.view import Index
 from bptui.model.engine.apart import change, changed_most, largest
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind

@@ -10,8 +10,7 @@ from typing import Literal
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.prose import some
-from bptui.model.base.types import Array
-from bptui.model.debugger.view import Index
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.source.network import Network
 

@@ -16,10 +16,9 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.contributions import Contributed, Group, contributed, locals_of, shown_grad, size_of, total
 from bptui.model.debugger.lines import kind
-from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.rounding import settled

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bptui.model.base import numbers
+from bptui.model.base.types import Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind, Masked, unmasked
 from bptui.model.engine.recording import Recording
 
-Index = tuple[int, ...]
 REASON = "hidden until the question is answered"
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.prose import shorten, some
+from bptui.model.base.types import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.timeline import PHASES, Moment, Phase
 
-Index = tuple[int, ...]
 LONGEST = 40
 """Of a word that may be a name in few cells."""
 MAX_STEP = 10_000_000

@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger import expressions, hidden, locations
 from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
@@ -22,7 +22,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.trail import Place, Trail
-from bptui.model.debugger.view import WHAT_IF, Index, Selection, View
+from bptui.model.debugger.view import WHAT_IF, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
@@ -213,11 +213,9 @@ class Standpoint:
 
     def is_finding(self, node: int, phase: Phase) -> bool:
         """Is there a finding of this training step at a node in a phase: something that arises, or a failed check?"""
-        places = self.timeline.places(phase, node)
-        if any(place in self.nonfinite for place in places):
-            return True
-        failed = self.branch.failures(self._cursor.step) if self.branch.failed or self.branch.apart else {}
-        return any(place in failed for place in places)
+        nonfinite, branch = self.nonfinite, self.branch
+        failed = branch.failures(self._cursor.step) if branch.failed or branch.apart else {}
+        return any(place in failed or place in nonfinite for place in self.timeline.places(phase, node))
 
     @property
     def marked(self) -> frozenset[int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from bptui.model.base.types import Index
     from bptui.model.debugger.branch import Branch
-    from bptui.model.debugger.view import Index
     from bptui.model.engine.timeline import Moment
 
 MOST = 1_000

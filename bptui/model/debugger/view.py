@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bptui.model.base.types import Index
+
 if TYPE_CHECKING:
     from bptui.model.debugger.hidden import Hidden
 
-Index = tuple[int, ...]
 ViewMode = Literal["operations", "layers", "neurons", "graph"]
 VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons", "graph")
 DRAWN = 48

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.base.places import ravel, unravel
-from bptui.model.debugger.view import Index
+from bptui.model.base.types import Index
 from bptui.model.engine.local import Local, Locals
 
 _TRIED = 64

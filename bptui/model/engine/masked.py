@@ -13,12 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from bptui.model.base.numbers import CONCEALED, PAYLOAD, PAYLOAD_AT
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.recording import Key, Recording
 
 Kind = Literal["value", "gradient", "update"]
 """Of a node its value (of a parameter before its update), its gradient, a parameter after its update."""
-Index = tuple[int, ...]
 Masks = Mapping[tuple[int, Kind], Collection[Index | None]]
 """By node and kind the elements that are kept back; None among them: all."""
 

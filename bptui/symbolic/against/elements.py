@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.recording import Recording
@@ -26,7 +26,6 @@ from bptui.symbolic.formula.numeric import sizes
 from bptui.symbolic.formula.read import from_hint, from_text
 
 Expr = Any
-Index = tuple[int, ...]
 MOST = 4_000
 """Elements of all values of a step that are written out."""
 

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from bptui.model.base.numbers import significant
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.rounding import rerun
 from bptui.symbolic.against.compare import Compared, allowance, different
 
-Index = tuple[int, ...]
 STEPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 MOST = 64
 """Elements that are moved one by one."""

@@ -167,7 +167,12 @@ def _derivative(scalar: Expr, u: Expr) -> Expr:
     if found.has(sp.Derivative, sp.Subs):  # of floor alone, whatever it stands beside: x - floor(x) has slope 1
         found = found.replace(lambda e: isinstance(e, sp.Subs) and e.has(sp.floor), lambda _: sp.Integer(0))
         found = found.replace(lambda e: isinstance(e, sp.Derivative) and e.has(sp.floor), lambda _: sp.Integer(0))
-    return _joined(found)
+    return _joined(found.replace(_alike, lambda choice: choice.args[0][0]) if found.has(sp.Piecewise) else found)
+
+
+def _alike(e: Expr) -> bool:
+    """A choice between slopes that are one: of `1 if x == 0 else 0`, or of constants."""
+    return isinstance(e, sp.Piecewise) and e.args[-1][1] == sp.true and len({value for value, _ in e.args}) == 1
 
 
 def _joined(e: Expr) -> Expr:

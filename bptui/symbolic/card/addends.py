@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base.spans import Line, Span
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.written import names_of
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate

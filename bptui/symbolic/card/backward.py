@@ -16,14 +16,14 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, bold, line, merge
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeRow, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import settled
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.choice import Choice
 from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.derived import derived, winners

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import kinds
 from bptui.model.base.syntax import Unreadable
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
@@ -24,7 +24,6 @@ from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement, Tree, rebuild, substitute
 from bptui.symbolic.types import ArgMax, Part, Rule
 
-Index = tuple[int, ...]
 MAX_CELLS = 5_000_000
 """Elements that a card evaluates for one table; beyond, it says so and shows the numbers of the engine."""
 

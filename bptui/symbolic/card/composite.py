@@ -16,12 +16,13 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, merge
+from bptui.model.base.types import Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeUse, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import Backward
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.names import gradient, kind, setting, title

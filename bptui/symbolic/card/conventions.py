@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.kinds import KINDS
+from bptui.model.base.types import Index
 from bptui.model.engine.pairs import complex_nodes
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.facts import Fact, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate

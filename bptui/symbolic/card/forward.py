@@ -11,10 +11,11 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, line, merge, plain
+from bptui.model.base.types import Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.choice import Choice
 from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.form import Form

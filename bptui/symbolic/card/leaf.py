@@ -7,11 +7,12 @@ import math
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Span, line
+from bptui.model.base.types import Index
 from bptui.model.debugger.no_gradient import GIVEN
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import gradient, kind, symbol, title
 from bptui.symbolic.card.written import definition_fact, names_of
 from bptui.symbolic.facts import Card, Contributions, Fact, Note, sentence

@@ -8,8 +8,8 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, length
-from bptui.model.base.types import Array
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.model.base.types import Array, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import UPSTREAM, gradient, local
 from bptui.symbolic.card.sparsity import held, settle
 from bptui.symbolic.facts import Heads

@@ -15,7 +15,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Span, line, merge
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.lbfgs import (
     CURVED,
@@ -38,7 +38,6 @@ from bptui.model.engine.line_search import ENDS
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import symbol, title
 from bptui.symbolic.card.rate import rate

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
-from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.tree import Tree

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Span
+from bptui.model.base.types import Index
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.names import gradient, kind, symbol, title
 from bptui.symbolic.facts import Card, Fact, sentence
 from bptui.symbolic.formula.printing import number
-
-Index = tuple[int, ...]
 
 
 def unexplained(state: State, node: Node, wrt: int | None, element: Index, why: str, unicode: bool) -> Card:

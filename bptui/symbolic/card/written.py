@@ -8,8 +8,9 @@ from typing import Any
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Span, plain
+from bptui.model.base.types import Index
 from bptui.model.engine.graph import Graph, Node
-from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import letters, symbols
 from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.facts import Fact, sentence

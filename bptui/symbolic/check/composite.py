@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.calls import Backward
 from bptui.model.engine.composites import CompositeUse
 from bptui.model.engine.graph import Graph, Node
@@ -32,7 +32,7 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.comparison import Comparison, Index, Passed
+from bptui.symbolic.check.comparison import Comparison, Passed
 from bptui.symbolic.check.node import NodeCheck
 from bptui.symbolic.types import CheckRow
 

@@ -26,7 +26,7 @@ import mpmath
 import numpy as np
 
 from bptui.model.base import kinds
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Local
 from bptui.model.engine.probe import Probe, wide
@@ -41,7 +41,6 @@ from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.card.sparsity import support
 from bptui.symbolic.types import Failure, Rule
 
-Index = tuple[int, ...]
 TERMS = 15_000
 """Scalar terms up to which a whole step is taken at 50 digits: half a second at most."""
 

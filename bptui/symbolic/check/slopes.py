@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.numbers import significant
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.probe import Probe
 from bptui.symbolic.check.causes import likely
@@ -24,7 +24,6 @@ from bptui.symbolic.check.tolerance import COMPLEX, DIFFERENCE
 from bptui.symbolic.types import CheckRow, RowName, Verdict
 
 ROUGH = "too rough for differences"
-Index = tuple[int, ...]
 Measure = Callable[[Array], tuple[float, float]]
 """(what the engine's gradient says, what the forward says) along a direction."""
 

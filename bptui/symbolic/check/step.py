@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.types import Index
 from bptui.model.engine.composites import made_by
 from bptui.model.engine.graph import Node
 from bptui.model.engine.opaque import SAID
@@ -30,7 +31,6 @@ from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 from bptui.symbolic.check.captured import check_captured, rows_of
-from bptui.symbolic.check.comparison import Index
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.derivative import check_derivative
 from bptui.symbolic.check.finite import check_finite

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.types import Index
 from bptui.model.debugger.explained import Of, name_of
 from bptui.model.debugger.no_gradient import absent
 from bptui.model.debugger.session import Session
@@ -19,7 +20,7 @@ from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.composite import FORM
 from bptui.symbolic.card.leaf import gathered
 from bptui.symbolic.derivation.document import ROLES, Grid, Section
-from bptui.symbolic.derivation.reads import Index, Number, reads
+from bptui.symbolic.derivation.reads import Number, reads
 from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Rule

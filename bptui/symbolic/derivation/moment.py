@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bptui.model.base.printable import clipped
+from bptui.model.base.types import Index
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
@@ -18,8 +19,6 @@ from bptui.symbolic.derivation.document import Section
 from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
-
-Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)

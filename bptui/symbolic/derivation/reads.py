@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from bptui.model.base.types import Index
 from bptui.model.debugger.locations import fit
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import UPSTREAM
@@ -19,7 +20,6 @@ from bptui.symbolic.types import Rule
 
 MOST = 1_000
 """Numbers of one equation that are looked at."""
-Index = tuple[int, ...]
 
 
 class Number(NamedTuple):

@@ -16,8 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base.numbers import index
-from bptui.model.base.types import Array
-from bptui.model.debugger.view import Index
+from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.program import Program
 

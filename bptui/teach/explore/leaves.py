@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Index
 from bptui.model.debugger import locations
 from bptui.model.debugger.session import Session
-from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
 

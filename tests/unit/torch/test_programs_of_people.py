@@ -36,6 +36,7 @@ def captured(script: Path, step: int, folder: Path) -> CapturedNetwork:
     return network_of(open_record(path), script.stem)
 
 
+@pytest.mark.corpus(every=2)  # each program, at one of the two steps
 @pytest.mark.parametrize("step", [0, 2])
 @pytest.mark.parametrize("program", sorted(path.stem for path in PEOPLE.glob("*.py")))
 def test_nothing_in_a_healthy_program_is_called_wrong(program: str, step: int, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_penalty_that_a_program_adds_by_hand_is_seen_beside_the_loss(tmp_path)
     fit = torch.nn.functional.mse_loss(model(x), x[:, :4])
     (push,) = torch.autograd.grad(fit, [model.weight])
     pull = 18 * model.weight.detach()
-    assert found.number == pytest.approx(float(pull.norm() / push.norm()), rel=1e-5)
+    assert found.measured.number == pytest.approx(float(pull.norm() / push.norm()), rel=1e-5)
 
 
 def test_what_is_given_as_nan_is_the_cause_and_no_consequence(tmp_path):

@@ -232,7 +232,7 @@ def test_a_slip_is_named_first_and_the_program_without_it_is_not_accused(name: s
     first, *_ = found(slip, slip.wrong, tmp_path)
     assert first.type == slip.type
     assert any(slip.says in finding.text for finding in (first, *first.therefore)), first.text
-    assert first.source
+    assert first.measured.source
     assert [finding.text for finding in found(slip, slip.right, tmp_path)] == []
 
 

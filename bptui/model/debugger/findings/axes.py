@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import Change, remedy, setting
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.structure import MOVES, REGRESSION, unit_axis
 from bptui.model.debugger.findings.subject import Subject, zero
 from bptui.model.engine.graph import Node
@@ -52,15 +52,16 @@ def _stretched(subject: Subject) -> Iterator[Finding]:
             continue
         told = " and ".join(f"{side.name} {numbers.shape(side.shape)}" for side in sides)
         yield Finding(
-            "axes",
             "output-range",
             "error",
             tuple(dict.fromkeys(("loss", structure.place(given), node.name))),
             f"{told} are stretched to {numbers.shape(over)}: every prediction is compared with every target",
             node=node.name,
-            number=float(np.prod(over)),
-            threshold=float(max(np.prod(side.shape) for side in sides)),
-            source="PyTorch's warning (pytorch #16045)",
+            measured=Measured(
+                float(np.prod(over)),
+                float(max(np.prod(side.shape) for side in sides)),
+                "PyTorch's warning (pytorch #16045)",
+            ),
             evidence=("a reshape makes both shapes the same",),
         )
         return
@@ -106,14 +107,12 @@ def _classes(subject: Subject) -> Iterator[Finding]:
     axis = output.made.attributes.get("axis", -1)
     if axis in (0, -len(output.made.shape)) and output.made.shape[0] > 1:
         yield Finding(
-            "axes",
             "output-activation",
             "error",
             tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
             f"{output.activation} over axis 0: the probabilities of the samples sum to 1, not those of the classes",
             node=output.made.name,
-            number=0.0,
-            source="TheDeepChecker (pitfalls)",
+            measured=Measured(0.0, source="TheDeepChecker (pitfalls)"),
             evidence=(f"axis = {axis} of {numbers.shape(output.made.shape)}; axis = 1 is the classes'",),
             remedies=(remedy("over the classes", Change(f"{output.made.scope}.activation", _axis(subject))),)
             if output.made.scope and setting(subject.network, f"{output.made.scope}.activation")
@@ -142,13 +141,13 @@ def _sums(subject: Subject) -> Iterator[Finding]:
         return
     axis = output.made.attributes.get("axis", -1)
     yield Finding(
-        "axes", "output-activation", "error",
+        "output-activation", "error",
         tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
         f"{output.activation} along axis {axis} of {numbers.shape(output.made.shape)}: the probabilities of the "
         f"classes sum to {numbers.significant(float(sums.min()), 3)} to "
         f"{numbers.significant(float(sums.max()), 3)}, not to 1",
-        node=output.made.name, number=float(np.abs(sums - 1).max()), threshold=OFF,
-        source="the definition of a probability",
+        node=output.made.name,
+        measured=Measured(float(np.abs(sums - 1).max()), OFF, "the definition of a probability"),
         evidence=(f"{loss.kind} reads {numbers.shape(value.shape)}, classes along axis 1",),
         advice=("the softmax along the axis of the classes",),
     )  # fmt: skip
@@ -165,10 +164,10 @@ def _units(subject: Subject) -> Iterator[Finding]:
     if shape[1] != shape[-1]:  # (else the targets' shape tells)
         return
     yield Finding(
-        "axes", "output-activation", "error", tuple(dict.fromkeys((last.place, "loss", z.name))),
+        "output-activation", "error", tuple(dict.fromkeys((last.place, "loss", z.name))),
         f"{loss.kind} reads the classes along axis 1 of {numbers.shape(shape)}; the units of {last.place} lie along "
         f"axis {len(shape) - 1}",
-        node=z.name, number=1.0, threshold=float(len(shape) - 1), source="the definition of the loss",
+        node=z.name, measured=Measured(1.0, float(len(shape) - 1), "the definition of the loss"),
         evidence=(f"{loss.kind} takes (samples, classes, …)",), advice=("swap the two axes: transpose(1, 2)",),
     )  # fmt: skip
 
@@ -194,11 +193,15 @@ def _attention(subject: Subject) -> Iterator[Finding]:
             summed = _summed(made, reader)
             if summed is not None and axis % len(made.shape) != summed:
                 yield Finding(
-                    "axes", "hidden-activation", "warning", structure.places(node),
+                    "hidden-activation", "warning", structure.places(node),
                     f"{node.name} sums to 1 along axis {axis % len(made.shape)} of {numbers.shape(node.shape)}, and "
                     f"{reader.name} sums over axis {summed}: no mean of the values",
-                    node=node.name, number=float(axis % len(made.shape)), threshold=float(summed),
-                    source="the definition of attention (Vaswani et al. 2017)",
+                    node=node.name,
+                    measured=Measured(
+                        float(axis % len(made.shape)),
+                        float(summed),
+                        "the definition of attention (Vaswani et al. 2017)",
+                    ),
                     evidence=("the weights of one query are to sum to 1",),
                     advice=(f"softmax(…, dim={summed - len(made.shape)})",),
                 )  # fmt: skip
@@ -236,11 +239,11 @@ def _reread(subject: Subject) -> Iterator[Finding]:
         if zero(subject.recording(0).grad(node)):
             continue
         yield Finding(
-            "axes", "data-dependence", "warning", structure.places(node),
+            "data-dependence", "warning", structure.places(node),
             f"{node.name} reads {numbers.shape(before)} as {numbers.shape(after)}: it swaps no axes, it counts the "
             "same numbers in another order",
-            node=node.name, number=float(prod(after)), threshold=0.0,
-            source="exact: a reshape keeps the order of the numbers",
+            node=node.name,
+            measured=Measured(float(prod(after)), 0.0, "exact: a reshape keeps the order of the numbers"),
             evidence=("what was one position's, or one channel's, is now that of several",),
             advice=("transpose or permute swaps axes; view and reshape do not",),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
 from bptui.model.debugger.findings.subject import Subject, rms
 from bptui.model.debugger.findings.symptoms import SOLVED, constant_answer
 
@@ -45,12 +45,11 @@ def independent(subject: Subject) -> Iterator[Finding]:
     if share <= UNLIKELY:
         return
     yield Finding(
-        "independent", "data-dependence", "warning",
-        ("data.targets", "loss", *subject.structure.places(targets.node)),
+        "data-dependence", "warning", ("data.targets", "loss", *subject.structure.places(targets.node)),
         f"after {number} training steps the loss is {significant(loss, 3)}, that of a constant answer "
         f"{significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
-        node=targets.node.name, number=share, threshold=UNLIKELY,
-        source="distance correlation (Szekely 2007), against shuffled targets",
+        node=targets.node.name,
+        measured=Measured(share, UNLIKELY, "distance correlation (Szekely 2007), against shuffled targets"),
         evidence=(f"{significant(100 * share, 3)} % of shuffled targets depend on the inputs as much as these",),
         advice=("are inputs and targets in the same order? shuffle both by one permutation",),
     )  # fmt: skip
@@ -94,13 +93,13 @@ def overshot(subject: Subject) -> Iterator[Finding]:
         made = remedy("the same step, shorter", Change("optimizer.learning_rate", float(f"{suits * rates[0]:.2g}")))
         remedies = (replace(made, loss_before=after, loss_after=step.at(suits)),)
     yield Finding(
-        "rate high", "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
+        "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
         f"the step overshot: the loss of this batch goes from {significant(before, 4)} to "
         f"{significant(after, 4)}",
-        node=subject.graph.params[0].name, phase="update", number=after / before, threshold=LONGER_LOSS, source=RISE,
+        node=subject.graph.params[0].name, phase="update", measured=Measured(after / before, LONGER_LOSS, RISE),
         evidence=(f"ΔL = {significant(step.promised, 3)} promised by g·Δw",
                   *(f"learning rate {significant(rate)}" for rate in rates)),
-        remedies=remedies,
+        remedies=remedies, rule="rate high",
     )  # fmt: skip
 
 
@@ -127,10 +126,10 @@ def pace(subject: Subject) -> Iterator[Finding]:
     begun = [f"it began at {significant(float(each['initial_lr']))}" for each in options[:1]
              if isinstance(each.get("initial_lr"), int | float)]  # fmt: skip
     yield Finding(
-        "pace", "learning-rate-low", "warning", ("optimizer.learning_rate", "optimizer"),
+        "learning-rate-low", "warning", ("optimizer.learning_rate", "optimizer"),
         f"the loss is that of a constant answer, a step promises {significant(promise, 2)} of it, and one that is a "
         "thousand times as long would still be right",
-        node=subject.graph.params[0].name, phase="update", number=promise, threshold=SHORT, source=RISE,
+        node=subject.graph.params[0].name, phase="update", measured=Measured(promise, SHORT, RISE),
         evidence=(*(f"learning rate {significant(rate)}" for rate in rates), *begun,
                   f"ρ at {significant(LONGER)} times the step: {significant(step.rho(LONGER), 3)}"),
         advice=("a larger rate" if not begun else "a schedule that goes down more slowly",),

@@ -14,7 +14,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.printable import one_line
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject, named, rms, zero
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.record import Event, Moved, Site, Step, Update
@@ -51,9 +51,9 @@ def ended(subject: Subject) -> Iterator[Finding]:
     calls = f"the last operation that was recorded: {last.name} {numbers.shape(last.shape)}"
     raised = one_line(str(about.get("raised") or ""), 100)
     yield Finding(
-        "ended", "exception", "error", ("program",),
-        f"the program ended in this step: {one_line(str(about['exception']), 200)}",
-        node=last.name, source="exact: what was raised while it was captured",
+        "exception", "error", ("program",),
+        f"the program ended in this step: {one_line(str(about['exception']), 200)}", node=last.name,
+        measured=Measured(source="exact: what was raised while it was captured"),
         evidence=(*((raised,) if raised else ()), calls),
     )  # fmt: skip
 
@@ -69,11 +69,10 @@ def before(subject: Subject) -> Iterator[Finding]:
     script = str(step.about.get("script") or "SCRIPT.py").rpartition("/")[2]
     earlier = f"bptui capture {script} --when nan captures the step in which it was born"
     yield Finding(
-        "numeric before", "numeric", "error", places(bad),
-        f"{named(bad)}: not finite before this step: it was born in an earlier one",
-        node=bad[0].name, number=np.nan, source="exact: counted when it was captured",
-        evidence=(f"{len(bad)} parameters, before {subject.when(0)}",),
-        advice=(earlier,),
+        "numeric", "error", places(bad),
+        f"{named(bad)}: not finite before this step: it was born in an earlier one", node=bad[0].name,
+        measured=Measured(np.nan, source="exact: counted when it was captured"),
+        evidence=(f"{len(bad)} parameters, before {subject.when(0)}",), advice=(earlier,),
     )  # fmt: skip
 
 
@@ -98,10 +97,10 @@ def changed(subject: Subject) -> Iterator[Finding]:
         maker = step.made_by.get(part.id)
         name = maker.name.rpartition(".")[2] if maker else "something"
         yield Finding(
-            "changed data", "changed-data", "warning", ("data.inputs", whole.source),
+            "changed-data", "warning", ("data.inputs", whole.source),
             f"{name}{at(maker.site if maker else None)} changes {whole.source} in place: what is changed now comes "
             "changed the next time",
-            number=float(prod(part.shape)), threshold=0.0, source="exact",
+            measured=Measured(float(prod(part.shape)), 0.0, "exact"),
             evidence=(f"{numbers.shape(part.shape)} of {numbers.shape(whole.shape)} are written into {whole.source}",),
             advice=("x = x + …, not x += …: a slice is no copy; or .clone() first",),
         )  # fmt: skip
@@ -122,11 +121,11 @@ def custom(subject: Subject) -> Iterator[Finding]:
         worst = max(wrong, key=lambda row: row.ulps)
         node, name = subject.graph.nodes[worst.node], str(event.notes["custom"])
         yield Finding(
-            "wrong backward", "wrong-gradient", "error",
+            "wrong-gradient", "error",
             tuple(dict.fromkeys((*((event.module,) if event.module else ()), node.name))),
-            f"the backward of {name} is not the derivative of its forward{at(event.site)}",
-            node=node.name, phase="backward", element=worst.at, number=worst.got, threshold=worst.expected,
-            source="the derivative of its own recorded forward, in float64",
+            f"the backward of {name} is not the derivative of its forward{at(event.site)}", node=node.name,
+            phase="backward", element=worst.at,
+            measured=Measured(worst.got, worst.expected, "the derivative of its own recorded forward, in float64"),
             evidence=tuple(
                 f"∂L/∂{row.input}{numbers.index(row.at)}: it gave {numbers.significant(row.got, 5)}, "
                 f"right is {numbers.significant(row.expected, 5)}; {row.note}"
@@ -160,17 +159,17 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     if held and len(unused) == len(held) and free:
         kind = step.updates[0].kind.rpartition(".")[2]
         yield Finding(
-            "optimized", "no-update", "error", ("optimizer", *places(free)),
+            "no-update", "error", ("optimizer", *places(free)),
             f"{kind} updates {len(held)} parameters, and the loss depends on none of them: those of another model",
-            node=free[0].name, phase="update", number=0.0, threshold=float(len(held)), source="exact; TrainCheck",
+            node=free[0].name, phase="update", measured=Measured(0.0, float(len(held)), "exact; TrainCheck"),
             evidence=(f"{named(free)}: a gradient, and in no optimizer",),
             advice=(f"make the optimizer after the model, of its parameters: {kind}(model.parameters(), …)",),
         )  # fmt: skip
     elif held and len(unused) == len(held) and step.backwards and all(row.grad is None for _, row in rows(step)):
         yield Finding(
-            "optimized", "no-gradient", "error", ("loss", *places(held)),
+            "no-gradient", "error", ("loss", *places(held)),
             f"the loss depends on none of the {len(held)} parameters of the optimizer: none has a gradient",
-            node=held[0].name, phase="backward", number=0.0, threshold=float(len(held)), source="exact",
+            node=held[0].name, phase="backward", measured=Measured(0.0, float(len(held)), "exact"),
             evidence=(f"{named(held)}: nothing that is computed from them is compared",),
             advice=("compare what the model gives with the targets",),
         )  # fmt: skip
@@ -181,9 +180,9 @@ def _never(step: Step) -> Iterator[Finding]:
     if step.updates or not step.about.get("held") or len(step.backwards) < NEVER:
         return
     yield Finding(
-        "optimized", "no-update", "error", ("optimizer",),
-        f"no optimizer stepped in {len(step.backwards)} backward passes: nothing is trained",
-        phase="backward", number=float(len(step.backwards)), threshold=float(NEVER), source="exact",
+        "no-update", "error", ("optimizer",),
+        f"no optimizer stepped in {len(step.backwards)} backward passes: nothing is trained", phase="backward",
+        measured=Measured(float(len(step.backwards)), float(NEVER), "exact"),
         advice=("optimizer.step() after loss.backward()",),
     )  # fmt: skip
 
@@ -204,11 +203,10 @@ def _twice(subject: Subject) -> Iterator[Finding]:
     if not found:
         return
     yield Finding(
-        "optimized", "optimizer", "warning", ("optimizer", *places(found)),
+        "optimizer", "warning", ("optimizer", *places(found)),
         f"{named(found)}: moved twice by one gradient, by two optimizers{at(step.updates[-1].site)}",
-        node=found[0].name, phase="update", number=2.0, threshold=1.0, source="exact",
-        evidence=("no backward pass lies between the two steps",),
-        advice=("each parameter in one optimizer",),
+        node=found[0].name, phase="update", measured=Measured(2.0, 1.0, "exact"),
+        evidence=("no backward pass lies between the two steps",), advice=("each parameter in one optimizer",),
     )  # fmt: skip
 
 
@@ -229,9 +227,9 @@ def _cleared(subject: Subject) -> Iterator[Finding]:
         return
     site = step.updates[0].site
     yield Finding(
-        "optimized", "no-update", "error" if len(lost) == count else "warning", ("optimizer", *places(lost)),
-        f"{named(lost)}: a gradient came, and was gone when the optimizer stepped{at(site)}",
-        node=lost[0].name, phase="update", number=0.0, threshold=0.0, source="exact",
+        "no-update", "error" if len(lost) == count else "warning", ("optimizer", *places(lost)),
+        f"{named(lost)}: a gradient came, and was gone when the optimizer stepped{at(site)}", node=lost[0].name,
+        phase="update", measured=Measured(0.0, 0.0, "exact"),
         evidence=("set to zero between backward() and step(): the optimizer moved nothing by it",),
         advice=("optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",),
     )  # fmt: skip
@@ -258,9 +256,9 @@ def carried(subject: Subject) -> Iterator[Finding]:
         return
     ratio = float(np.sqrt(before / own)) if own else np.inf
     yield Finding(
-        "carried", "stale-gradient", "warning", ("optimizer", *places(stale)),
+        "stale-gradient", "warning", ("optimizer", *places(stale)),
         f"gradients of earlier steps are added to this one's: they are {numbers.significant(ratio, 3)} times as large",
-        node=stale[0].name, phase="backward", number=ratio, threshold=0.0, source="exact; TrainCheck",
+        node=stale[0].name, phase="backward", measured=Measured(ratio, 0.0, "exact; TrainCheck"),
         evidence=(
             f"{named(stale)} had a gradient before the only backward pass of this update",
             "of accumulation over several backward passes all are in a captured step: here is one",
@@ -283,8 +281,8 @@ def mode(subject: Subject) -> Iterator[Finding]:
             yield _of_mode(recording, asleep, text, advice)
         elif still:  # in evaluation a dropout calls nothing
             yield Finding(
-                "mode", "wrong-mode", "warning", tuple(still), text.format("dropout works"),
-                number=float(len(still)), threshold=0.0, source="exact: the mode of each module",
+                "wrong-mode", "warning", tuple(still), text.format("dropout works"),
+                measured=Measured(float(len(still)), 0.0, "exact: the mode of each module"),
                 evidence=tuple(f"{path}: training=False" for path in still[:4]), advice=(advice,),
             )  # fmt: skip
     # the running statistics that an evaluation changes by mistake lead to the loss, what it computes does not
@@ -316,11 +314,11 @@ def _of_mode(recording: CapturedRecording, events: Sequence[Event], text: str, a
     kinds = " and ".join(dict.fromkeys(event.name.rpartition(".")[2].replace("_", " ") for event in events))
     nodes = [node for event in events for node in recording.captured.nodes_of.get(event.id, ())]
     return Finding(
-        "mode", "batch-norm" if "batch norm" in kinds else "wrong-mode", "warning",
+        "batch-norm" if "batch norm" in kinds else "wrong-mode", "warning",
         tuple(dict.fromkeys(event.module or event.name for event in events)),
         text.format(kinds + (" works" if " and " not in kinds else " work")),
-        node=recording.graph.nodes[nodes[-1]].name if nodes else "", number=float(len(events)), threshold=0.0,
-        source="exact: the argument `training` of each call",
+        node=recording.graph.nodes[nodes[-1]].name if nodes else "",
+        measured=Measured(float(len(events)), 0.0, "exact: the argument `training` of each call"),
         evidence=tuple(f"{event.module or event.name}: training={_mode(event)}{at(event.site)}"
                        for event in events[:4]),
         advice=(advice,),

@@ -15,7 +15,7 @@ import numpy as np
 
 from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Data, Subject, tenths
 from bptui.model.debugger.findings.symptoms import constant_answer
 from bptui.model.engine.batches import Batches, draw
@@ -61,16 +61,13 @@ def dependence(subject: Subject) -> Iterator[Finding]:
         return
     told = ", ".join(significant(x, 4) for x in random)
     yield Finding(
-        "dependence",
         "data-dependence",
         "warning",
         tuple(dict.fromkeys((*subject.structure.places(targets.node), "data.inputs", "loss"))),
         "targets dealt out at random are learnt as well as these: they do not depend on the inputs",
         node=targets.node.name,
         training_step=steps - 1,
-        number=last,
-        threshold=limit,
-        source="TheDeepChecker (fits zeroed inputs as well as real ones); Gretton et al. 2005",
+        measured=Measured(last, limit, "TheDeepChecker (fits zeroed inputs as well as real ones); Gretton et al. 2005"),
         evidence=(
             f"loss after {steps} steps {significant(last, 4)}; of targets dealt out at random {told}",
             f"the best constant answer costs {significant(constant, 4)}",

@@ -79,10 +79,11 @@ def asked_of(rule: Rule, subject: Subject) -> tuple[list[Finding], str]:
     subject.absent.clear()
     try:
         with np.errstate(all="ignore"):
-            findings = list(rule.find(subject))
+            found = list(rule.find(subject))
     except NotRecorded as lacking:
         return [], str(lacking)
     absent = sorted(subject.absent)
+    findings = [finding if finding.rule else replace(finding, rule=rule.name) for finding in found]
     return findings, "" if findings or not absent else f"{absent[0]} was not recorded"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bptui.model.debugger.edit import Edit
 from bptui.model.engine.timeline import Phase
@@ -46,22 +46,32 @@ class Remedy:
         return Edit(0, self.change, self.make(network), anew="drawn")
 
 
+class Measured(NamedTuple):
+    """What was measured, the threshold that it was held against, and where that is from."""
+
+    number: float | None = None
+    threshold: float | None = None
+    source: str = ""
+
+
+UNMEASURED = Measured()
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a rule found.
 
-    rule, type     the rule's name, and the word for what it is of: `exploding`, `init`, `saturated-units`
+    type           the word for what it is of: `exploding`, `init`, `saturated-units`
     places         what it is about: layers, `loss`, `optimizer.learning_rate`, `data.inputs`; nodes of a formula
     node, phase, training_step, element   where to look at it: the Moment, and the number in it
     when           the training step as its program counts, of a captured one; else ""
-    number, threshold, source   what was measured, what it was held against, and where that is from
     text           one line that says it
     evidence       lines with the numbers behind it
     therefore      what follows from it, folded in
     advice         what to change in the program of a captured step: said, not tried
+    rule           the name that it goes by in lists and in `--json`: that of the rule's row, where it says no other
     """
 
-    rule: str
     type: str
     severity: Severity
     places: tuple[str, ...]
@@ -70,14 +80,13 @@ class Finding:
     phase: Phase = "forward"
     training_step: int = 0
     element: tuple[int, ...] | None = None
-    number: float | None = None
-    threshold: float | None = None
-    source: str = ""
+    measured: Measured = UNMEASURED
     evidence: tuple[str, ...] = ()
     therefore: tuple[Finding, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     advice: tuple[str, ...] = ()
     when: str = ""
+    rule: str = ""
 
     def with_remedy(self, at: int, remedy: Remedy) -> Finding:
         """This finding with the remedy at a place replaced, once it has been tried."""
@@ -94,9 +103,7 @@ class Finding:
             "phase": self.phase,
             "training_step": self.training_step,
             "element": None if self.element is None else list(self.element),
-            "number": self.number,
-            "threshold": self.threshold,
-            "source": self.source,
+            **self.measured._asdict(),
             "text": self.text,
             "evidence": list(self.evidence),
             "therefore": [finding.as_json() for finding in self.therefore],

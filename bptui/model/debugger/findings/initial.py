@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, spelled
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
 from bptui.model.debugger.findings.scale import LARGEST
 from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer, unit_axis
 from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
@@ -41,15 +41,12 @@ def equal(subject: Subject) -> Iterator[Finding]:
     weight = found[0].weight if found else tables[0]
     value = significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)
     yield Finding(
-        "equal weights",
         "init",
         "error" if stay else "warning",
         tuple(dict.fromkeys(places)),
         f"all numbers of {weight.name} are {value}: {_alike(bool(found), stay)}",
         node=weight.name,
-        number=0.0,
-        threshold=0.0,
-        source="TheDeepChecker, NeuraLint",
+        measured=Measured(0.0, 0.0, "TheDeepChecker, NeuraLint"),
         evidence=(f"std({weight.name}) = 0", *(("the weights behind it are equal, too",) if symmetric else ())),
         remedies=(_drawn_anew(subject, [*found, *([last] if symmetric and last else [])], tables),),
     )
@@ -103,15 +100,14 @@ def initial(subject: Subject) -> Iterator[Finding]:
         layers = [layer for layer in subject.structure.layers if layer.place in wrong]
         layer = next(layer for layer in layers if layer.place == worst)
         yield Finding(
-            "initial values",
             "init",
             "warning",
             tuple(wrong),
             f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} = {significant(wrong[worst], 3)}",
             node=layer.weight.name,
-            number=wrong[worst],
-            threshold=limit,
-            source="He, Glorot, LeCun (1 to 1.4); TheDeepChecker; limits from healthy networks",
+            measured=Measured(
+                wrong[worst], limit, "He, Glorot, LeCun (1 to 1.4); TheDeepChecker; limits from healthy networks"
+            ),
             evidence=tuple(_flow(subject)),
             remedies=(_drawn_anew(subject, layers, []),),
         )
@@ -126,15 +122,9 @@ def embeddings(subject: Subject) -> Iterator[Finding]:
         normed = any(_normalised_after(subject, reader) for reader in readers)
         if embeds and size > LARGEST and not normed:
             yield Finding(
-                "embedding",
-                "init",
-                "warning",
-                (node.scope or node.name,),
-                f"the rows of {node.name} start too large: rms {significant(size, 3)}",
-                node=node.name,
-                number=size,
-                threshold=LARGEST,
-                source="as inputs; PyTorch draws rows of standard deviation 1",
+                "init", "warning", (node.scope or node.name,),
+                f"the rows of {node.name} start too large: rms {significant(size, 3)}", node=node.name,
+                measured=Measured(size, LARGEST, "as inputs; PyTorch draws rows of standard deviation 1"),
                 remedies=(remedy("rows drawn anew", Change(f"{node.scope}.weight", DEFAULT),
                                  Change(f"{node.scope}.init", {"kind": "normal", "std": 1.0})),),
             )  # fmt: skip
@@ -167,16 +157,13 @@ def biases(subject: Subject) -> Iterator[Finding]:
         return
     layers = [layer for layer in subject.structure.hidden if layer.place in found]
     yield Finding(
-        "biases",
-        "init",
-        "warning",
-        tuple(found),
+        "init", "warning", tuple(found),
         f"the biases of {', '.join(found)} drown what they are added to, "
         f"{significant(max(found.values()), 3)} times its spread",
         node=layers[0].z.name,
-        number=max(found.values()),
-        threshold=DROWNS,
-        source="TheDeepChecker, NeuraLint (biases at 0); limit from healthy networks",
+        measured=Measured(
+            max(found.values()), DROWNS, "TheDeepChecker, NeuraLint (biases at 0); limit from healthy networks"
+        ),
         evidence=tuple(_flow(subject)),
         remedies=(remedy("biases that start at 0", *(
             change for layer in layers
@@ -248,15 +235,12 @@ def linear(subject: Subject) -> Iterator[Finding]:
             return
     whole = " · ".join(str(layer.fans[0]) for layer in (*hidden, structure.last)) + f" · {structure.last.fans[1]}"
     yield Finding(
-        "no activation",
         "missing-activation",
         "warning",
         tuple(dict.fromkeys((*(layer.place for layer in hidden), structure.last.place))),
         f"no activation between {len(hidden) + 1} layers: together they are one linear layer",
         node=hidden[0].z.name,
-        number=float(len(hidden)),
-        threshold=0.0,
-        source="UMLAUT, NeuraLint",
+        measured=Measured(float(len(hidden)), 0.0, "UMLAUT, NeuraLint"),
         evidence=(f"widths {whole}: the product of the weights has rank {_rank(hidden, structure.last)} at most",),
         remedies=tuple(_bent(subject, hidden)),
     )

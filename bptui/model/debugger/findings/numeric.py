@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.guard import guarded
 from bptui.model.debugger.findings.subject import Subject, named
 from bptui.model.engine.graph import Node
@@ -80,7 +80,6 @@ def _life(
     given = event.phase == "forward" and born.name != node.name
     came = "given, and first read" if given else "born"
     return Finding(
-        "numeric given" if given else "numeric",
         "numeric",
         "note" if harmless else "warning" if held_back else "error",
         structure.places(node),
@@ -89,11 +88,11 @@ def _life(
         phase=event.phase,
         training_step=recording.step,
         element=born.at,
-        number=born.number,
-        source="exact: the first operation that makes one of finite numbers",
+        measured=Measured(born.number, source="exact: the first operation that makes one of finite numbers"),
         evidence=tuple(evidence),
         remedies=() if harmless else guarded(subject.network, node),
         advice=(SCALE,) if held_back else (HIDDEN,) if empty else (),
+        rule="numeric given" if given else "numeric",
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, setting, spelled
-from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy, Severity
+from bptui.model.debugger.findings.finding import Diagnosis, Finding, Measured, Remedy, Severity
 from bptui.model.debugger.findings.structure import REGRESSION, WEIGHTED, Loss, Output
 from bptui.model.debugger.findings.subject import LONG, Subject
 from bptui.model.debugger.findings.symptoms import solved
@@ -77,15 +77,12 @@ def pairing(subject: Subject) -> Iterator[Finding]:
     if size is not None:
         evidence.append(f"largest |∂L/∂{output.z.name}| = {significant(size, 3)}")
     yield Finding(
-        "pairing",
         "output-activation",
         severity,
         _places(subject, output, loss),
         text,
         node=output.made.name,
-        number=size,
-        threshold=0.0 if size == 0 else None,
-        source="NeuraLint, Theia, UMLAUT; the definitions of both",
+        measured=Measured(size, 0.0 if size == 0 else None, "NeuraLint, Theia, UMLAUT; the definitions of both"),
         evidence=(f"{wrong}, then {loss.kind}", *evidence),
         remedies=tuple(remedies),
     )
@@ -254,7 +251,6 @@ def reach(subject: Subject) -> Iterator[Finding]:
     labels = loss.compares.target == "bit"
     remedies = _classes(subject, values) if labels else _linear(subject)
     yield Finding(
-        "reach",
         "output-range",
         "error" if share > MOST else "warning",
         tuple(
@@ -262,9 +258,7 @@ def reach(subject: Subject) -> Iterator[Finding]:
         ),
         f"{significant(100 * share, 3)} % of the targets lie outside of what {whose} can give",
         node=output.made.name,
-        number=share,
-        threshold=MANY,
-        source="DeepDiagnosis (targets outside of the last activation)",
+        measured=Measured(share, MANY, "DeepDiagnosis (targets outside of the last activation)"),
         evidence=(
             f"targets {significant(least, 4)} to {significant(most, 4)}, "
             f"{whose} {significant(low)} to {significant(high)}",

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.settings import maximizes
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
@@ -83,11 +83,10 @@ def likelihood(subject: Subject) -> Iterator[Finding]:
         square = len(set(shares.shape)) < shares.ndim
         if along is not None and sums[pick.axis] > OFF and not square:
             yield Finding(
-                "likelihood", "output-activation", "error",
-                tuple(dict.fromkeys((structure.place(source), "loss", source.name))),
+                "output-activation", "error", tuple(dict.fromkeys((structure.place(source), "loss", source.name))),
                 f"the probabilities sum to 1 along axis {along} of {numbers.shape(shares.shape)}, and the classes are "
                 f"picked along axis {pick.axis}: those of one sample do not",
-                node=source.name, number=sums[pick.axis], threshold=OFF, source="the definition of a probability",
+                node=source.name, measured=Measured(sums[pick.axis], OFF, "the definition of a probability"),
                 evidence=(f"{pick.node.name} picks {numbers.shape(pick.node.shape)} of them",),
                 advice=(f"the softmax along axis {pick.axis}",),
             )  # fmt: skip
@@ -96,11 +95,11 @@ def likelihood(subject: Subject) -> Iterator[Finding]:
         logs = not after and value is not None and along is not None
         if logs and not maximizes(subject) and gradient is not None and gradient.size > 1 and _one(gradient):
             yield Finding(
-                "likelihood", "unbounded-loss", "error", ("loss", pick.node.name),
+                "unbounded-loss", "error", ("loss", pick.node.name),
                 "the loss falls where the probability of the target falls: it is the mean of the logarithms, and has "
                 "no lower end",
-                node=pick.node.name, phase="backward", number=float(gradient.max()), threshold=0.0,
-                source="the sign of its gradient, the same for all samples",
+                node=pick.node.name, phase="backward",
+                measured=Measured(float(gradient.max()), 0.0, "the sign of its gradient, the same for all samples"),
                 evidence=(f"∂L/∂{pick.node.name} = {numbers.significant(float(gradient.max()), 3)} for each",),
                 advice=("a minus before it: the negative log likelihood",),
             )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import Change, remedy, setting
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import LONG, Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
@@ -63,7 +63,6 @@ def decay(subject: Subject) -> Iterator[Finding]:
     word = "penalty in the loss" if penal else "weight decay" if found.rule and found.rule.weight_decay else "l1"
     sizes = [numbers.significant(sqrt(part), 3) for part in (found.decay, found.loss)]
     yield Finding(
-        "weight decay",
         "regularisation",
         "warning",
         _places(subject, found, penal),
@@ -71,9 +70,7 @@ def decay(subject: Subject) -> Iterator[Finding]:
         node=found.nodes[0].name,
         phase="update",
         training_step=step,
-        number=found.ratio,
-        threshold=1.0 if outweighs else OUTWEIGHS,
-        source="TheDeepChecker (‖∇penalty‖/‖∇loss‖)",
+        measured=Measured(found.ratio, 1.0 if outweighs else OUTWEIGHS, "TheDeepChecker (‖∇penalty‖/‖∇loss‖)"),
         evidence=(f"from the {'penalty' if penal else 'decay'} {sizes[0]}, from the loss {sizes[1]}",),
         remedies=(remedy(f"a usual {'penalty' if penal else 'decay'}", *_less(subject, found, penal)),),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import Change, remedy
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
 from bptui.model.debugger.findings.probe import Step
 from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
@@ -80,9 +80,7 @@ def _slower(subject: Subject) -> Iterator[Finding]:
         subject,
         "high",
         f"at a tenth of the rate the same steps reach {significant(reached, 3)}, not {significant(last, 3)}",
-        number=reached / last,
-        threshold=HALF,
-        source="a trial on the same seed",
+        measured=Measured(reached / last, HALF, "a trial on the same seed"),
         evidence=(f"the first loss is {significant(first, 3)}",),
         remedies=(remedy("a tenth of the rate", Change("optimizer.learning_rate", float(f"{rate:.2g}"))),),
     )
@@ -91,7 +89,7 @@ def _slower(subject: Subject) -> Iterator[Finding]:
 def _of_rate(subject: Subject, kind: str, said: str, **rest: Any) -> Finding:
     """A warning that the rate is `kind`; `rest` is what it was seen by, and what helps."""
     place, first = ("optimizer.learning_rate", "optimizer"), subject.graph.params[0].name
-    return Finding(f"rate {kind}", f"learning-rate-{kind}", "warning", place, said, node=first, phase="update", **rest)
+    return Finding(f"learning-rate-{kind}", "warning", place, said, node=first, phase="update", **rest)
 
 
 def harmed(subject: Subject, times: int) -> bool:
@@ -163,9 +161,7 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
         "high",
         f"the step overshot: ΔL = {significant(promised, 3)} promised, {significant(actual, 3)} came",
         training_step=at,
-        number=rho,
-        threshold=FAR if rho < FAR else 0.0,
-        source=SOURCE,
+        measured=Measured(rho, FAR if rho < FAR else 0.0, SOURCE),
         evidence=tuple(seen),
         remedies=tuple(remedies),
     )
@@ -214,9 +210,7 @@ def _low(subject: Subject, promise: float, rho: float, told: tuple[str, ...]) ->
         "low",
         f"at this pace {planned} steps gain {significant(100 * promise, 3)} % of the loss, and "
         f"a tenfold step would still be right",
-        number=rho,
-        threshold=HALF if told else STRAIGHT,
-        source=SOURCE,
+        measured=Measured(rho, HALF if told else STRAIGHT, SOURCE),
         evidence=(
             f"ΔL = {significant(step.promised, 3)} promised, {significant(step.actual(), 3)} came",
             f"ρ at {significant(longer)} times the step: {significant(step.rho(longer), 3)}",

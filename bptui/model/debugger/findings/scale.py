@@ -9,7 +9,7 @@ import numpy as np
 from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import Change, remedy
-from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy, Severity
 from bptui.model.debugger.findings.structure import MOVES, NORMS, REGRESSION
 from bptui.model.debugger.findings.subject import FEWEST, Data, Subject, rms
 from bptui.model.engine.graph import Node
@@ -37,32 +37,29 @@ def scale(subject: Subject) -> Iterator[Finding]:
         if wide:
             text = f"columns of {data.node.name} differ in size {significant(apart, 3)} times"
         yield Finding(
-            "scale",
             "input-scale",
             "warning",
             subject.places(data),
             text,
             node=data.node.name,
-            number=apart if wide else size,
-            threshold=APART if wide else LARGEST if size > LARGEST else SMALLEST,
-            source=SOURCE,
+            measured=Measured(
+                apart if wide else size, APART if wide else LARGEST if size > LARGEST else SMALLEST, SOURCE
+            ),
             evidence=(*_columns(data.values), *_first_layer(subject)),
             remedies=tuple(_rescaled(data, size, far)),
         )
     if far is not None:
         size = rms(far.values)
         yield Finding(
-            "target scale",
             "target-scale",
             "warning",
             tuple(dict.fromkeys((*subject.places(far), "loss"))),
             f"the targets are {'large' if size > TARGETS else 'small'}: rms({far.node.name}) = " + significant(size, 3),
             node=far.node.name,
-            number=size,
-            threshold=TARGETS if size > TARGETS else SMALLEST,
-            source="limits from healthy networks",
+            measured=Measured(size, TARGETS if size > TARGETS else SMALLEST, "limits from healthy networks"),
             evidence=_columns(far.values),
             remedies=(remedy("targets of mean 0, std 1", Change("data.standardize_targets", True)),),
+            rule="target scale",
         )
 
 
@@ -135,7 +132,7 @@ def constant(subject: Subject) -> Iterator[Finding]:
             text = f"{data.node.name} is the same for every sample: nothing can depend on it"
             place = subject.places(data)
             yield Finding(
-                "constant column", "data-dependence", "warning", place, text, node=data.node.name, source="exact"
+                "data-dependence", "warning", place, text, node=data.node.name, measured=Measured(source="exact")
             )
         if data.values.ndim != 2 or len(data.values) < 2:
             continue
@@ -143,15 +140,12 @@ def constant(subject: Subject) -> Iterator[Finding]:
         if len(same) and len(same) < data.values.shape[1]:
             shown = ", ".join(map(str, same[:8])) + (" …" if len(same) > 8 else "")
             yield Finding(
-                "constant column",
                 "constant-feature",
                 "note",
                 subject.places(data),
                 f"{len(same)} of {data.values.shape[1]} columns of {data.node.name} never change: {shown}",
                 node=data.node.name,
-                number=float(len(same)),
-                threshold=0.0,
-                source="TheDeepChecker",
+                measured=Measured(float(len(same)), 0.0, "TheDeepChecker"),
             )
 
 
@@ -167,8 +161,9 @@ def _nothing(subject: Subject) -> Iterator[Finding]:
         return
     first = next(iter(read.values()))
     yield Finding(
-        "constant column", "data-dependence", "warning", ("data.inputs", *structure.places(first)),
-        f"{first.name} is the same for every sample: nothing can depend on it", node=first.name, source="exact",
+        "data-dependence", "warning", ("data.inputs", *structure.places(first)),
+        f"{first.name} is the same for every sample: nothing can depend on it", node=first.name,
+        measured=Measured(source="exact"),
     )  # fmt: skip
 
 
@@ -193,14 +188,16 @@ def labels(subject: Subject) -> Iterator[Finding]:
         severity: Severity = "warning"
         if subject.captured is not None:
             severity, text = "note", f"all targets of this batch are {value}"
-        yield Finding("labels", "labels", severity, place, text, node=targets.node.name, source="TheDeepChecker")
+        yield Finding(
+            "labels", severity, place, text, node=targets.node.name, measured=Measured(source="TheDeepChecker")
+        )
     elif targets.node.whole and len(targets.values) >= FEW:
         classes, counts = np.unique(targets.values, return_counts=True)
         rare = counts < RARE * targets.values.size
         if rare.any() and len(classes) * RARE < 1:
             told = ", ".join(f"{c}: {n}" for c, n in zip(classes[rare], counts[rare], strict=True))
             yield Finding(
-                "labels", "labels", "note", place, f"classes with few samples: {told} of {targets.values.size}",
-                node=targets.node.name, number=float(counts.min() / targets.values.size), threshold=RARE,
-                source="TheDeepChecker",
+                "labels", "note", place, f"classes with few samples: {told} of {targets.values.size}",
+                node=targets.node.name,
+                measured=Measured(float(counts.min() / targets.values.size), RARE, "TheDeepChecker"),
             )  # fmt: skip

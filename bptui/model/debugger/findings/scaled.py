@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.captured import at, of, rows
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.settings import ADAPTIVE, CLIPPED
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.source.captured.record import Event, Site, Step
@@ -40,7 +40,7 @@ def clipping(subject: Subject) -> Iterator[Finding]:
 
 def _useless(text: str) -> Finding:
     return Finding(
-        "clipping", "clipping", "warning", PLACE, text, phase="update", number=0.0, threshold=0.0, source="exact",
+        "clipping", "warning", PLACE, text, phase="update", measured=Measured(0.0, 0.0, "exact"),
         evidence=("what the optimizer used is what the backward pass gave",),
         advice=("clip between loss.backward() and optimizer.step()",),
     )  # fmt: skip
@@ -79,9 +79,9 @@ def _little(subject: Subject) -> Iterator[Finding]:
         return
     size = significant(sqrt(came) / scale, 3)
     yield Finding(
-        "clipping", "clipping", "warning", PLACE,
+        "clipping", "warning", PLACE,
         f"clipping leaves {significant(100 * share, 3)} % of the gradient, and a step by all of it were not too long",
-        phase="update", number=share, threshold=CLIPPED, source="measured on healthy networks",
+        phase="update", measured=Measured(share, CLIPPED, "measured on healthy networks"),
         evidence=(
             f"the gradient's size is {size}, that of what the optimizer used {significant(sqrt(used), 3)}",
             *((f"the loss was multiplied by {significant(scale)}: unscale before clipping",) if scale != 1 else ()),

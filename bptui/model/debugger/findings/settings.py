@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.numbers import significant
 from bptui.model.debugger.findings.change import Change, Redefined, remedy, spelled
-from bptui.model.debugger.findings.finding import Finding, Severity
+from bptui.model.debugger.findings.finding import Finding, Measured, Severity
 from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
 from bptui.model.engine.optimizers import Optimizer
@@ -43,16 +43,13 @@ def dropout(subject: Subject) -> Iterator[Finding]:
         place = structure.place(node)
         less = Change(f"{place}.p", 0.0 if outputs else 0.2)
         yield Finding(
-            "dropout",
             "regularisation",
             "warning",
             (place,),
             f"dropout of {significant(p)} "
             + ("on the outputs: they are 0 at random" if outputs else "drops more than it keeps"),
             node=node.name,
-            number=p,
-            threshold=0.0 if outputs else DROPPED,
-            source="UMLAUT",
+            measured=Measured(p, 0.0 if outputs else DROPPED, "UMLAUT"),
             remedies=(remedy("none on the outputs" if outputs else "a fifth", less),),
         )
 
@@ -111,9 +108,9 @@ def _maximized(subject: Subject) -> Iterator[Finding]:
     ):
         return
     yield Finding(
-        "optimizer", "optimizer", "warning", ("optimizer", "optimizer.maximize"),
-        f"maximize=True: each step makes {loss.kind} larger", phase="update", number=subject.taken.promised,
-        threshold=0.0, source="exact: g·Δw above 0",
+        "optimizer", "warning", ("optimizer", "optimizer.maximize"),
+        f"maximize=True: each step makes {loss.kind} larger", phase="update",
+        measured=Measured(subject.taken.promised, 0.0, "exact: g·Δw above 0"),
         evidence=(f"ΔL = {numbers.significant(subject.taken.promised, 3)} promised",),
         advice=("without maximize=True, or of the negative of what is to grow",),
     )  # fmt: skip
@@ -123,17 +120,19 @@ def _setting(
     name: str, severity: Severity, kind: str, text: str, value: float, limit: float, usual: float, *evidence: str
 ) -> Finding:
     return Finding(
-        "optimizer" if kind == "optimizer" else kind,
         kind,
         severity,
         (f"optimizer.{name}", "optimizer"),
         text,
         phase="update",
-        number=value,
-        threshold=limit,
-        source="the usual values of PyTorch's optimizers" if kind == "optimizer" else "measured on healthy networks",
+        measured=Measured(
+            value,
+            limit,
+            "the usual values of PyTorch's optimizers" if kind == "optimizer" else "measured on healthy networks",
+        ),
         evidence=evidence,
         remedies=(remedy("the usual value", Change(f"optimizer.{name}", usual)),),
+        rule=kind,
     )
 
 
@@ -170,14 +169,11 @@ def reduction(subject: Subject) -> Iterator[Finding]:
     far = told is not None and told.promised < 0 and told.rho() < PAST
     yield Finding(
         "reduction",
-        "reduction",
         "warning" if any(finding.rule == "rate high" for finding in subject.found) or far else "note",
         tuple(dict.fromkeys(("loss", loss.node.name))),
         f"the loss is a sum over {samples} samples: the learning rate acts {samples}-fold",
         node=loss.node.name,
-        number=float(samples),
-        threshold=1.0,
-        source="TheDeepChecker (the loss doubles with the batch)",
+        measured=Measured(float(samples), 1.0, "TheDeepChecker (the loss doubles with the batch)"),
         evidence=(f"of the fall that this step promised {significant(100 * told.rho(), 3)} % came",)
         if far and told
         else (),
@@ -213,15 +209,12 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
     worst = max(found, key=lambda each: each[2])
     places = tuple(dict.fromkeys(place for place, *_ in found))
     yield Finding(
-        "batch norm",
         "batch-norm",
         "warning",
         places,
         f"batch norm in evaluation mode: what it keeps is {significant(worst[2], 3)} times off the batch",
         node=worst[1],
-        number=worst[2],
-        threshold=OFF,
-        source="TheDeepChecker (switch of mode)",
+        measured=Measured(worst[2], OFF, "TheDeepChecker (switch of mode)"),
         evidence=tuple(f"{place}: {told}" for place, _, _, told in found),
         remedies=(remedy("the statistics of the batch", *(Change(f"{place}.training", True) for place in places)),),
     )

@@ -12,7 +12,7 @@ from bptui.model.base import numbers
 from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
-from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy, Severity
 from bptui.model.debugger.findings.initial import suits
 from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.structure import Layer
@@ -65,7 +65,6 @@ def signal(subject: Subject) -> Iterator[Finding]:
         if ratio < limit or (ratio > GROWS and _everywhere(recording, known[0][0], known[-1][0])):
             fades = ratio < limit
             yield Finding(
-                "signal",
                 "vanishing" if fades else "exploding",
                 "warning",
                 tuple(dict.fromkeys(layer.place for layer, _ in known[:-1])),
@@ -73,9 +72,11 @@ def signal(subject: Subject) -> Iterator[Finding]:
                 f"of ∂L/∂{known[-1][0].z.name} {significant(ratio, 3)} arrives at {known[0][0].z.name}",
                 node=known[0][0].z.name,
                 phase="backward",
-                number=ratio,
-                threshold=limit if fades else GROWS,
-                source="AutoTrainer (on ∂L/∂W); on ∂L/∂z and its limits: measured on healthy networks",
+                measured=Measured(
+                    ratio,
+                    limit if fades else GROWS,
+                    "AutoTrainer (on ∂L/∂W); on ∂L/∂z and its limits: measured on healthy networks",
+                ),
                 evidence=lines,
                 remedies=tuple(_arrive(subject, [layer for layer, _ in known[:-1]])),
             )
@@ -130,15 +131,12 @@ def _outputs(subject: Subject, lines: Sequence[str]) -> Iterator[Finding]:
         return
     hidden = subject.structure.hidden
     yield Finding(
-        "signal",
         "vanishing",
         "warning",
         tuple(dict.fromkeys((*(layer.place for layer in hidden), last.place))),
         f"{output.z.name} hardly differs between samples: its spread is {significant(found, 3)} of its size",
         node=output.z.name,
-        number=found,
-        threshold=SAME,
-        source="measured on healthy networks",
+        measured=Measured(found, SAME, "measured on healthy networks"),
         evidence=tuple(lines),
         remedies=tuple(_arrive(subject, list(hidden))),
     )
@@ -175,15 +173,13 @@ def hidden_softmax(subject: Subject) -> Iterator[Finding]:
         return
     units = found[0].fans[1]
     yield Finding(
-        "hidden softmax",
         "hidden-activation",
         "warning",
         tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
         f"softmax inside the network: the {units} numbers of {found[0].a.name} sum to 1, "
         f"{significant(1 / units, 3)} each",
         node=found[0].a.name,
-        number=1 / units,
-        source="the definition of softmax",
+        measured=Measured(1 / units, source="the definition of softmax"),
         evidence=("it makes units compete that the next layer wants side by side, and shrinks what they say",),
         remedies=(remedy("ReLU inside", *(Change(f"{layer.a.scope}.activation", "relu") for layer in found)),),
     )
@@ -221,16 +217,11 @@ def saturated(subject: Subject) -> Iterator[Finding]:
         return
     worst = max(found, key=lambda layer: found[layer])
     yield Finding(
-        "saturated units",
-        "saturated-units",
-        "warning",
-        tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
+        "saturated-units", "warning", tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
         f"{significant(100 * found[worst], 3)} % of {worst.a.name} are at the ends of "
         f"{worst.activation}, where it is flat",
         node=worst.a.name,
-        number=found[worst],
-        threshold=HALF,
-        source="DeepDiagnosis, TheDeepChecker, SageMaker Debugger (50 %)",
+        measured=Measured(found[worst], HALF, "DeepDiagnosis, TheDeepChecker, SageMaker Debugger (50 %)"),
         evidence=tuple(
             f"{layer.a.name}: {significant(100 * share, 3)} % with under 4 % of the largest slope"
             for layer, share in found.items()
@@ -259,17 +250,15 @@ def updates(subject: Subject) -> Iterator[Finding]:
         some: Severity = "warning" if subject.captured is None else "note"  # of one batch: another may reach it
         places = tuple(dict.fromkeys(node.scope or node.name for node in still))
         yield Finding(
-            "no gradient",
             "no-gradient",
             "note" if reached else "error" if every else some,
             places,
             f"∂L/∂{still[0].name} is exactly 0" + (f", and {len(still) - 1} more" if len(still) > 1 else ""),
             node=still[0].name,
             phase="backward",
-            number=0.0,
-            threshold=0.0,
-            source="exact",
+            measured=Measured(0.0, 0.0, "exact"),
             evidence=tuple(f"{node.name}: {_reason(subject, node)}" for node in still[:4]),
+            rule="no gradient",
         )
     yield from _unmoved(subject)
 
@@ -302,18 +291,16 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
         "warning" if subject.captured is None else "note"
     )  # a bias before a normalisation: 0 but for rounding
     yield Finding(
-        "no update",
         "no-update",
         "error" if len(unmoved) == len(subject.graph.params) else some,
         ("optimizer", "optimizer.learning_rate", *dict.fromkeys(node.scope or node.name for node in unmoved)),
         f"{unmoved[0].name} has a gradient and does not move",
         node=unmoved[0].name,
         phase="update",
-        number=0.0,
-        threshold=0.0,
-        source="exact; TrainCheck",
+        measured=Measured(0.0, 0.0, "exact; TrainCheck"),
         evidence=(f"learning rate {significant(rate)}: {why}",),
         remedies=_moving(subject),
+        rule="no update",
     )
 
 
@@ -347,17 +334,17 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
         changes.append(Change("train", [node.name for node in (*subject.graph.params, *drawn)]))
     yield Finding(
         "frozen",
-        "frozen",
         "warning",
         places,
         f"{', '.join(places)}: not trained, and at random initial values",
         node=weights[0].name,
         phase="update",
-        number=float(sum(prod(node.shape) for node in nodes)),
-        threshold=0.0,
-        source="TrainCheck; deepmufl's frozen backbones",
+        measured=Measured(
+            float(sum(prod(node.shape) for node in nodes)), 0.0, "TrainCheck; deepmufl's frozen backbones"
+        ),
         evidence=tuple(f"{node.name} {numbers.shape(node.shape)} stays as it was drawn" for node in nodes[:4]),
         remedies=(remedy("all of it trained", *{change.text: change for change in changes}.values()),),
+        rule="frozen",
     )
 
 

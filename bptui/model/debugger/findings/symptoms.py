@@ -9,7 +9,7 @@ from math import log
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.structure import Loss
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 from bptui.model.engine.graph import Node
@@ -42,23 +42,21 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
     far = guess is not None and np.isfinite(first) and first > GUESS * guess + MORE
     if far and guess is not None and not _tempered(subject, loss):
         yield Finding(
-            "first loss", "initial-loss", "warning", place,
+            "initial-loss", "warning", place,
             f"the first loss is {numbers.significant(first, 3)}, guessing costs {numbers.significant(guess, 3)}",
-            node=loss.node.name, number=first, threshold=GUESS * guess + MORE,
-            source="TheDeepChecker; Karpathy's recipe",
+            node=loss.node.name,
+            measured=Measured(first, GUESS * guess + MORE, "TheDeepChecker; Karpathy's recipe"),
         )  # fmt: skip
     if first == 0:
         text = "the first loss is exactly 0: there is nothing to learn"
-        yield Finding(
-            "first loss", "initial-loss", "note", place, text, node=loss.node.name, number=0.0, source="exact"
-        )
+        yield Finding("initial-loss", "note", place, text, node=loss.node.name, measured=Measured(0.0, source="exact"))
     below = np.flatnonzero(subject.losses < 0)
     if loss.compares.bounded and not loss.by_hand and len(below):
         yield Finding(
-            "first loss", "unbounded-loss", "error", place,
+            "unbounded-loss", "error", place,
             f"{loss.kind} is {numbers.significant(float(subject.losses[below[0]]), 3)}: it cannot be below 0",
-            node=loss.node.name, training_step=int(below[0]), number=float(subject.losses[below[0]]), threshold=0.0,
-            source="exact",
+            node=loss.node.name, training_step=int(below[0]),
+            measured=Measured(float(subject.losses[below[0]]), 0.0, "exact"),
         )  # fmt: skip
 
 
@@ -125,7 +123,6 @@ def not_falling(subject: Subject) -> Iterator[Finding]:
         return
     told = () if constant is None else (f"the best constant answer costs {numbers.significant(constant, 4)}",)
     yield Finding(
-        "not falling",
         "not-learning",
         "warning" if above else "note",
         tuple(dict.fromkeys(("loss", loss.node.name))),
@@ -133,8 +130,6 @@ def not_falling(subject: Subject) -> Iterator[Finding]:
         f"{numbers.significant(last, 4)} in the last",
         node=loss.node.name,
         training_step=subject.steps - 1,
-        number=last / first if first else None,
-        threshold=STILL,
-        source="TheDeepChecker",
+        measured=Measured(last / first if first else None, STILL, "TheDeepChecker"),
         evidence=(*told, "can it learn one batch by heart? if not it is the network, else the data"),
     )

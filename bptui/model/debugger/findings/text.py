@@ -80,14 +80,15 @@ def where(finding: Finding) -> str:
 def facts(finding: Finding) -> list[tuple[str, str]]:
     """(name, text) of what there is to say of it: a name once, "" for the further lines under it."""
     rows: list[tuple[str, str]] = []
-    if finding.number is not None:
-        limit = "" if finding.threshold is None else f", limit {numbers.significant(finding.threshold, 3)}"
-        rows.append(("number", f"{numbers.significant(finding.number, 4)}{limit}"))
+    number, threshold, source = finding.measured
+    if number is not None:
+        limit = "" if threshold is None else f", limit {numbers.significant(threshold, 3)}"
+        rows.append(("number", f"{numbers.significant(number, 4)}{limit}"))
     rows += [("" if n else "seen", text) for n, text in enumerate(finding.evidence)]
     rows += [("" if n else "so", text) for n, text in enumerate(_consequences(finding))]
     rows += [("" if n else "try", f"{text} (in the program: not tried here)") for n, text in enumerate(finding.advice)]
     rows.append(("since", finding.when or f"training step {finding.training_step}"))
-    rows.append(("rule", f"{finding.rule}: {finding.source}" if finding.source else finding.rule))
+    rows.append(("rule", f"{finding.rule}: {source}" if source else finding.rule))
     return rows
 
 

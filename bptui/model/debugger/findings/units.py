@@ -10,7 +10,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
 from bptui.model.debugger.findings.structure import Layer, unit_axis
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.symptoms import stands
@@ -73,7 +73,6 @@ def dead(subject: Subject) -> Iterator[Finding]:
     limit = SOME if worst.share < DEAD and subject.network.batches is None and stands(subject) else DEAD
     recording = subject.recording(worst.step)
     yield Finding(
-        "dead units",
         "dead-units",
         "note" if worst.share < limit else "warning",
         tuple(dict.fromkeys(subject.structure.place(each.layer.a) for each in bad)),
@@ -81,9 +80,11 @@ def dead(subject: Subject) -> Iterator[Finding]:
         node=worst.layer.a.name,
         training_step=first,
         element=(0, int(units[0])) if len(worst.layer.a.shape) == 2 else None,
-        number=worst.share,
-        threshold=limit,
-        source="DeepDiagnosis (70 % of a layer)" if limit == DEAD else "a quarter, where the loss stands still",
+        measured=Measured(
+            worst.share,
+            limit,
+            "DeepDiagnosis (70 % of a layer)" if limit == DEAD else "a quarter, where the loss stands still",
+        ),
         evidence=tuple(line for each in bad for line in _evidence(each, recording.value(each.layer.z))),
         remedies=_alive(subject, bad),
     )

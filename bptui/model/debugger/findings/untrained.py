@@ -12,7 +12,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import at, of, places, rows
-from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject, named, zero
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.record import FLOATS, Event, Step
@@ -53,9 +53,9 @@ def cut(subject: Subject) -> Iterator[Finding]:
     for said, advice, nodes in ends.values():
         every = len(nodes) == len(subject.graph.params)
         yield Finding(
-            "cut off", "no-gradient", "error" if every else "warning", places(nodes),
-            f"{said}: no gradient reaches {named(nodes)}",
-            node=nodes[0].name, phase="backward", number=float(len(nodes)), threshold=0.0, source="exact",
+            "no-gradient", "error" if every else "warning", places(nodes),
+            f"{said}: no gradient reaches {named(nodes)}", node=nodes[0].name, phase="backward",
+            measured=Measured(float(len(nodes)), 0.0, "exact"),
             evidence=tuple(f"{node.name}: in the optimizer, on a path to the loss, and without a gradient"
                            for node in nodes[:3]),
             advice=(advice,),
@@ -213,15 +213,17 @@ def _told(subject: Subject, still: Mapping[str, Sequence[int]], what: str, meant
     drawn = None if meant and not isinstance(step.about.get("held"), list) else _drawn(recording, still)
     nodes = [subject.graph.nodes[node_of[value]] for values in still.values() for value in values]
     finding = Finding(
-        "not moved", "frozen", "note", places(nodes),
-        f"{named(nodes)}: {what}" + (f": {meant}" if meant and drawn is None else ""),
-        node=nodes[0].name, phase="update", number=float(len(nodes)), threshold=0.0, source="exact",
+        "frozen", "note", places(nodes),
+        f"{named(nodes)}: {what}" + (f": {meant}" if meant and drawn is None else ""), node=nodes[0].name,
+        phase="update", measured=Measured(float(len(nodes)), 0.0, "exact"), rule="not moved",
     )  # fmt: skip
     if drawn is not None:
         far, limit, seen = drawn
         finding = replace(
-            finding, severity="warning", text=f"{finding.text}, and as PyTorch draws them", number=far, threshold=limit,
-            source="Kolmogorov-Smirnov distance from the uniform distribution that layers begin with; deepmufl",
+            finding, severity="warning", text=f"{finding.text}, and as PyTorch draws them",
+            measured=Measured(
+                far, limit, "Kolmogorov-Smirnov distance from the uniform distribution that layers begin with; deepmufl"
+            ),
             evidence=(seen,),
             advice=("load the weights that were trained before, or train them: requires_grad_(True), and in the "
                     "optimizer",),
@@ -301,11 +303,11 @@ def _unheld(subject: Subject, moved: set[int]) -> Iterator[Finding]:
         return
     nodes = list(found.values())
     yield Finding(
-        "not moved", "frozen", "warning", ("optimizer", *places(nodes)),
+        "frozen", "warning", ("optimizer", *places(nodes)),
         f"{', '.join(list(calls)[:3])}: called, and no part of a model: {named(nodes)} in no optimizer",
-        node=nodes[0].name, phase="update", number=float(len(nodes)), threshold=0.0, source="exact; TrainCheck",
+        node=nodes[0].name, phase="update", measured=Measured(float(len(nodes)), 0.0, "exact; TrainCheck"),
         evidence=(f"{len(nodes)} weights have a gradient, and nothing moves them",),
-        advice=("layers in a list go into nn.ModuleList; make them in __init__, not in forward",),
+        advice=("layers in a list go into nn.ModuleList; make them in __init__, not in forward",), rule="not moved",
     )  # fmt: skip
 
 
@@ -323,9 +325,9 @@ def _left(subject: Subject, held: set[int]) -> Iterator[Finding]:
     if not found:
         return
     yield Finding(
-        "not moved", "frozen", "warning", ("optimizer", *places(found)),
+        "frozen", "warning", ("optimizer", *places(found)),
         f"{named(found)}: requires_grad, and in no model and no optimizer: its gradient adds up, and nothing moves it",
-        node=found[0].name, phase="update", number=float(len(found)), threshold=0.0, source="exact; TrainCheck",
+        node=found[0].name, phase="update", measured=Measured(float(len(found)), 0.0, "exact; TrainCheck"),
         evidence=("its gradient of before was not set to zero: nobody has it",),
-        advice=("nn.Parameter in the module, or the tensor in the optimizer's list",),
+        advice=("nn.Parameter in the module, or the tensor in the optimizer's list",), rule="not moved",
     )  # fmt: skip

@@ -66,16 +66,10 @@ def _masked_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 def _masked_definition(signature: Signature) -> str:
     row = _row(signature)
-
-    def x(key: str) -> str:
-        return at("x", [*row, key][-signature.ranks[0] :])
-
-    here, there = (
-        seen(signature["causal"], read(signature, 1, "mask", "i", key) if len(signature.ranks) > 1 else "", key=key)
-        for key in "jk"
-    )
-    share = f"exp({x('j')})/sum(exp({x('k')}) for k in K{there})"
-    return f"{at('y', [*row, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+    x = at("x", [*row, "j"][-signature.ranks[0] :])
+    mask = read(signature, 1, "mask", "i", "j") if len(signature.ranks) > 1 else ""
+    total, share = shares(x, at("z", row), seen(signature["causal"], mask))
+    return f"{total}; {at('y', [*row, 'j'])} = {share}"
 
 
 def _row(signature: Signature) -> list[str]:
@@ -98,7 +92,7 @@ def _looked(queries: Shape) -> Array:
     return np.where(np.tri(queries[0], queries[1]) if queries else True, np.nan, 0)
 
 
-def _nothing(x: Any, masks: Sequence[Any], causal: bool) -> Any:
+def _hidden_keys(x: Any, masks: Sequence[Any], causal: bool) -> Any:
     """0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other place,
     whatever stands there."""
     queries = x.shape[-2:] if causal else ()
@@ -112,19 +106,28 @@ def _hide(mask: Array, queries: Shape, out: Array) -> None:
     np.copyto(out, 0, where=mask == 0)
 
 
+def _seen(x: Any, masks: Sequence[Any], causal: bool) -> tuple[Any, Any, Any]:
+    """(x, -inf where nobody looks; the largest of each row; `_hidden_keys`, of a row that is -inf throughout, too)"""
+    hidden = _hidden_keys(x, masks, causal)
+    x = np.fmin(x, hidden - np.inf)
+    most = np.max(x, -1, keepdims=True)
+    return x, most, np.where(most == -np.inf, 0, hidden)
+
+
 def _masked(x: Any, *masks: Any, causal: bool) -> Any:
-    nothing = _nothing(x, masks, causal)
-    y = np.fmin(x, nothing - np.inf)
-    if 0 in y.shape:
+    if 0 in np.broadcast_shapes(x.shape, *(mask.shape for mask in masks)):
         return 0
-    y = np.exp(y - np.max(y, -1, keepdims=True))
+    x, most, nothing = _seen(x, masks, causal)
+    y = np.exp(x - most)
     return np.fmin(y / np.sum(y, -1, keepdims=True), nothing)  # beside a NaN that is seen, too, and where all is hidden
 
 
 def _masked_vjp(g: Any, y: Any, x: Any, *masks: Any, causal: bool) -> Any:
     """(g - Σ g·y)·y, over what is seen."""
-    nothing = _nothing(x, masks, causal)
-    return np.fmin((g - np.sum(np.fmin(g * y, nothing), -1, keepdims=True)) * y, nothing) if g.size else 0
+    if not g.size:
+        return 0
+    _, _, nothing = _seen(x, masks, causal)
+    return np.fmin((g - np.sum(np.fmin(g * y, nothing), -1, keepdims=True)) * y, nothing)
 
 
 _MASKED = Rule(_masked, _masked_vjp)
@@ -142,7 +145,7 @@ def weighed(use: Use, inputs: Sequence[Any], scale: float, causal: bool, name: s
     for added in more[1:]:
         scores = use("add", scores, added, name="biased")
     shown = [mask for mask in more[:1] if mask.shape]  # a single number hides nothing
-    if shown or causal:
+    if shown or causal or len(more) > 1:  # a bias of -inf hides, too
         return use("masked_softmax", scores, *shown, name=name, causal=causal)
     return use("softmax", scores, name=name, axis=-1)
 
@@ -204,12 +207,22 @@ def scored(signature: Signature, mask: int) -> tuple[str, str]:
     score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
     score += f" + {read(signature, bias, 'bias', 'i', 'j')}" if given > bias else ""
     shown = read(signature, mask, "mask", "i", "j") if given > mask and signature.ranks[mask] else ""
-    return shares(at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), score, seen(signature["causal"], shown))
+    s, z, only = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), seen(signature["causal"], shown)
+    total, share = shares(s, z, only) if only or given > bias else softmax(s, z)
+    return f"{s} = {score}; {total}", share
 
 
-def shares(s: str, z: str, score: str, only: str) -> tuple[str, str]:
-    """(the statements of a score and of the sum of the exponentials of those that are seen, the share of each)"""
-    return f"{s} = {score}; {z} = sum(exp({s}) for j in J{only})", f"exp({s})/{z}{f'{only} else 0' if only else ''}"
+def softmax(s: str, z: str) -> tuple[str, str]:
+    """(the sum of the exponentials of a row of scores, the share of each)"""
+    return f"{z} = sum(exp({s}) for j in J)", f"exp({s})/{z}"
+
+
+def shares(s: str, z: str, only: str) -> tuple[str, str]:
+    """The same of those that are seen: nothing is divided by the sum of none, or of scores that are all -inf, which
+    is 0."""
+    total = z.replace("z", "total", 1)
+    made = f"{total} = sum(exp({s}) for j in J{only}); {z} = {total} + (1 if {total} == 0 else 0)"
+    return made, f"exp({s})/{z}{f'{only} else 0' if only else ''}"
 
 
 def _attention_definition(signature: Signature) -> str:
@@ -274,7 +287,7 @@ OPS = (
         broadcasts=True,
         shape_before_unbroadcast=full,
         fixed=("mask",),
-        convention="what is not looked at has weight 0; a query that looks at nothing has only such weights",
+        convention="what is not looked at has weight 0; a query that looks at nothing, or at -inf alone, has only such",
     ),
 )
 

@@ -17,6 +17,7 @@ from bptui.model.engine.ops.attention import (
     scored,
     seen,
     shares,
+    softmax,
     stretched_batches,
     weighed,
 )
@@ -127,13 +128,15 @@ def _multi_head_definition(signature: Signature) -> str:
     score = f"sum({q}*{k} for d in {size})/sqrt({size})"
     score += f" + {element(signature, 12, 'bias', scores)}" if len(signature.ranks) > 12 else ""
     mask = element(signature, 11, "mask", scores) if len(signature.ranks) > 11 and signature.ranks[11] else ""
-    made, share = shares(s, z, score, seen(signature["causal"], mask))
+    only = seen(signature["causal"], mask)
+    total, share = shares(s, z, only) if only or len(signature.ranks) > 12 else softmax(s, z)
     return "; ".join(
         [
             projected("q", "i", "c", "e"),
             projected("k", "j", "g", "e" if heads == shared else "f"),
             projected("v", "j", "t", "e" if heads == shared else "f"),
-            made,
+            f"{s} = {score}",
+            total,
             f"{p} = {share}",
             f"{m} = sum({p}*{v} for j in J)",
             f"{at('y', [*batch, 'i', 'a'])} = sum({m}*w_o[a,e] for e in E){bias('b_o', 'a')}",

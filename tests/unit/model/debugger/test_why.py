@@ -221,9 +221,7 @@ def test_nothing_but_rounding_is_a_zero_in_the_table_too():
 
 
 def test_why_at_a_finding_of_the_diagnosis_explains_its_number(monkeypatch):
-    finding = Finding(
-        "dead", "dead-units", "warning", ("layer1",), "4 of 8 units are 0", "layer1.a", "backward", 0, (1, 3)
-    )
+    finding = Finding("dead-units", "warning", ("layer1",), "4 of 8 units are 0", "layer1.a", "backward", 0, (1, 3))
     monkeypatch.setattr(Session, "chosen_finding", finding)
     session = Session(load("xor-stuck"))
     assert "4 of 8" not in run(session, "why").text

@@ -5,14 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     condition,
     finite,
-    is_finite,
     values,
 )
 from bptui.model.source.captured.known.registry import known
@@ -38,8 +35,6 @@ def attention(
         finite(u, query, key, value)
     bias = attn_mask if attn_mask is not None and attn_mask.dtype != "bool" else None
     mask = u.mask(attn_mask) if attn_mask is not None and bias is None else None
-    if bias is not None and not is_finite(u, attn_mask, nan=True):  # who is shown nothing has 0, as under a mask
-        mask = condition(u, attn_mask.shape, lambda: values(u, attn_mask) != -np.inf)
     if bias is not None or drop is not None:  # 1 stands for all where what comes after it is given
         mask = u.number(1.0) if mask is None else mask
         drop = u.number(1.0) if drop is None else drop

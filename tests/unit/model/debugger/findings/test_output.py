@@ -77,7 +77,7 @@ def test_a_right_pair_is_quiet(targets: list[object], units: int, activation: st
 def test_targets_out_of_reach_are_counted() -> None:
     finding = found("reach", NUMBERS, 1, "sigmoid", "mse")[0]
     outside = sum(not -0.01 <= y[0] <= 1.01 for y in NUMBERS) / len(NUMBERS)
-    assert finding.number == pytest.approx(outside)
+    assert finding.measured.number == pytest.approx(outside)
     assert finding.places[:2] == ("data.targets", "layer2")
     assert not found("reach", ONES, 1, "sigmoid", "mse")
 

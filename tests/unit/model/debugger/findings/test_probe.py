@@ -115,7 +115,7 @@ def test_a_loss_of_another_kind_is_said_in_terms_of_the_first() -> None:
 
 # ------------------------------------------------------------------------------------------------------ ranking
 def finding(rule: str, step: int = 0, severity: Any = "warning") -> Finding:
-    return Finding(rule, "init", severity, ("layer1",), rule, training_step=step)
+    return Finding("init", severity, ("layer1",), rule, training_step=step, rule=rule)
 
 
 def test_a_consequence_stands_under_its_cause() -> None:

@@ -83,7 +83,7 @@ def test_healthy_networks_are_quiet(healthy: Network) -> None:
 def test_inputs_that_are_not_scaled() -> None:
     found = of(diagnose(network(HEALTHY, inputs=100 * X)), "scale")
     assert found.places == ("data.inputs", "x")
-    assert found.number == pytest.approx(np.sqrt(np.mean((100 * X) ** 2)))
+    assert found.measured.number == pytest.approx(np.sqrt(np.mean((100 * X) ** 2)))
     assert of(diagnose(network(HEALTHY, inputs=X / 1000)), "scale").type == "input-scale"
     norm = [{"kind": "batch_norm"}, *HEALTHY]
     assert "scale" not in worrying(diagnose(network(norm, inputs=100 * X)))
@@ -91,7 +91,7 @@ def test_inputs_that_are_not_scaled() -> None:
 
 def test_one_column_that_is_far_larger() -> None:
     odd = X * np.r_[np.full(9, 1e-3), 1.0]
-    assert of(diagnose(network(HEALTHY, inputs=odd)), "scale").number == pytest.approx(1000, rel=0.5)
+    assert of(diagnose(network(HEALTHY, inputs=odd)), "scale").measured.number == pytest.approx(1000, rel=0.5)
 
 
 def test_targets_that_are_not_scaled() -> None:
@@ -109,8 +109,8 @@ def test_initial_values_of_another_size(std: float, word: str) -> None:
     found = of(diagnose(network(layers)), "initial values")
     assert word in found.text
     assert found.places == ("layer1", "layer2", "layer3")
-    assert found.number is not None
-    assert found.number > 4 if word == "large" else found.number < 0.25
+    assert found.measured.number is not None
+    assert found.measured.number > 4 if word == "large" else found.measured.number < 0.25
 
 
 def test_weights_that_are_all_equal() -> None:
@@ -136,7 +136,7 @@ def test_biases_that_drown_a_layer() -> None:
 def test_inputs_that_are_all_the_same_and_targets_that_are_tiny() -> None:
     assert of(diagnose(network(HEALTHY, inputs=0 * X + 1)), "constant column").type == "data-dependence"
     tiny = diagnose(network([dense(8, "tanh"), dense(1)], 1e-4 * NUMBERS, "mse"))
-    assert of(tiny, "target scale").threshold == 0.02
+    assert of(tiny, "target scale").measured.threshold == 0.02
 
 
 def test_layers_without_an_activation() -> None:
@@ -157,15 +157,15 @@ def test_units_at_the_ends_of_their_activation() -> None:
     layers = [dense(12, "tanh", init={"kind": "normal", "std": 1.2}), dense(3)]
     found = of(diagnose(network(layers, inputs=3 * X)), "saturated units")
     assert found.places == ("layer1",)
-    assert found.number is not None
-    assert found.number >= 0.5
+    assert found.measured.number is not None
+    assert found.measured.number >= 0.5
 
 
 def test_units_that_are_dead() -> None:
     bias = {"kind": "constant", "value": -6.0}
     found = of(diagnose(network([dense(12, "relu", bias_init=bias), dense(3)])), "dead units")
     assert found.places == ("layer1",)
-    assert found.number == 1.0
+    assert found.measured.number == 1.0
     assert found.remedies[0].text == "biases that start at 0"
 
 
@@ -181,8 +181,8 @@ def test_a_rate_that_is_too_high(kind: str) -> None:
     rate = {"sgd": 200.0, "adam": 5.0, "rmsprop": 5.0}[kind]
     found = of(diagnose(network(HEALTHY, kind=kind, learning_rate=rate)), "rate high")
     assert found.places[0] == "optimizer.learning_rate"
-    assert found.number is not None
-    assert found.number < 0
+    assert found.measured.number is not None
+    assert found.measured.number < 0
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
@@ -241,7 +241,7 @@ def test_dropout_on_the_outputs_and_too_much_of_it() -> None:
     outputs = diagnose(network([dense(12, "relu"), dense(3), {"kind": "dropout", "p": 0.3}]))
     assert of(outputs, "dropout").places == ("layer3",)
     much = diagnose(network([dense(12, "relu"), {"kind": "dropout", "p": 0.9}, dense(3)]))
-    assert of(much, "dropout").number == 0.9
+    assert of(much, "dropout").measured.number == 0.9
 
 
 def test_batch_norm_in_evaluation_mode() -> None:
