@@ -26,7 +26,8 @@ from bptui.screens.autoplay import Autoplay
 from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
-from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING
+from bptui.screens.keys import PANEL, REPLAY, RUNNING
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.presenting import Presenting
 from bptui.screens.render import RenderOptions
@@ -251,7 +252,7 @@ class Debugger(Presenting, Screen[None]):
 
     def take(self, key: str) -> None:
         """A key while nothing is typed in and nothing runs."""
-        if self.ui.pages and self._turn(key):
+        if self.ui.pages and self.ui.pages.press(key, max(1, self.size.height - 3)):
             self.canvas.repaint()
             self._record_key(key)
         else:
@@ -273,7 +274,7 @@ class Debugger(Presenting, Screen[None]):
     def press(self, key: str) -> None:
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
-        self.ui.message, self.ui.pages = (), ()
+        self.ui.message, self.ui.pages = (), LongAnswer()
         found, (word, by) = self.ui.bindings.find(key), PANEL.find(key)
         if not (key == "escape" and said) and self._presenting(key):
             return
@@ -347,17 +348,6 @@ class Debugger(Presenting, Screen[None]):
                 self.ask(asks, ScriptLine(command.word))
             else:
                 self.run(command.line.strip() or command.word)
-
-    def _turn(self, key: str) -> bool:
-        """A key for what lies over the panels; False where it is not one, and closes it."""
-        ui = self.ui
-        room = max(1, self.size.height - 3)
-        word, (down, _) = PAGES.find(key)
-        if word == "close":
-            ui.pages = ()
-        elif word:
-            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
-        return bool(word)
 
     def open(self, prefix: str, text: str) -> None:
         self.typing = self.command_line

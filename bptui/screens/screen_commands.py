@@ -19,6 +19,7 @@ from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
@@ -124,7 +125,7 @@ class ScreenCommands(FrontEnd):
         session = self.session
         if session is None:
             raise UserError("export", LOADING)
-        ui = replace(self.ui, bottom=(), choices=(), message=(), pages=(), progress=None)
+        ui = replace(self.ui, bottom=(), choices=(), message=(), pages=LongAnswer(), progress=None)
         rows, size = paint(session, ui, *self.size), (self.size.width, self.size.height)
 
         def work() -> Reply:
@@ -182,8 +183,8 @@ class ScreenCommands(FrontEnd):
             lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
         pages = lines if len(lines) > 1 else ()
-        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
-        ui.page_title = "answer"
+        rows = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT))
+        ui.pages = LongAnswer(rows, "answer")
         self.changed()
 
     def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
@@ -238,10 +239,10 @@ class ScreenCommands(FrontEnd):
         here = None if self.session is None else focused(self.session)
         own = None if self.session is None else self.session.scripts.words.get(word)
         if own is not None:
-            ui.pages = tuple((Span(text),) for text in own)
+            rows: tuple[Line, ...] = tuple((Span(text),) for text in own)
         else:
-            ui.pages = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
-        self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
+            rows = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
+        ui.pages, ui.message = LongAnswer(rows, word or "Keys and commands"), ()
         self.canvas.repaint()
 
     def do_theme(self, name: str) -> None:
