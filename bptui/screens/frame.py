@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
-from bptui.screens.counts import Counts
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, Panel, among, footer, panels, staged, standing, status, strip
+from bptui.screens.panels.status import Counts
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
 
