@@ -224,6 +224,29 @@ EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
 """A formula and its values, for messages."""
 
 
+_HABITS = (
+    ("version", "--version"),
+    ("list ls demos", "examples"),
+    ("debug start open step load demo", "run TARGET"),
+    ("formula expression", "eval FORMULA"),
+    ("test verify gradcheck gradients proof prove", "check TARGET"),
+    ("print show dump values grads backward forward", "trace TARGET"),
+    ("derive why derivation", "explain TARGET NODE[i,j]"),
+    ("lint doctor findings problems", "diagnose TARGET"),
+    ("compare", "diff A B"),
+    ("lesson lessons tutorial teach course", "learn"),
+    ("train playground game", "play"),
+    ("explorer explorers chain rate flow activations race", "explore NAME"),
+    ("import keras torch pytorch", "convert FILE, or bptui capture SCRIPT.py"),
+    ("record", "run TARGET --record FILE"),
+    ("web browser server", "serve"),
+    ("env system", "info"),
+    ("quit exit", "alone opens home, where q leaves"),
+)
+HABITS: Mapping[str, str] = {word: f"bptui {here}" for words, here in _HABITS for word in words.split()}
+"""Words that one would guess in the place of a command, and what does it."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with this program's way of saying what is wrong."""
 
@@ -236,8 +259,9 @@ class Parser(argparse.ArgumentParser):
             raise UserError(where, *_message(found[2], self, where))
         if unknown := re.match(r"unrecognized arguments: (\S+)", message):
             name = unknown[1].split("=")[0]
-            right = did_you_mean(name, options, f"bptui {self.prog.split()[-1]} --help lists the options")
-            raise UserError(name, "is not an option" if name.startswith("-") else "is one argument too many", right)
+            if not name.startswith("-"):
+                raise UserError(name, "is one argument too many", f"{self.prog} --help")
+            raise UserError(name, *_no_option(name, options, self.prog))
         if ambiguous := re.match(r"ambiguous option: (\S+) could match (.*)", message):
             raise UserError(ambiguous[1].split("=")[0], "could be several options", ambiguous[2])
         if missing := re.match(r"the following arguments are required: (.*)", message):
@@ -245,7 +269,19 @@ class Parser(argparse.ArgumentParser):
         raise UserError(self.prog, message)
 
 
+def _no_option(name: str, options: Sequence[str], prog: str) -> tuple[str, str]:
+    """What is wrong with an option that the command has not, and what would be right: one that is near, or the commands
+    that have it."""
+    near = did_you_mean(name.lstrip("-"), [option.lstrip("-") for option in options])
+    having = [command for option in OPTIONS if option.flag == name for command in PARTS if command in option.commands]
+    if having:
+        return f"is not an option of {prog}", f"{', '.join(having[:6])}{', …' if len(having) > 6 else ''} have it"
+    return "is not an option", near.replace("'", "'--", 1) or f"{prog} --help lists the options"
+
+
 def _message(message: str, parser: Parser, where: str) -> tuple[str, str]:
+    if message.startswith("ignored explicit argument"):
+        return "takes no value", where
     if wrong := re.match(r"invalid (\w+) value: (.*)", message):
         return f"found {wrong[2][:60]}", {"int": "a whole number", "float": "a number"}.get(wrong[1], f"a {wrong[1]}")
     if wrong := re.match(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
@@ -257,7 +293,7 @@ def _message(message: str, parser: Parser, where: str) -> tuple[str, str]:
 def parser(command: str) -> Parser:
     """The parser of one command."""
     words = WORDS_OF.get(command, "TARGET")
-    examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
+    examples = "".join(f"\n  {f'bptui {command} {line}'.rstrip()}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",
         usage=f"bptui {command} {words if command in WORDS or command in WORDS_OF else ''} [OPTIONS]".replace(

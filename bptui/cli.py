@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sys
 import textwrap
 import traceback
@@ -24,7 +25,7 @@ from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 from bptui.targets import is_there, network_of
-from bptui.terminal import SMALLEST, fits, glyphs, has_screen, utf8, writer
+from bptui.terminal import SMALLEST, check_theme, fits, glyphs, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -93,17 +94,14 @@ def _main(argv: list[str]) -> int:
         return _home(argv)
     command, rest = argv[0], argv[1:]
     if command in ("-h", "--help", "help"):
-        print(_usage())
+        print(arguments.parser(_known(rest[0])).format_help() if rest else _usage(), end="" if rest else "\n")
         return 0
     if command in ("--version", "-V"):
         print(f"bptui {_version()}")
         return 0
     if command == "--info":
         command = "info"
-    if command not in PARTS:
-        right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
-        raise UserError(command[:60], "is not a command", _as_target(command) or right)
-    if command == "capture":
+    if _known(command) == "capture":
         return _capture(rest)
     if command == "serve":
         return showing.serve(*arguments.parser(command).parse_known_args(rest))
@@ -112,14 +110,29 @@ def _main(argv: list[str]) -> int:
     return HANDLERS[command](options)
 
 
+def _known(command: str) -> str:
+    """The command itself where there is one of that name; else a UserError says what is near, or does the same."""
+    if command in PARTS:
+        return command
+    right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
+    raise UserError(command[:60], "is not a command", _as_target(command) or arguments.HABITS.get(command) or right)
+
+
 def _usage() -> str:
-    width = max(map(len, PARTS))
-    lines = ["bptui: step a neural network forward and backward in time, one operation at a time", ""]
-    lines += [f"  bptui {name:<{width}}  {about}" for name, about in PARTS.items()]
-    lines += ["", "  bptui                         home: lessons, examples, a formula; --theme, --ascii, --no-color"]
-    lines += ["  bptui run xor                 debug an example; ? shows the keys, q leaves"]
-    lines += [f"  bptui eval {arguments.EXAMPLES['eval'][0]}"]
-    lines += ["  bptui COMMAND --help          the options of a command"]
+    """All commands, in as many columns as the terminal has."""
+    width, columns = max(map(len, PARTS)), max(40, shutil.get_terminal_size().columns - 2)
+    lines = textwrap.wrap("bptui: step a neural network forward and backward in time, one operation at a time", columns)
+    lines.append("")
+    for name, about in PARTS.items():
+        lines += textwrap.wrap(f"  bptui {name:<{width}}  {about}", columns, subsequent_indent=" " * (width + 10))
+    lines.append("")
+    for typed, about in (
+        ("", "home: lessons, examples, a formula; --theme, --ascii, --no-color"),
+        ("run xor", "debug an example; ? shows the keys, q leaves"),
+        ("eval " + arguments.EXAMPLES["eval"][0], ""),
+        ("COMMAND --help", "the options of a command"),
+    ):
+        lines += textwrap.wrap(f"  bptui {typed:<24}{about}", columns, subsequent_indent=" " * 32)
     return "\n".join(lines)
 
 
@@ -130,7 +143,11 @@ def _as_target(word: str) -> str:
     known = [name for name, _ in examples()]
     if word in known or word.endswith((".toml", ".json", ".bptui")):
         return f"bptui run {word}"
-    return ""
+    if word.endswith(".md"):
+        return f"bptui learn {word}"
+    if word.endswith(".py"):
+        return f"bptui capture {word}, or bptui convert {word}"
+    return f'bptui eval "{word}" NAME=VALUE …' if "=" in word else ""
 
 
 def _version() -> str:
@@ -145,6 +162,8 @@ def _version() -> str:
 def _home(argv: list[str]) -> int:
     """The list of examples on the screen, as its options say; where there is none, as text."""
     options = arguments.parser("run").parse_intermixed_args(["home", *arguments.of_home(argv)])
+    if options.theme is not None:
+        check_theme(options.theme)
     if not has_screen():
         print(f"{_usage()}\n\nexamples")
         return _examples(Namespace(ascii=options.ascii, rest=[]))

@@ -23,7 +23,10 @@ def values(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
+            right = "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b"
+            if "=" in words:
+                right = 'no blanks around its =, and a formula in quotes: bptui eval "L = (y - w*x)**2" x=2'
+            raise UserError(word[:60], "is not NAME=VALUE", right)
         if name in found:
             raise UserError(name, "has two values", "one value for each name")
         found[name] = json_value(_INF.sub("Infinity", text), name)

@@ -21,7 +21,7 @@ from bptui.model.debugger import export, lines, path_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
-from bptui.model.debugger.commands.help import help_text
+from bptui.model.debugger.commands.help import help_here
 from bptui.model.debugger.expectation import expect
 from bptui.model.debugger.progress import interruptible
 from bptui.model.debugger.reply import Reply
@@ -163,7 +163,7 @@ class Plain(FrontEnd):
 
     def do_help(self, word: str) -> None:
         """Print the table of commands, or what one of them does."""
-        for row in self.session.scripts.words.get(word) or help_text(word):
+        for row in help_here(self.session, word):
             self.write(row.rstrip())
 
     def do_claim(self, text: str) -> None:

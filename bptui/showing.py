@@ -88,6 +88,10 @@ def learn(options: Namespace) -> int:
         if not options.rest:
             raise UserError("N or FILE.md", "is missing", f"bptui learn 4 --{asked[0]}")
         return learning.printed(options.rest[0], asked[0], options.answers, options.seed, writer(options))
+    if options.rest:
+        from bptui.teach import catalogue
+
+        catalogue.find(options.rest[0])  # says what is wrong with it, before anything else is
     if not has_screen():
         raise UserError("learn", "a lesson needs a terminal with a screen", "bptui learn --list, or N --export")
     return show(options, _lesson_screen(options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import LINE
 from bptui.screens.render import crop, fit
 
+GOES_ON = re.compile(r"[-+*/@=,(\[{]\s*$")
+"""The end of a line that is not the end of what it says."""
 MOST = 1_000  # characters: what is pasted is cut here
 HISTORY = 200
 Complete = Callable[[str], Sequence[str]]
@@ -39,8 +42,9 @@ class CommandLine:
         self._place, self._typed = len(self.history), ""
 
     def insert(self, text: str) -> None:
-        """Type or paste; control characters and what is too long are dropped."""
-        clean = "".join(c for c in text.replace("\n", " ").replace("\t", " ") if c.isprintable())
+        """Type or paste; several lines become one, control characters and what is too long are dropped."""
+        lines = joined(text) if self.prefix == ":" else " ".join(text.splitlines()) if text.strip() else text
+        clean = "".join(c for c in lines.replace("\t", " ") if c.isprintable())
         clean = clean[: max(0, MOST - len(self.text))]
         self.text = self.text[: self.at] + clean + self.text[self.at :]
         self.at += len(clean)
@@ -152,3 +156,14 @@ def shared(words: Sequence[str]) -> str:
     """The beginning that all words have in common."""
     first, last = min(words), max(words)
     return next((first[:i] for i, c in enumerate(first) if i >= len(last) or last[i] != c), first)
+
+
+def joined(text: str) -> str:
+    """Several lines as one: `; ` between statements, a blank where a bracket is open or a line does not end. A terminal
+    sends \\r for a line's end."""
+    whole = ""
+    for line in filter(str.strip, text[: 4 * MOST].splitlines()):
+        is_open = sum(whole.count(c) for c in "([{") > sum(whole.count(c) for c in ")]}")
+        between = "" if not whole else " " if is_open or GOES_ON.search(whole) or whole.endswith(";") else "; "
+        whole = f"{whole.rstrip()}{between}{line.strip()}" if between else line
+    return whole if whole.strip() else text.replace("\r", " ").replace("\n", " ")

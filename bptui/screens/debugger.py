@@ -27,7 +27,6 @@ from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
 from bptui.screens.keys import PANEL, REPLAY, RUNNING
-from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.presenting import Presenting
 from bptui.screens.render import RenderOptions
@@ -107,10 +106,12 @@ class Debugger(Presenting, Screen[None]):
 
     def changed(self) -> None:
         """Draw what is different now."""
-        if self.session is not None and self.runner.job is None:
-            self.trials.ask(self.session.branch)
+        explained = self.session is not None and self.runner.job is None
+        if explained:
             self.explain()
         self.canvas.repaint()
+        if explained:
+            self._rest()
 
     def explain(self) -> None:
         """The card of this Moment, as far as it is derived by now."""
@@ -125,6 +126,11 @@ class Debugger(Presenting, Screen[None]):
             self.ui.checks = self.explainer.counts()
         except Exception as defect:  # the numbers are shown without it
             self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
+
+    def _rest(self) -> None:
+        """What takes its time has it when the screen is drawn: the checks of a Moment that is looked at, remedies."""
+        if self.session is not None:
+            self.trials.ask(self.session.branch)
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(REST, self.check)
@@ -252,9 +258,10 @@ class Debugger(Presenting, Screen[None]):
 
     def take(self, key: str) -> None:
         """A key while nothing is typed in and nothing runs."""
-        if self.ui.pages and self.ui.pages.press(key, max(1, self.size.height - 3)):
+        if self.ui.pages and self._turn(key):
             self.canvas.repaint()
-            self._record_key(key)
+            if self.typing is None:  # a search in what is shown is no part of a record
+                self._record_key(key)
         else:
             self.press(key)
 
@@ -274,7 +281,7 @@ class Debugger(Presenting, Screen[None]):
     def press(self, key: str) -> None:
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
-        self.ui.message, self.ui.pages = (), LongAnswer()
+        self.ui.message, self.ui.pages.rows = (), ()
         found, (word, by) = self.ui.bindings.find(key), PANEL.find(key)
         if not (key == "escape" and said) and self._presenting(key):
             return
@@ -311,7 +318,9 @@ class Debugger(Presenting, Screen[None]):
         end = line.press(key, character, self._complete)
         if end:
             self.typing = None
-        if end == "done" and line.text.strip():
+        if end == "done" and line.prefix == "/" and self.ui.pages:
+            self._find_row(line.text.strip())
+        elif end == "done" and line.text.strip():
             self.run(f"search {line.text}" if line.prefix == "/" else line.text)
         if end:
             self._go_on_defining(end)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
-from bptui.screens.keys import PAGES, RUNNING
+from bptui.screens.keys import MANUAL, RUNNING
 from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, Panel, among, footer, panels, staged, standing, status, strip
 from bptui.screens.panels.status import Counts
@@ -155,7 +155,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         if box.rule >= 0:
             title = layout.Title(row.number, name, left, right)
             rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
-    rows = layout.assemble(grid, width, height, contents, rules)
+    rows = layout.assemble(grid, height, contents, rules)
     for box, x in joints:
         if box.rule >= 0:
             rows[box.rule] = layout.join(rows[box.rule], x, "┬")
@@ -251,7 +251,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.message:
         return under(fit((Span(" "), *ui.message), width), "on-band")
     if ui.pages:
-        return under(footer.hints(PAGES.footer(), width), "on-band")
+        return under(footer.hints(MANUAL.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(
             footer.presenting(width, session.view.asks, ui.turning, ui.bindings, ui.lesson is not None), "on-band"

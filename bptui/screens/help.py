@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, line, plain
-from bptui.model.debugger.commands.help import help_text
+from bptui.model.debugger.commands.help import help_here
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.bindings import DEFAULT, Bindings
@@ -16,6 +17,9 @@ from bptui.screens.keys import DEBUGGING, PALETTE, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
 
 SUMMARY = 20
 """Columns that the third column needs at least."""
@@ -92,9 +96,9 @@ def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
     return out
 
 
-def about(word: str, width: int) -> tuple[Line, ...]:
-    """One command, in `width` columns."""
-    first, *rest = help_text(word)
+def about(word: str, width: int, session: Session | None = None) -> tuple[Line, ...]:
+    """What a word means, in `width` columns; in a session the names of its network, too."""
+    first, *rest = help_here(session, word)
     rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
     return tuple(part for row in rows for part in wrap(row, width, _indent(row, width)))
 

@@ -20,7 +20,6 @@ from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
 from bptui.screens.home_list import LESSONS, Item, Picture, State, lines
 from bptui.screens.keys import HOME, LEAVES
-from bptui.screens.long_answer import LongAnswer
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme, named
 
@@ -138,7 +137,7 @@ class Home(Screen[None]):
         item = state.item
         if state.help:
             if not state.help.press(key, max(1, self.size.height - 3)):
-                state.help = LongAnswer()
+                state.help.rows = ()
         elif word == "open" and item is not None:
             self._choose(item)
         elif word == "class":
@@ -210,7 +209,7 @@ class Home(Screen[None]):
     def _help(self, word: str) -> None:
         width = max(1, self.size.width - 3)
         rows = manual.about(word, width) if word else manual.place_keys(HOME, width)
-        self.state.help = LongAnswer(tuple(rows), word or KEYS)
+        self.state.help.show(rows, word or KEYS)
 
     def open(self, text: str) -> None:
         """Ask for something to be opened."""

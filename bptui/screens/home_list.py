@@ -149,8 +149,8 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     last = _last(state, width)
     room = height - 1 - len(last)
     if state.help:
-        rows, _ = state.help.seen(room)
-        body = [layout.title_rule(state.help.title, "", width), *((Span("  "), *row) for row in rows)]
+        rows, which = state.help.seen(room - 1)
+        body = [layout.title_rule(state.help.title, which, width), *((Span("  "), *row) for row in rows)]
     elif width >= WIDE[0] and height >= WIDE[1]:
         body = _two_columns(state, width, room)
     else:

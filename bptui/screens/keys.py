@@ -113,6 +113,13 @@ PAGES = Place("In help and long answers", (
     Key("close", ("escape", "q", "enter"), "Close", "close"),
 ))  # fmt: skip
 
+MANUAL = Place(PAGES.name, (
+    *PAGES.rows[:-1],
+    Key("find", ("slash",), "To the next row that has a word; with nothing typed: of the word before", "find"),
+    PAGES.rows[-1],
+))  # fmt: skip
+"""The same in the debugger, where they are long."""
+
 LINE = Place("In the command line", (
     Key("done", ("enter",), "Run it"),
     Key("close", ("escape", "ctrl+c"), "Leave it; so does backspace in an empty one"),
@@ -219,7 +226,7 @@ EXPLORE_RACE = Place("In explore race", (
 ), first=4)  # fmt: skip
 
 EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
-DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
+DEBUGGING = (PANEL, MANUAL, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),

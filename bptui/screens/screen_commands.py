@@ -19,6 +19,7 @@ from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
+from bptui.screens.keys import MANUAL
 from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
@@ -74,13 +75,14 @@ class ScreenCommands(FrontEnd):
         app: App[Any]
         size: Size
 
+        def open(self, prefix: str, text: str) -> None: ...
+
         def changed(self) -> None: ...
         def run(self, text: str) -> None: ...
         def retheme(self, theme: Theme) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...
         def carried_out(self, line: ScriptLine, error: UserError | None) -> None: ...
-        def open(self, prefix: str, text: str) -> None: ...
 
     def ask(self, what: Callable[[FrontEnd], None], line: ScriptLine = TYPED) -> None:
         """Carry out what the registry leaves to a front end; what cannot be done is said, and ends the script that it
@@ -183,9 +185,22 @@ class ScreenCommands(FrontEnd):
             lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
         pages = lines if len(lines) > 1 else ()
-        rows = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT))
-        ui.pages = LongAnswer(rows, "answer")
+        ui.pages.show((part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), "answer")
         self.changed()
+
+    def _turn(self, key: str) -> bool:
+        """A key for what lies over the panels; False where it is not one, and closes it."""
+        self.ui.message = ()
+        word = self.ui.pages.press(key, max(1, self.size.height - 3), MANUAL)
+        if word == "find":
+            self.open("/", "")
+        return bool(word)
+
+    def _find_row(self, text: str) -> None:
+        """To the next row over the panels that has the text; with no text, that has the one before."""
+        pages = self.ui.pages
+        if not pages.find(text, max(1, self.size.height - 3)):
+            self.ui.message = (Span(f"no row has {text or pages.sought[0] or 'that'}", "text"),)
 
     def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
         """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
@@ -237,12 +252,9 @@ class ScreenCommands(FrontEnd):
     def do_help(self, word: str) -> None:
         width, ui = self.size.width - 2, self.ui
         here = None if self.session is None else focused(self.session)
-        own = None if self.session is None else self.session.scripts.words.get(word)
-        if own is not None:
-            rows: tuple[Line, ...] = tuple((Span(text),) for text in own)
-        else:
-            rows = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
-        ui.pages, ui.message = LongAnswer(rows, word or "Keys and commands"), ()
+        rows = manual.about(word, width, self.session) if word else manual.pages(width, ui.bindings, here)
+        ui.message = ()
+        ui.pages.show(rows, word or "Keys and commands")
         self.canvas.repaint()
 
     def do_theme(self, name: str) -> None:

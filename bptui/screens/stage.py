@@ -136,7 +136,7 @@ class Stage(Screen[None]):
         lines = [part for row in reply.lines for part in wrap(row, max(1, self.size.width - 3))]
         self.message = lines[0] if len(lines) == 1 else ()
         title = self._title if self.board is None else self.board.name
-        self.pages = LongAnswer(tuple(lines) if len(lines) > 1 else (), title)
+        self.pages.show(lines if len(lines) > 1 else (), title)
         self.canvas.repaint()
 
     def refuse(self, error: UserError) -> None:
@@ -178,7 +178,7 @@ class Stage(Screen[None]):
         if self.pages:
             room = max(1, self.size.height - 3 - len(self.classroom.rows(self.board, *self.size)))
             if not self.pages.press(key, room):
-                self.pages = LongAnswer()
+                self.pages.rows = ()
             return
         said, self.message = bool(self.message), ()
         board = self.board
@@ -225,7 +225,7 @@ class Stage(Screen[None]):
         places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
         width = max(1, self.size.width - 3)
         rows = [row for place in places for row in ((), *place_keys(place, width))][1:]
-        self.pages = LongAnswer(about(word, width) if word else tuple(rows), word or "Keys")
+        self.pages.show(about(word, width) if word else rows, word or "Keys")
 
     def run(self, text: str) -> None:
         """A `:` line: the few of every screen, then the board's own."""

@@ -29,6 +29,18 @@ FOUND = (
     "y[i] = x[i] + sum(x[i-k]*w[k] for k in range(i + 1))",
     "y[i,j] = sqrt(sin((x[j] if j + 1 == j + 1 else x[i])))",
     "y[i,j] = x[i,i]*x[i + i,j] if 2*i == i else (tanh(x[i//2,i]) if 2*i != i else x[j,j]*x[2*i,i])",
+    "y = (sin(2)-1)**x",
+    # float64 has no digit of what they are beside 1e20
+    "y = ((sum(x[k] for k in range(1, 3)) - (x[0] * 1e20)) / x[0])",
+    "y = sin((w[1] + 1e20))*w[0]",
+    "h = ((x[1] * x[0]) / (x[1] * 1e20)); y = (x[0] / abs((h / 3)))",
+    "y = sin((x[1] * x[0]) * (1e20 / x[1]))",
+    "y = cos(1e20 / x)",
+    "y = (floor((1e20 / x)) + x)",
+    "y[i] = (sin((1e20 + x[i])))**-1",
+    "h = (x[0,0] + (1 - 1e20)); y = ((sin(h) * (h * h)))**3",
+    "y = tanh(exp((x * 1e20)))",
+    "y = x*exp(sinh(1e20))",
 )
 """What once was wrong."""
 

@@ -296,6 +296,70 @@ async def test_the_palette_is_edited_as_a_line_and_takes_pasted_text() -> None:
         assert palette_of.palette is None
 
 
+@pytest.mark.parametrize(
+    ("pasted", "line"),
+    [
+        ("u = w*x\rL = u**2\r", "u = w*x; L = u**2"),
+        ("goto end\r\n", "goto end"),
+        ("set w = [[1, 2],\n  [3, 4]]", "set w = [[1, 2], [3, 4]]"),
+        ("L = a +\nb;\nc", "L = a + b; c"),
+        ("\n\n", "  "),
+    ],
+)
+def test_lines_that_are_pasted_stay_apart_in_one(pasted: str, line: str) -> None:
+    editor = CommandLine()
+    editor.insert(pasted)
+    assert editor.text == line
+    editor.open("/")
+    editor.insert(pasted)
+    assert ";" not in editor.text.replace("b;", "b")
+
+
+async def test_help_is_searched_by_a_word() -> None:
+    async with debug("xor") as screen:
+        await screen.press("question_mark", "slash")
+        await screen.type("PREDICT")
+        await screen.press("enter")
+        shown = screen.app.debugger
+        at = shown.ui.pages.sought[1]
+        assert "predict" in plain(shown.ui.pages.rows[at]).lower()
+        assert any(row[1:] and row.strip() == plain(shown.ui.pages.rows[at]).strip() for row in screen.rows)
+        assert any("underline" in span.style for span in shown.ui.pages.rows[at])
+        await screen.press("slash", "enter")
+        assert shown.ui.pages.sought[1] > at
+        assert "predict" in plain(shown.ui.pages.rows[shown.ui.pages.sought[1]]).lower()
+        await screen.press("slash")
+        await screen.type("zzz")
+        await screen.press("enter")
+        assert screen.rows[-1].strip() == "no row has zzz"
+        await screen.press("down")
+        assert "/ find" in screen.rows[-1]
+        assert shown.ui.pages
+        await screen.press("escape", "slash")  # without help it is the search for nodes
+        await screen.type("layer2")
+        await screen.press("enter")
+        assert not shown.ui.pages
+
+
+async def test_a_name_is_no_command_but_has_help_and_says_what_takes_it() -> None:
+    async with debug("xor") as screen:
+        for typed, meant in (
+            ("loss", "(print loss)"),
+            ("layer1.weight[0,1] = 3", "(set layer1.weight[0,1] = 3)"),
+            ("lr <= 3", "(print lr <= 3)"),
+            ("set lr 0.5", "(set lr = 0.5)"),
+            ("reset", "undo"),
+        ):
+            await screen.press("colon")
+            await screen.type(typed)
+            await screen.press("enter")
+            assert meant in screen.rows[-1]
+        await screen.press("colon")
+        await screen.type("help layer1.z")
+        await screen.press("enter")
+        assert any("layer1.z  (4,8)  of this network: made by affine" in row for row in screen.rows)
+
+
 async def test_search() -> None:
     async with debug("xor") as screen:
         await screen.press("slash")

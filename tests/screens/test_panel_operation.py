@@ -118,6 +118,15 @@ def test_the_backward_moment_of_style_at_60() -> None:
     assert rows[9] == "    -0.0987503     ×     0.2499000     =    -0.0246777"
 
 
+async def test_where_backward_begins_is_said_where_there_is_room_for_it() -> None:
+    async with debug("xor", 80, 24) as screen:
+        await screen.press("g")
+        await screen.type("5")
+        await screen.press("enter")
+        assert "backward 1/5" in screen.rows[0]
+        assert any("the backward pass starts here" in row for row in screen.rows)
+
+
 def test_two_notes_side_by_side_do_not_read_as_one() -> None:
     session = at("resnet-block", 0)
     session.goto("backward block.a")

@@ -73,9 +73,15 @@ MAX_WORDS, MAX_WORD = 1_000, 64
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean 'sigmoid'?` where a known word is near, or means the same elsewhere, else `otherwise`."""
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else otherwise
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is near, or means the same elsewhere; "" where none does."""
     words = [word for _, word in zip(range(MAX_WORDS), known, strict=False)]
     word = word[:MAX_WORD]
     near = [each for each in (word.casefold(), ELSEWHERE.get(word.casefold())) if each in words][:1]
     near = near or [known for known in words if sorted(known) == sorted(word)]  # adma: adam
     near = near or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else otherwise
+    return near[0] if near else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, nearest
 
 
 def refuse_taken(name: str, where: str) -> None:
@@ -52,13 +53,32 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
     return path
 
 
+LISTED = 1_000
+"""Files of a folder that are looked at for a name that is near."""
+
+
+def near(name: str, otherwise: str = "", also: Iterable[str] = ()) -> str:
+    """`did you mean 'net.toml'?` where the folder of a file that is not there has one that is called so, or nearly so,
+    but for the ending; or a name of `also`; else `otherwise`."""
+    path = Path(name)
+    try:
+        with os.scandir(path.parent) as entries:
+            files = sorted(entry.name for entry in islice(entries, LISTED) if entry.is_file())
+    except (OSError, ValueError):
+        files = []
+    stems = {**{word: word for word in also}, **{Path(file).stem: str(path.parent / file) for file in files}}
+    meant = nearest(path.stem, stems)
+    return f"did you mean '{stems[meant]}'?" if meant else otherwise
+
+
 def read_text(name: str, where: str, most: int, more: str = "") -> str:
     """A text file in UTF-8 of at most `most` bytes; `more` says what takes a larger one."""
     path = Path(name)
     try:
         if not path.is_file():
-            missing = "is a folder" if path.is_dir() else "there is no such file"
-            raise UserError(where, f"{name[:100]}: {missing}")
+            if path.is_dir():
+                raise UserError(where, f"{name[:100]}: is a folder")
+            raise UserError(where, f"{name[:100]}: there is no such file", near(name))
         with path.open("rb") as file:
             content = file.read(most + 1)
         if len(content) > most:

@@ -14,6 +14,10 @@ MAX_LINE = 450
 """Characters of one message, so that it is one line, however long what it quotes."""
 
 
+WORD = 48
+"""Characters within which a list that is cut has its next comma."""
+
+
 def printable(text: str, keep: str = "") -> str:
     """The text with every character that a terminal would act upon, or that has no glyph, as an escape; a tab and
     other spaces become a space. `keep` are characters that may stay: "\\n" in a text of several lines."""
@@ -31,7 +35,12 @@ def clipped(text: str, most: int = MAX_LINE) -> str:
     if len(text) <= most:
         return text
     tail = most // 3
-    return f"{text[: most - tail - 1]}…{text[-tail:]}" if tail else "…"
+    if not tail:
+        return "…"
+    head, end = text[: most - tail - 1], text[-tail:]
+    if ", " in head[-WORD:] and ", " in end[:WORD]:  # of a list the words stay whole
+        return f"{head[: head.rindex(', ') + 2]}…{end[end.index(', ') :]}"
+    return f"{head}…{end}"
 
 
 def one_line(text: str, most: int = MAX_LINE) -> str:

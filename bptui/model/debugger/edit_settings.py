@@ -95,6 +95,9 @@ def _unknown(name: str, branch: Branch) -> UserError:
         return UserError(
             "set", f"{name[:20]} of what?", f"set NAME = {name[:20]}; or select a parameter or an input, then e"
         )
+    first, *rest = name.split()
+    if rest and (first.partition("[")[0] in names(branch)):  # as gdb takes it: set lr 0.5
+        return UserError("set", "= is missing", f"set {first} = {' '.join(rest)[:40]}")
     right = did_you_mean(name, names(branch), "a parameter, an input, lr, or a key such as layer1.activation")
     return UserError("set", f"nothing is called '{name[:40]}'", right)
 

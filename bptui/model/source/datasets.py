@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import near
 from bptui.model.base.types import Array
 from bptui.model.engine.batches import draw
 from bptui.model.source import plane
@@ -122,7 +123,7 @@ def read_bounded(path: Path, where: str, limit: int, more: str = "") -> bytes:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except FileNotFoundError:
-        raise UserError(where, f"there is no file {path}") from None
+        raise UserError(where, f"there is no file {path}", near(str(path))) from None
     except (OSError, ValueError) as problem:
         raise UserError(where, f"{it} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     if len(content) > limit:

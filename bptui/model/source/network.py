@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base import documents
-from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.errors import UserError
+from bptui.model.base.files import near
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, text
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.batches import Batches
@@ -102,13 +103,8 @@ def load(target: str, more: Mapping[str, Any] = MappingProxyType({})) -> Network
     path = Path(target)
     shown = target if len(target) <= 100 else target[:97] + "…"
     if not os.path.exists(path):
-        if path.suffix or "/" in target:
-            raise UserError(
-                shown, "there is no such file", did_you_mean(target, names, "bptui examples lists what is built in")
-            )
-        raise UserError(
-            shown, "neither an example nor a file", did_you_mean(target, names, "bptui examples lists what is built in")
-        )
+        what = "there is no such file" if path.suffix or "/" in target else "neither an example nor a file"
+        raise UserError(shown, what, near(target, "bptui examples lists what is built in", names))
     if path.suffix.lower() in FILES and os.path.isfile(path):
         raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
     content = read_text(path, shown, MAX_FILE)

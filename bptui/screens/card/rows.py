@@ -136,14 +136,20 @@ def _rule(fact: Fact, shift: int, last: bool, at: Columns) -> Block:
         bare, _ = _formula(fact, 0, at, noted=False)
         return Full([*bare, *(at.place(row) for row in wrap(fact.note.full, at.inner))])
 
-    if fact.kind not in ("definition", "opaque") and not last:
-        return fixed(Worth.RULES, Shown(rows, noted), full)
+    under = full().rows if not noted and len(fact.note.words) == 1 else rows  # a note that has no shorter form
+    whole = fact.kind not in ("definition", "opaque") and not last  # all of it, or nothing
 
     def within(room: int) -> Shown:
-        return Shown(rows, noted) if room >= len(rows) else Shown(cut(rows, room, at.width), False, False)
+        if room >= len(under):
+            return Shown(under, noted or under is not rows)
+        if room >= len(rows):
+            return Shown(rows, noted)
+        return NOTHING if whole else Shown(cut(rows, room, at.width), False, False)
 
     begun, worth = (Worth.RULE, Worth.RULE) if last else (Worth.DEFINITION, Worth.WHOLE_DEFINITION)
-    return Block(((begun, 1), *((worth, n) for n in range(2, len(rows) + 1))), within, full)
+    steps = ((begun, 1), *((worth, n) for n in range(2, len(rows) + 1)))
+    sizes = ((Worth.RULES, len(rows)),) if whole else steps
+    return Block((*sizes, (Worth.DETAILS, len(under))), within, full)
 
 
 def _formula(fact: Fact, shift: int, at: Columns, noted: bool = True) -> tuple[list[Line], bool]:

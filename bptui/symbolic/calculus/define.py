@@ -304,7 +304,10 @@ class _Builder:
             for a in reversed(arguments[:-1]):
                 best = n.Piecewise((a, self.compared(">=" if function == "max" else "<=", a, best)), (best, True))
             return best
-        return n.FUNCTIONS[function](*arguments)
+        try:
+            return n.FUNCTIONS[function](*arguments)
+        except OverflowError:  # exp(sinh(1e20)), which SymPy works out at once
+            raise UserError(self.where, f"{function} of a number that is enormous", "numbers below 1e300") from None
 
     def compared(self, sign: str, a: Expr, b: Expr) -> Expr:
         if any(side.has(*n.UNREAL) or side.is_extended_real is False for side in (a, b)):

@@ -29,6 +29,8 @@ from bptui.symbolic.calculus.notation import (
 
 MAX_BITS = 2048
 """Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
+GUARD = 5
+"""Digits that are carried beyond those that are asked for."""
 MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
 
@@ -57,8 +59,9 @@ def _rounded(x: Any, kind: Kind) -> Any:
 _FUNCTIONS: Mapping[Any, Any] = {
     Abs: abs, sign: mpmath.sign,
     sp.exp: lambda x: _grows(mpmath.exp, x), sp.log: mpmath.log, sp.sin: lambda x: _turns(mpmath.sin, x),
-    sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: mpmath.tanh, sp.sinh: lambda x: _grows(mpmath.sinh, x),
-    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
+    sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: lambda x: _grows(mpmath.tanh, x),
+    sp.sinh: lambda x: _grows(mpmath.sinh, x), sp.cosh: lambda x: _grows(mpmath.cosh, x),
+    sp.erf: lambda x: _grows(mpmath.erf, x), sp.Abs: abs, sp.sign: mpmath.sign,
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
@@ -95,7 +98,7 @@ class Digits:
 
     def __call__(self, expression: Expr, indices: Mapping[Expr, int]) -> Any:
         """The value as an mpf: nan where the expression has no real value, inf at a pole."""
-        with mpmath.workdps(self.digits + 5):
+        with mpmath.workdps(self.digits + GUARD):
             return _real(self._of(expression, {k: int(v) for k, v in indices.items()}))
 
     def _of(self, e: Expr, env: dict[Expr, int]) -> Any:
@@ -301,7 +304,8 @@ _OF_DET: Mapping[str, Any] = {
 
 
 def _grows(function: Any, x: Any) -> Any:
-    """exp, sinh, cosh: ±∞ or 0 where not even the exponent of the result is a number of a decent size."""
+    """exp, sinh, cosh, and what has a limit as they have: that of ±∞ where not even the exponent of the result is a
+    number of a decent size."""
     if mpmath.isfinite(x) and x and mpmath.mag(x) > MAX_BITS:
         x = mpmath.inf if x > 0 else -mpmath.inf
     return function(x)

@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import mpmath
 import numpy as np
 
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array, Index, Shape
 from bptui.symbolic.calculus.evaluate import Binding, exact, full_tensor, grid, value
+from bptui.symbolic.calculus.exact import GUARD
 from bptui.symbolic.calculus.notation import Expr
 
 DRAWS = 4
 """So many numbers stand in the place of one that is not finite, to see what depends on it."""
 LARGEST = float(np.finfo(np.float64).max)
+FEWER = 4
+"""So many precisions, a digit apart, in which an element is worked out to see what rounding does to it."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,27 @@ class Expected:
         found = value(self.expression, binding, grid(self.symbols, self.shape))
         return np.asarray(np.broadcast_to(found, self.shape))
 
-    def exact(self, index: tuple[int, ...]) -> Any:
+    def exact(self, index: Index) -> Any:
         """One element at 50 digits, by its index among the elements; NaN where there is no such element."""
-        at = index if self.places is None else tuple(int(axis[index[0]]) for axis in self.places)
-        try:  # an index that is the number 0 has no symbol
-            return exact(
-                self.expression, self.binding, {s: i for s, i in zip(self.symbols, at, strict=True) if s.is_Symbol}
-            )
+        try:
+            return exact(self.expression, self.binding, self._indices(index))
         except IndexError:
             return math.nan
+
+    def rounding(self, index: Index, eps: float) -> float:
+        """How far numbers with this relative rounding may be from it where each part of it is rounded, as it is
+        written: sin(1e20 + x) has no digit, (a - b)/b those that a - b leaves. inf where some of them is no number."""
+        digits = int(-math.log10(eps))
+        truth, found = self.exact(index), 0.0
+        for fewer in range(min(FEWER, digits)):
+            made = abs(exact(self.expression, self.binding, self._indices(index), digits - fewer - GUARD) - truth)
+            found = max(found, float(made)) if mpmath.isfinite(made) else math.inf
+        return found
+
+    def _indices(self, index: Index) -> dict[Expr, int]:
+        """An element's index among the elements as numbers of the symbols; one that is the number 0 has none."""
+        at = index if self.places is None else tuple(int(axis[index[0]]) for axis in self.places)
+        return {s: i for s, i in zip(self.symbols, at, strict=True) if s.is_Symbol}
 
     def floats(self) -> Iterator[Array]:
         """The tensors that it may read, those of whole numbers left out."""

@@ -17,14 +17,16 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Index
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import unmasked
+from bptui.model.engine.ops import OPS
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
+from bptui.symbolic.check.beyond import DIGITS, slope
 from bptui.symbolic.check.comparison import Compared, Comparison, Passed
 from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.slopes import Slopes
-from bptui.symbolic.check.tolerance import EXACT
+from bptui.symbolic.check.tolerance import DIFFERENCE, EXACT
 from bptui.symbolic.types import CheckRow, RowName
 
 CELLS = 30_000_000
@@ -177,7 +179,23 @@ class NodeCheck(Compared):
         finite = np.isfinite(self.out)  # next to a pole or an overflow, the others can still be checked
         use, drawn = np.where(finite, use, 0.0), np.where(finite, drawn, 0.0)
         chance = SAMPLED in symbolic.note
-        yield from Slopes(self.node, self.probe, position, drawn, self.random, chance).rows(at, use)
+        for row in Slopes(self.node, self.probe, position, drawn, self.random, chance).rows(at, use):
+            yield self.beyond(row, binding, position, use if row.row == "difference" else drawn)
+
+    def beyond(self, row: CheckRow, binding: Binding, position: int, upstream: Array) -> CheckRow:
+        """The row of differences; one that fails of an operation of one's own is left to the digits beyond float64."""
+        name = self.op.input_names[position]
+        if row.verdict != "FAIL" or row.at is None or self.op.name in OPS:
+            return row
+        truth, got = slope(binding, name, row.at, upstream), float(self.vjp(position, upstream)[row.at])
+        if truth is None:
+            return row
+        derived = derive(binding.definition.signature, name, self.op)
+        rule = Expected(derived.vjp, binding.upstream(upstream), derived.q, self.values[position].shape)
+        if abs(got - truth) > float(DIFFERENCE.allowed(got, truth, abs(truth))) + self.rounded(rule, row.at):
+            return row
+        note = f"float64 does not show the slope, {DIGITS} digits do: {significant(truth)}"
+        return replace(row, verdict="skipped", note=note)
 
     def contribution(self, position: int) -> Array | None:
         """What was recorded that the node passed to an input, None where it does not reach the loss."""

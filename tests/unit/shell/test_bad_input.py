@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bptui import cli, terminal
+from bptui.model.engine import ops
 from tests.unit.shell.rig import run
 
 BAD = [
@@ -14,6 +15,20 @@ BAD = [
     (["xor"], "bptui run xor"),
     (["rnu", "xor"], "did you mean 'run'"),
     (["learn"], "needs a terminal with a screen"),
+    (["learn", "99"], "there is no lesson 99"),
+    (["learn", "nosuch.md"], "there is no such file"),
+    (["help", "rnu"], "did you mean 'run'"),
+    (["version"], "bptui --version"),
+    (["lesson"], "bptui learn"),
+    (["L = (y - w*x)**2", "x=2"], 'bptui eval "L = (y - w*x)**2" NAME=VALUE'),
+    (["train.py"], "bptui capture train.py"),
+    (["mine.md"], "bptui learn mine.md"),
+    (["--theme", "drak"], "did you mean 'dark'"),
+    (["run", "xor", "--lr", "0.1"], "is not an option of bptui run (eval, trace"),
+    (["trace", "xor", "--json=1"], "--json: takes no value"),
+    (["trace", "xor", "--zzz"], "bptui trace --help lists the options"),
+    (["eval", "L", "=", "w*x", "x=2"], "no blanks around its =, and a formula in quotes"),
+    (["eval", "L = x", "x", "=", "2"], "no blanks around its ="),
     (["learn", "99", "--check"], "there is no lesson 99"),
     (["learn", "4", "--seed", "3"], "belongs to --worksheet"),
     (["learn", "4", "--worksheet", "--seed", "-1"], "0 to 2147483647"),
@@ -122,6 +137,30 @@ def test_a_bad_network_file_is_named(capsys, tmp_path, content, said):
     assert err.count("\n") == 1
     assert "net.toml" in err
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("net.tml", "net.toml"), ("net", "net.toml"), ("nte.toml", "net.toml"), ("q.toml", "")]
+)
+def test_a_file_that_is_nearly_called_so_is_named(capsys, tmp_path, monkeypatch, typed, meant):
+    (tmp_path / "net.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for at in ("", f"{tmp_path}{os.sep}"):
+        code, _, err = run(capsys, "trace", at + typed)
+        assert code == 2
+        assert (f"did you mean '{at}{meant}'?" in err) == bool(meant), err
+        if not meant:
+            assert "bptui examples lists what is built in" in err
+
+
+def test_a_list_that_is_too_long_is_cut_between_its_words(capsys, tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text('[data]\ninputs=[[1]]\ntargets=[[1]]\n[[layers]]\nkind="dense"\nunits=1\n[loss]\nkind="mean"\n')
+    code, _, err = run(capsys, "trace", str(path))
+    assert code == 2
+    words = err.rpartition("(known: ")[2].rstrip(")\n").split(", ")
+    assert "…" in words
+    assert set(words) - {"…"} <= {*ops.OPS, *ops.COMPOSITES}
 
 
 def test_bad_files_of_values(capsys, tmp_path):

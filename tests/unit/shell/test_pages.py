@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from bptui.arguments import EXAMPLES, PARTS, parser
+from bptui.arguments import EXAMPLES, HABITS, PARTS, parser
 from bptui.capturing import parted
 from bptui.model.source.examples import examples
 from tests.paths import ROOT
@@ -46,6 +46,25 @@ def test_every_command_has_help(capsys, command):
     assert code == 0
     assert out.startswith("usage:")
     assert parser(command).description == PARTS[command]
+    assert run(capsys, "help", command) == (0, out, "")
+    assert not any(line.endswith(" ") for line in out.splitlines())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_list_of_commands_fits_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, out, _ = run(capsys, "--help")
+    formula = EXAMPLES["eval"][0]
+    assert all(len(line) < columns or formula in line for line in out.splitlines())
+    told = " ".join(out.split())
+    assert all(about in told for about in PARTS.values())
+
+
+def test_a_word_that_one_would_guess_is_no_command_and_leads_to_one():
+    for word, here in HABITS.items():
+        assert word not in PARTS
+        command = here.removeprefix("bptui ").split()[0]
+        assert command in (*PARTS, "--version", "alone"), here
 
 
 @pytest.mark.parametrize("command", EXAMPLES)

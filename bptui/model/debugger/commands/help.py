@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
 from unicodedata import name
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.numbers import shape
 from bptui.model.debugger.commands.habits import called_here
 from bptui.model.debugger.commands.registry import FAMILIES, find, table
 from bptui.model.debugger.commands.row import Command, shown
 from bptui.model.debugger.glossary import MARKS, WORDS
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
 
 PARTS_ALONE = "no definition of the whole: it is its parts, and each of them has one"
 """Of an operation that has none."""
@@ -27,6 +33,28 @@ def help_text(word: str = "") -> list[str]:
         lines.append(family.group)
         lines += [f"  {_keys(command):<9} {command.word:<17} {command.summary}" for command in family.rows]
     return lines
+
+
+def help_here(session: Session | None, word: str) -> list[str]:
+    """Help on a word where there is a session: a command of one's own, a name of its network and what is asked about
+    it, and what the word means everywhere."""
+    if session is None or not word:
+        return help_text(word)
+    if own := session.scripts.words.get(word):
+        return list(own)
+    node = session.branch.graph.called.get(word)
+    if node is None:
+        return help_text(word)
+    from bptui.model.debugger.no_gradient import given
+
+    origin = f"made by {node.op.name}" if node.op is not None else given(session.branch.graph, node)
+    here = [
+        f"{node.name}  {shape(node.shape)}  of this network: {origin}",
+        f"  print {node.name}; print grad({node.name}); why {node.name}; paths {node.name}; goto {node.name}",
+    ]
+    with suppress(UserError):
+        here += ["", *_about(word)]
+    return here
 
 
 def _about(word: str) -> list[str]:

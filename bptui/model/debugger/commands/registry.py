@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ FAMILIES = (
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 
+UNKNOWN = "there is no such command"
 OUTSIDE = ("write", "export", "copy", "copy-panel")
 """Commands that are about what lies outside of a session: a replay does not carry them out."""
 
@@ -49,7 +51,7 @@ def find(word: str) -> Command:
         raise UserError(word, "could be several commands", ", ".join(matching))
     words = [name for name in known if len(name) > 1]
     right = called_here(word) or did_you_mean(word, words, "help lists them")
-    raise UserError(word[:40], "there is no such command", right)
+    raise UserError(word[:40], UNKNOWN, right)
 
 
 def split(text: str) -> tuple[Command | None, str]:
@@ -107,6 +109,19 @@ def _own(session: Session, text: str) -> tuple[str, str] | None:
     return (word, argument) if word in session.scripts.words else None
 
 
+def _of_a_name(session: Session, text: str, problem: UserError) -> UserError:
+    """What is wrong with a line that begins with no command; one that begins with a name of the network, or with `lr`
+    or `loss`, is asked for with print, and given with set."""
+    from bptui.model.debugger.functions import NAMES
+
+    line = text.strip().removeprefix(":").strip()
+    name = re.match(r"[\w.]*", line)[0]  # type: ignore[index]  # it matches nothing at least
+    if problem.what != UNKNOWN or (name not in session.branch.graph.called and name not in NAMES):
+        return problem
+    given = re.match(r"[^=<>!]*=(?!=)", line)
+    return UserError(problem.where, problem.what, f"{'set' if given else 'print'} {line[:60]}")
+
+
 def _run(session: Session, text: str) -> Reply:
     scripts = session.scripts
     if scripts.defining is not None:
@@ -114,7 +129,10 @@ def _run(session: Session, text: str) -> Reply:
         return say(said) if said else Reply()
     if own := _own(session, text):
         return Reply(then=scripts.call(*own))
-    command, argument = split(text)
+    try:
+        command, argument = split(text)
+    except UserError as problem:
+        raise (_of_a_name(session, text, problem)) from None
     if command is None:
         return Reply()
     if scripts.replayed and command.word in OUTSIDE:

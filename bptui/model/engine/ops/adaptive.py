@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,8 @@ from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, each_axis, leading, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
-from bptui.model.engine.ops.pool import POOLED, chosen, numbers_of
+from bptui.model.engine.ops.pool import POOLED, chosen, numbers_of, taken
+from bptui.model.engine.rule import Rule
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -121,48 +121,23 @@ def _vjp(emit: Emit, ctx: Backward) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- the largest
-def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    """Saves where in the axes of space each largest element lies."""
-    x, count = inputs[0], len(attributes["output_size"])
-    places = emit.temp(out.shape, np.intp)
-    windows = [_reads(n, m) for n, m in zip(x.shape[-count:], out.shape[-count:], strict=True)]
-    emit(_take_largest, x, windows, places, out)
-    return places
-
-
-def _take_largest(x: Array, windows: Sequence[Windows], places: Array, out: Array) -> None:
-    """The first largest (or nan) of each window."""
-    lead, space = x.shape[: -len(windows)], x.shape[-len(windows) :]
-    rows = np.arange(prod(lead))
-    number = np.arange(prod(space)).reshape(space)
-    for place in np.ndindex(*out.shape[-len(windows) :]):
-        reads = tuple(slice(first[i], last[i]) for i, (first, last) in zip(place, windows, strict=True))
-        index: Any = (Ellipsis, *reads)
-        window = x[index].reshape(len(rows), number[reads].size)
-        best = window.argmax(1)
-        out[(..., *place)] = window[rows, best].reshape(lead)
-        places[(..., *place)] = number[reads].reshape(-1)[best].reshape(lead)
-
-
-def _max_vjp(emit: Emit, ctx: Backward) -> None:
-    emit(_give_largest, ctx.upstream, ctx.saved, len(ctx.attributes["output_size"]), ctx.d)
-
-
-def _give_largest(upstream: Array, places: Array, count: int, d: Array) -> None:
-    rows = prod(d.shape[:-count])
-    found = np.zeros((rows, prod(d.shape[-count:])), d.dtype)
-    shape = rows, prod(places.shape[-count:])
-    np.add.at(found, (np.arange(rows)[:, None], places.reshape(shape)), upstream.reshape(shape))
-    d[...] = found.reshape(d.shape)
-
-
-def _max_over_nodes(g: Any, y: Any, x: Any, output_size: tuple[int | None, ...]) -> Any:
-    axes, count = [], len(output_size)
-    for n, m in zip(x.shape[-count:], y.shape[-count:], strict=True):
-        first, last = _reads(n, m)
+def _windows(x: Any, output_size: tuple[int | None, ...]) -> Array:
+    """(windows, taps): what each window reads of the axes of space, as numbers of elements."""
+    axes, space = [], x.shape[-len(output_size) :]
+    for n, m in zip(space, output_size, strict=True):
+        first, last = _reads(n, n if m is None else m)
         places = first[:, None] + np.arange(max(last - first, default=0))
         axes.append(np.where(places < last[:, None], places, -1))
-    return chosen(g, x, numbers_of(axes, x.shape[-count:]), count)
+    return numbers_of(axes, space)
+
+
+def _max(x: Any, output_size: tuple[int | None, ...]) -> Any:
+    found = taken(x, _windows(x, output_size), len(output_size))
+    largest = np.take_along_axis(found, np.argmax(found, 1, keepdims=True), 1)
+    return largest.reshape((found.shape[0], found.shape[2])).T.reshape(_shape([x.shape], {"output_size": output_size}))
+
+
+_MAX = Rule(_max, lambda g, y, x, output_size: chosen(g, x, _windows(x, output_size), len(output_size)))
 
 
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:
@@ -188,8 +163,8 @@ def _rows(count: int) -> tuple[Op, ...]:
             convention=shared,
         ),
         Op(
-            f"adaptive_max_pool{count}d", ("x",), _max_definition, _shape, _max, _max_vjp, f"The largest of {told}",
-            size, analytic=False, over_nodes=(_max_over_nodes,),
+            f"adaptive_max_pool{count}d", ("x",), _max_definition, _shape, *_MAX.pair, f"The largest of {told}",
+            size, analytic=False,
             convention=f"among equals the first gets all of the gradient; {shared}",
         ),
     )  # fmt: skip

@@ -307,3 +307,9 @@ def contiguous(emit: Emit, array: Array) -> Array:
 def rows(array: Array) -> Array:
     """A contiguous array as a matrix: all axes but the last become one. A vector becomes one row."""
     return array.reshape(-1, array.shape[-1]) if array.shape[-1] else array.reshape(int(np.prod(array.shape[:-1])), 0)
+
+
+def zeros(like: Any, shape: Shape | None = None) -> Array:
+    """0 in each element of a shape, that of `like` where none is said, in its kind of numbers: one number in memory.
+    What is read from x gives its gradient to zeros of x; what is written over gets zeros."""
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape if shape is None else shape)

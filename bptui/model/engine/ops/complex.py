@@ -13,8 +13,9 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, element, letters
+from bptui.model.engine.ops.common import at, element, letters, zeros
 from bptui.model.engine.ops.einsum import equation_of, indices
+from bptui.model.engine.ops.slices import put
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -53,17 +54,12 @@ def _fill_pair(re: Array, im: Array, out: Array) -> None:
     out[..., 0], out[..., 1] = re, im
 
 
-def _fill_part(x: Array, part: int, out: Array) -> None:
-    out[...] = 0
-    out[..., part] = x
-
-
 def _pair(re: Any, im: Any) -> Any:
     return noted(_fill_pair, (*re.shape, 2), re, im)
 
 
 def _beside_zeros(x: Any, part: int = 0) -> Any:
-    return noted(_fill_part, (*x.shape, 2), x, options=(part,))
+    return put(zeros(x, (*x.shape, 2)), x, index=f"[..., {part}]")
 
 
 _COMPLEX = Rule(

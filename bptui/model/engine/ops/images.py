@@ -144,8 +144,8 @@ def _kernel(t: str) -> str:
     return f"({near} if {t} <= 1 else ({far} if {t} < 2 else 0))"
 
 
-def _height(t: Array) -> Array:
-    """Its height at distances."""
+def cubic_height(t: Array) -> Array:
+    """The height of Keys' kernel at distances: 1 at 0, 0 from 2 on."""
     near = ((_KEYS + 2) * t - (_KEYS + 3)) * t * t + 1
     far = ((_KEYS * t - 5 * _KEYS) * t + 8 * _KEYS) * t - 4 * _KEYS
     return np.where(t <= 1, near, np.where(t < 2, far, 0))
@@ -174,7 +174,7 @@ class _Weights(NamedTuple):
             above = np.clip(above, 0, (self.old - 1) * below)
         beside = above[:, None] // below + np.arange(-1, 3)
         away = np.abs(above[:, None] - beside * below) / below
-        height = _height(away) if self.mode == "cubic" else np.maximum(1 - away, 0)
+        height = cubic_height(away) if self.mode == "cubic" else np.maximum(1 - away, 0)
         np.add.at(found, (np.clip(beside, 0, self.old - 1), places[:, None]), height)
         return found
 

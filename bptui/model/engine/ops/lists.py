@@ -15,7 +15,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
-from bptui.model.engine.ops.common import at, flag, letters, numbered, optional, over
+from bptui.model.engine.ops.common import at, flag, letters, numbered, optional, over, zeros
 from bptui.model.engine.ops.slices import Item, index_of, index_text, reached, read_at, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -111,14 +111,6 @@ def _pick(x: Array, *rest: Any) -> None:
     out[...] = x[found.plain][found.key(lists)]
 
 
-def _give(g: Array, *rest: Any) -> None:
-    """Each number of g to where it was read."""
-    *lists, index, out = rest
-    found = layout(index, out.ndim, len(lists))
-    out[...] = 0
-    np.add.at(out[found.plain], found.key(lists), g)
-
-
 def _picked(x: Any, lists: Sequence[Any], index: str | None) -> Any:
     shape = _read_shape(x.shape, [each.shape for each in lists], {"index": index})
     return noted(_pick, shape, x, *lists, options=(index,))
@@ -126,7 +118,7 @@ def _picked(x: Any, lists: Sequence[Any], index: str | None) -> Any:
 
 _INDEX = Rule(
     lambda x, *lists, index: _picked(x, lists, index),
-    lambda g, y, x, *lists, index: noted(_give, x.shape, g, *lists, options=(index,)),
+    lambda g, y, x, *lists, index: noted(_put, x.shape, zeros(x), g, *lists, options=(index, True)),
 )
 
 
@@ -185,14 +177,6 @@ def _put(x: Array, src: Array, *rest: Any) -> None:
         view[key] = src
 
 
-def _kept(g: Array, *rest: Any) -> None:
-    """g, and 0 where something was written."""
-    *lists, index, out = rest
-    found = layout(index, g.ndim, len(lists))
-    out[...] = g
-    out[found.plain][found.key(lists)] = 0
-
-
 def _last(g: Array, *rest: Any) -> None:
     """g where it was written to, for the last that was written to a place; 0 for those before."""
     *lists, index, out = rest
@@ -209,7 +193,7 @@ def _last(g: Array, *rest: Any) -> None:
 _INDEX_PUT = Rule(
     lambda x, src, *lists, index, accumulate: noted(_put, x.shape, x, src, *lists, options=(index, accumulate)),
     lambda g, y, x, src, *lists, index, accumulate: (
-        g if accumulate else noted(_kept, x.shape, g, *lists, options=(index,))
+        g if accumulate else noted(_put, x.shape, g, zeros(src), *lists, options=(index, False))
     ),
     lambda g, y, x, src, *lists, index, accumulate: (
         _picked(g, lists, index) if accumulate else noted(_last, src.shape, g, *lists, options=(index,))

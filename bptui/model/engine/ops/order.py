@@ -9,7 +9,8 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import LAST_AXIS, along_axis, at, flag, integer, letters, one_axis
+from bptui.model.engine.ops.common import LAST_AXIS, along_axis, at, flag, integer, letters, one_axis, zeros
+from bptui.model.engine.ops.overwrite import write
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -52,13 +53,8 @@ def _places(x: Any, axis: int, descending: bool, count: int | None = None) -> An
     return noted(_fill_places, shape, x, dtype=np.intp, options=(n, descending, count))
 
 
-def _give(g: Array, places: Array, axis: int, out: Array) -> None:
-    out[...] = 0
-    np.put_along_axis(out, places, g, axis)
-
-
 def _sorted_vjp(g: Any, x: Any, places: Any, axis: int) -> Any:
-    return noted(_give, x.shape, g, places, options=(one_axis(axis, x.shape),))
+    return noted(write, x.shape, zeros(x), places, g, options=(one_axis(axis, x.shape),))
 
 
 _SORT = Rule(

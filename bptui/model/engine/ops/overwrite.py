@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, choice, flag, letters, one_axis
+from bptui.model.engine.ops.common import at, choice, flag, letters, one_axis, zeros
 from bptui.model.engine.ops.scatter import AXIS, bounds, places_of, scatter_shape, where_inside
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -55,15 +55,10 @@ def _scatter_definition(signature: Signature) -> str:
     return helper + n.written(f"{n.over(last)} if {n.over('1')} > 0 else {n.x}")
 
 
-def _write(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:
+def write(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:
+    """x with src at the places that i names along an axis."""
     out[...] = x
     out[places_of(i, axis)] = src
-
-
-def _kept(g: Array, i: Array, axis: int, out: Array) -> None:
-    """g, and 0 where something was written."""
-    out[...] = g
-    out[places_of(i, axis)] = 0
 
 
 def _last(g: Array, i: Array, axis: int, out: Array) -> None:
@@ -75,8 +70,8 @@ def _last(g: Array, i: Array, axis: int, out: Array) -> None:
 
 
 _SCATTER = Rule(
-    lambda x, i, src, axis: noted(_write, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
-    lambda g, y, x, i, src, axis: noted(_kept, x.shape, g, i, options=(one_axis(axis, x.shape),)),
+    lambda x, i, src, axis: noted(write, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
+    lambda g, y, x, i, src, axis: noted(write, x.shape, g, i, zeros(src), options=(one_axis(axis, x.shape),)),
     None,
     lambda g, y, x, i, src, axis: noted(_last, src.shape, g, i, options=(one_axis(axis, x.shape),)),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, integer, letters, one_axis, optional, wholes
+from bptui.model.engine.ops.common import at, integer, letters, one_axis, optional, wholes, zeros
+from bptui.model.engine.ops.slices import index_text, put
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
 
 PART = Attribute(None, optional(integer()))
 """Which one, counted from 0, or from the end. Left out where there is only one."""
@@ -84,11 +84,6 @@ def _unbind_definition(signature: Signature) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------------- rows
-def _fill_part(g: Array, key: tuple[tuple[int, int] | int, ...], out: Array) -> None:
-    out[...] = 0
-    out[tuple(slice(*item) if isinstance(item, tuple) else item for item in key)] = g
-
-
 def _row(name: str, attribute: Mapping[str, Attribute], where: Where, definition: Any, doc: str) -> Op:
     alone = name == "unbind"
 
@@ -106,15 +101,15 @@ def _row(name: str, attribute: Mapping[str, Attribute], where: Where, definition
         axis, (start, stop) = _axis(attributes, x), which(x, attributes)
         return (*x[:axis], *([] if alone else [stop - start]), *x[axis + 1 :])
 
-    def key(x: Shape, attributes: Attributes) -> tuple[Any, ...]:
+    def index(x: Shape, attributes: Attributes) -> tuple[Any, ...]:
         start, stop = which(x, attributes)
-        return (*((0, size) for size in x[: _axis(attributes, x)]), start if alone else (start, stop))
+        return (*(slice(None),) * _axis(attributes, x), start if alone else slice(start, stop))
 
     def forward(x: Any, **attributes: Any) -> Any:
-        return x[(*(slice(*item) if isinstance(item, tuple) else item for item in key(x.shape, attributes)), ...)]
+        return x[(*index(x.shape, attributes), ...)]
 
     def vjp(g: Any, y: Any, x: Any, **attributes: Any) -> Any:
-        return noted(_fill_part, x.shape, g, options=(key(x.shape, attributes),))
+        return put(zeros(x), g, index=index_text(index(x.shape, attributes)))
 
     return Op(
         name, ("x",), definition, shape, *Rule(forward, vjp).pair, doc,

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, leading, literal, optional, whole
+from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, leading, literal, optional, whole, zeros
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
 from bptui.model.engine.ops.scatter import added
 from bptui.model.engine.writing import kept_where
@@ -180,14 +180,20 @@ def _max_vjp(emit: Emit, ctx: Backward) -> None:
         emit(np.copyto, d, inner)
 
 
-def chosen(g: Any, x: Any, reads: Array, count: int) -> Any:
-    """The rule of a largest element over nodes. x: its last `count` axes are read; reads: (windows, taps), what each
-    window reads of those axes, as numbers of elements, the first of them first; g: as many windows as that."""
+def taken(x: Any, reads: Array, count: int) -> Any:
+    """(windows, taps, rows): what each window reads of the last `count` axes of x. reads: (windows, taps), the numbers
+    of these elements, the first of a window first."""
     lead, space = x.shape[:-count], x.shape[-count:]
-    taken = np.take(x.reshape((*lead, prod(space))), reads, len(lead))
-    wins = np.argmax(taken, -1, keepdims=True) == np.arange(reads.shape[1])
-    given = np.where(wins, g.reshape((*lead, len(reads), 1)), 0).reshape((*lead, reads.size))
-    return added(np.zeros((*lead, prod(space))), reads.reshape(-1), given, axis=len(lead)).reshape(x.shape)
+    return x.reshape((prod(lead), prod(space))).T[reads]
+
+
+def chosen(g: Any, x: Any, reads: Array, count: int) -> Any:
+    """The rule of a largest element, as mathematics; x and reads as of `taken`, g: as many windows as that."""
+    many, taps = reads.shape
+    lead, space = prod(x.shape[:-count]), prod(x.shape[-count:])
+    wins = np.argmax(taken(x, reads, count), 1, keepdims=True) == np.arange(taps)[:, None]
+    given = np.where(wins, g.reshape((lead, many)).T[:, None, :], 0).reshape((many * taps, lead))
+    return added(zeros(x, (space, lead)), reads.reshape(-1), given, axis=0).T.reshape(x.shape)
 
 
 def _max_over_nodes(g: Any, y: Any, x: Any, **attributes: Any) -> Any:

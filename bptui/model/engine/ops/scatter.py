@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
-from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis
+from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis, zeros
 from bptui.model.engine.ops.slices import index_of, index_text, put, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -55,18 +55,6 @@ def read_along(x: Array, i: Array, axis: int, out: Array) -> None:
     out[...] = x[places_of(i, axis)]
 
 
-def _give(g: Array, i: Array, axis: int, out: Array) -> None:
-    """Each number of g to the place that i names."""
-    out[...] = 0
-    np.add.at(out, places_of(i, axis), g)
-
-
-_GATHER = Rule(
-    lambda x, i, axis: noted(read_along, i.shape, x, i, options=(one_axis(axis, x.shape),)),
-    lambda g, y, x, i, axis: noted(_give, x.shape, g, i, options=(one_axis(axis, x.shape),)),
-)
-
-
 # ----------------------------------------------------------------------------------------------- scatter_add, index_add
 def scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     x, i, src = shapes
@@ -107,6 +95,12 @@ def _add(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:
         np.add.at(out, places_of(i, axis), src)
     else:
         np.add.at(np.moveaxis(out, axis, 0), i, np.moveaxis(src, axis, 0))
+
+
+_GATHER = Rule(
+    lambda x, i, axis: noted(read_along, i.shape, x, i, options=(one_axis(axis, x.shape),)),
+    lambda g, y, x, i, axis: noted(_add, x.shape, zeros(x), i, g, options=(one_axis(axis, x.shape),)),
+)
 
 
 def _taken(g: Array, i: Array, axis: int, out: Array) -> None:
@@ -164,15 +158,9 @@ def _put_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('src', read)}{otherwise}"
 
 
-def _kept(g: Array, index: str, out: Array) -> None:
-    """g, and 0 where src was written."""
-    out[...] = g
-    out[(*index_of(index, g.ndim), ...)] = 0
-
-
 _PUT = Rule(
     put,
-    lambda g, y, x, src, index: noted(_kept, x.shape, g, options=(index,)),
+    lambda g, y, x, src, index: put(g, zeros(src), index=index),
     lambda g, y, x, src, index: g[(*index_of(index, len(x.shape)), ...)],
 )
 

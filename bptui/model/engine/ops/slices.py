@@ -10,10 +10,11 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, letters, whole
+from bptui.model.engine.ops.common import at, letters, whole, zeros
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import noted
+from bptui.model.engine.trace import planned
 
 Item = Any
 """Of an index: a number, a slice, None, `...`, or the name of an input that names places."""
@@ -166,25 +167,21 @@ def reached(place: str, size: str, item: int | slice) -> tuple[list[str], list[s
     return [*tests, f"{far} % {abs(step)} == 0"], [f"{far}//{abs(step)}"]
 
 
-def _spread(g: Array, index: str, out: Array) -> None:
-    out[...] = 0
-    out[(*index_of(index, out.ndim), ...)] = g
-
-
 @operation
 def put(x: Any, src: Any, index: str) -> Any:
     """x with src written into a slice of it."""
-    return noted(_put, x.shape, x, src, options=(index,))
+    return planned(_put, x.shape, x, src, dtype=src.dtype, options=(index,))
 
 
-def _put(x: Array, src: Array, index: str, out: Array) -> None:
-    out[...] = x
-    out[(*index_of(index, x.ndim), ...)] = src
+def _put(emit: Emit, arrays: Sequence[Array], out: Array, index: str) -> None:
+    x, src = arrays
+    emit(np.copyto, out, x)
+    emit(np.copyto, out[(*index_of(index, out.ndim), ...)], src)
 
 
 _SLICE = Rule(
     lambda x, index: x[(*index_of(index, x.ndim), ...)],
-    lambda g, y, x, index: noted(_spread, x.shape, g, options=(index,)),
+    lambda g, y, x, index: put(zeros(x), g, index=index),
 )
 
 
@@ -198,6 +195,5 @@ OPS = (
         "A part of x: `x[1:, ::2]` in a formula; None is a new axis.",
         {"index": Attribute(None, index_text, required=True)},
         symbol="{0}{index}",
-        over_nodes=(lambda g, y, x, index: put(np.zeros(x.shape), g, index=index),),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Making:
     results   what each layer made, by its name; x is the input
     lengths   how many of the inputs' `positions` each sample has, where the data say so
     ends      by the name of a recurrent layer, the states in which it ended
+    drawn     have parameters numbers? Else they have shapes alone, and nothing can be run
     """
 
     builder: Builder
@@ -55,6 +57,7 @@ class Making:
     lengths: Node | None = None
     positions: int = 0
     ends: dict[str, Any] = field(default_factory=dict)
+    drawn: bool = True
 
 
 @dataclass
@@ -117,6 +120,8 @@ class LayerContext:
         UserError. `turns`: it is (in, out), and may be given as (out, in). `blank`: the row that is 0 when drawn."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
+        if not self.making.drawn:
+            return self.leaf(part, "param", symbol=symbol, shape=shape)
         given = self.settings.get(part)
         bias = part.startswith("b")
         init = "bias_init" if bias else "init"
@@ -233,6 +238,7 @@ class Kind:
 
 
 # ---------------------------------------------------------------------------------------------------------- keys
+@cache
 def activations() -> tuple[str, ...]:
     """Every operation that maps one tensor to one of the same shape, and need not be told more; none that says what is
     true of it."""

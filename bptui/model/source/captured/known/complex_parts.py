@@ -28,7 +28,7 @@ MOVING: tuple[Entry, ...] = (
     joining.unbind, joining.narrow, KNOWN["stack"], joining.atleast, joining.ranked_stack, joining.column_stack,
     joining.block_diag, joining.windows, indexing.select, indexing.index_select, indexing.gather,
     indexing.take_along_dim, indexing.take, indexing.masked_select, writing.index_copy, writing.select_scatter,
-    writing.slice_scatter, writing.diagonal_scatter, images.unfold, images.pixel_shuffle, images.pixel_unshuffle,
+    writing.slice_scatter, writing.diagonal_scatter, images.unfold, KNOWN["pixel_shuffle"], KNOWN["pixel_unshuffle"],
     images.channel_shuffle,
 )  # fmt: skip
 ADDING: tuple[Entry, ...] = (

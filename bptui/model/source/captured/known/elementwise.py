@@ -21,7 +21,7 @@ F = "torch.nn.functional."
 for _name in ("log", "sqrt", "rsqrt", "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "exp",
               "sigmoid", "tanh", "tanhshrink", "softsign", "floor", "ceil", "trunc", "sign"):  # fmt: skip
     known(_name)(uses(_name))
-for _name in ("expm1", "log1p", "erf"):
+for _name in ("expm1", "log1p", "erf", "erfc"):
     known(_name, f"torch.special.{_name}")(uses(_name))
 for _name in ("relu", "silu", "mish", "hardswish"):
     known(_name)(uses(_name, inplace=False))
@@ -122,14 +122,6 @@ def exp2(u: Call, input: Any) -> Node:
 @known("log2", "log10")
 def log_to_base(u: Call, input: Any) -> Node:
     return u.use("div", u.use("log", input), log(int(u.name.removeprefix("log"))))
-
-
-@known("erfc", "torch.special.erfc")
-def erfc(u: Call, input: Any) -> Node:
-    """Only in the kinds of number in which 1 - erf(x) is one rounding."""
-    if u.results[0].dtype == "float64":
-        u.lacks("erfc in float64: 1 - erf(x) has fewer digits")
-    return u.use("sub", 1.0, u.use("erf", input))
 
 
 @known("deg2rad", "rad2deg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.images import cubic_height
 from bptui.model.source.captured.call import Call, Read
-from bptui.model.source.captured.known.common import (
-    rearranged,
-    several,
-)
+from bptui.model.source.captured.known.common import rearranged, several
 from bptui.model.source.captured.known.layers import many
-from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.registry import known, taking
 
 F = "torch.nn.functional."
 Sizes = tuple[int, int, float]
@@ -32,9 +30,7 @@ def interpolate(
     n = len(input.shape) - 2
     if mode == "area":
         return u.use(f"adaptive_avg_pool{n}d", input, output_size=u.results[0].shape[2:])
-    kinds = {"nearest": _nearest, "nearest-exact": _nearest_exact, "linear": _linear, "bilinear": _linear,
-             "trilinear": _linear, "bicubic": _cubic}  # fmt: skip
-    if mode not in kinds or antialias:
+    if mode not in _KINDS or antialias:
         u.lacks(f"interpolate {mode}{' with antialias' if antialias else ''}")
     factors = many(scale_factor, n) if scale_factor is not None and not recompute_scale_factor else (None,) * n
     x = input
@@ -42,68 +38,53 @@ def interpolate(
         old, new = input.shape[axis], u.results[0].shape[axis]
         factor = factors[axis - 2]
         step = old / new if factor is None else 1 / factor
-        x = kinds[mode](u, x, axis, (old, new, step), bool(align_corners))
+        x = _KINDS[mode](u, x, axis, (old, new, step), bool(align_corners))
     return u.node(x)
 
 
-def _nearest(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool, shift: float = 0.0) -> Node:
-    old, new, step = sizes
-    at = u.whole((new,), lambda: np.minimum(((np.arange(new) + shift) * np.float32(step)).astype(np.int64), old - 1))
-    return u.use("take", x, at, axis=axis)
+Resize = Callable[[Call, Any, int, Sizes, bool], Node]
 
 
-def _nearest_exact(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
-    return _nearest(u, x, axis, sizes, corners, 0.5)
+def _nearest(shift: float) -> Resize:
+    def resize(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
+        old, new, step = sizes
+
+        def read() -> Array:
+            return np.minimum(((np.arange(new) + shift) * np.float32(step)).astype(np.int64), old - 1)
+
+        return u.use("take", x, u.whole((new,), read), axis=axis)
+
+    return resize
 
 
-def _linear(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
-    """Between two neighbours, by how near they are."""
-    old, new, step = sizes
+def _curve(taps: Sequence[int], height: Callable[[Array], Array], least: float = -np.inf) -> Resize:
+    """A sum of elements beside a place, which is at least `least`, each by the height of a kernel at its distance;
+    those beyond the border are as the last one."""
 
-    def places() -> Array:
-        return _corners(old, new) if corners else np.maximum((np.arange(new) + 0.5) * step - 0.5, 0)
+    def resize(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
+        old, new, step = sizes
 
-    def low() -> Array:
-        return np.minimum(places().astype(np.int64), old - 1)
+        def places() -> Array:
+            if corners:  # first upon first and last upon last
+                return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
+            return np.asarray(np.maximum((np.arange(new) + 0.5) * step - 0.5, least))
 
-    def near(n: int) -> Array:
-        return low() + n
+        def near(n: int) -> Array:
+            return np.floor(places()).astype(np.int64) + n
 
-    def share(n: int) -> Array:
-        far: Array = np.clip(places() - low(), 0, 1)
-        return far if n else 1 - far
+        def share(n: int) -> Array:
+            return height(np.abs(places() - near(n)))
 
-    return _weighed(u, x, axis, (old, new), [(partial(near, n), partial(share, n)) for n in (0, 1)])
+        return _weighed(u, x, axis, (old, new), [(partial(near, n), partial(share, n)) for n in taps])
 
-
-def _cubic(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
-    """Keys' kernel with a = -0.75 (PyTorch's): four elements each, those beyond the border as the last one."""
-    old, new, step = sizes
-
-    def places() -> Array:
-        return _corners(old, new) if corners else (np.arange(new) + 0.5) * step - 0.5
-
-    def low() -> Array:
-        return np.floor(places()).astype(np.int64)
-
-    def near(n: int) -> Array:
-        return low() + n
-
-    def share(n: int) -> Array:
-        return _keys(np.abs(places() - low() - n))
-
-    return _weighed(u, x, axis, (old, new), [(partial(near, n), partial(share, n)) for n in (-1, 0, 1, 2)])
+    return resize
 
 
-def _keys(t: Array, a: float = -0.75) -> Array:
-    """The weight of an element at a distance: 1 at 0, 0 from 2 on."""
-    near, far = ((a + 2) * t - (a + 3)) * t * t + 1, ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-    return np.where(t <= 1, near, far)
-
-
-def _corners(old: int, new: int) -> Array:
-    """Where the new elements lie among the old ones, first upon first and last upon last."""
-    return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
+_LINEAR = _curve((0, 1), lambda away: 1 - away, least=0)
+_KINDS: dict[str, Resize] = {
+    "nearest": _nearest(0.0), "nearest-exact": _nearest(0.5), "linear": _LINEAR, "bilinear": _LINEAR,
+    "trilinear": _LINEAR, "bicubic": _curve((-1, 0, 1, 2), cubic_height),
+}  # fmt: skip
 
 
 def _inside(place: Read, size: int) -> Array:
@@ -130,31 +111,8 @@ def _weighed(u: Call, x: Any, axis: int, sizes: tuple[int, int], terms: Sequence
 
 
 # ------------------------------------------------------------------------------------------------- pixels and patches
-def _blocks(p: Array, n: int, r: int) -> Array:
-    """Channels in r x r (x r …) groups, over n axes of space, between them: pixel_shuffle, done to the places."""
-    front, channels, space = p.shape[: -n - 1], p.shape[-n - 1], p.shape[-n:]
-    split = p.reshape(*front, channels // r**n, *(r,) * n, *space)
-    base = len(front)
-    inner = [axis for m in range(n) for axis in (base + 1 + n + m, base + 1 + m)]
-    return split.transpose(*range(base + 1), *inner)
-
-
-@known("pixel_shuffle")
-def pixel_shuffle(u: Call, input: Any, upscale_factor: int) -> Node:
-    return rearranged(u, input, lambda p: _blocks(p, 2, upscale_factor))
-
-
-@known("pixel_unshuffle")
-def pixel_unshuffle(u: Call, input: Any, downscale_factor: int) -> Node:
-    r = downscale_factor
-
-    def find(p: Array) -> Array:
-        *front, channels, height, width = p.shape
-        split = p.reshape(*front, channels, height // r, r, width // r, r)
-        base = len(front) + 1
-        return split.transpose(*range(base), base + 1, base + 3, base, base + 2)
-
-    return rearranged(u, input, find)
+known("pixel_shuffle")(taking(lambda u, x, r: u.use("pixel_shuffle", x, factor=r), "input", "upscale_factor"))
+known("pixel_unshuffle")(taking(lambda u, x, r: u.use("pixel_unshuffle", x, factor=r), "input", "downscale_factor"))
 
 
 @known("channel_shuffle")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from math import prod
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Shape
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.arithmetic import scaled
 from bptui.model.source.captured.known.common import alike, axis, finite, overwritten, part, reshaped, spread, values
 from bptui.model.source.captured.known.joining import joined
 from bptui.model.source.captured.known.registry import known, taking, uses
-from bptui.model.source.captured.known.shapes import turned
 
 
 @known("linear")
@@ -58,9 +56,7 @@ def inner(u: Call, input: Any, other: Any) -> Node:
     """Over the last axes of both; a number is a factor."""
     if not input.shape or not other.shape:
         return u.use("mul", input, other)
-    flat = [reshaped(u, x, (prod(x.shape[:-1]), x.shape[-1])) for x in (input, other)]
-    y = u.use("matmul", flat[0], turned(u, flat[1]))
-    return reshaped(u, y, (*input.shape[:-1], *other.shape[:-1]))
+    return tensordot(u, input, other, [[-1], [-1]])
 
 
 known("outer", "ger")(uses("outer", "input", "vec2"))
@@ -76,12 +72,6 @@ def chain(u: Call, *matrices: Any) -> Node:
     return y
 
 
-def _along_both(u: Call, x: Any, own: list[int], other: Shape, its: list[int]) -> Node:
-    """Added up before, where the other has one element along an axis for all of this one's."""
-    summed = tuple(n for n, m in zip(own, its, strict=True) if other[m] == 1 != x.shape[n])
-    return u.use("sum", x, axis=summed, keepdims=True) if summed else u.same(x)
-
-
 @known("tensordot")
 def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
     """Over axes of a and b that are named in pairs, or over the last of a and the first of b."""
@@ -90,13 +80,10 @@ def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
     else:
         named = [given if isinstance(given, list) else [given] for given in dims]
         own, its = ([axis(x, d) for d in given] for x, given in zip((a, b), named, strict=True))
-    a, b = _along_both(u, a, own, b.shape, its), _along_both(u, b, its, a.shape, own)
-    rows = [n for n in range(len(a.shape)) if n not in own]
-    columns = [n for n in range(len(b.shape)) if n not in its]
-    shared = prod(a.shape[n] for n in own)
-    left = reshaped(u, turned(u, a, (*rows, *own)), (prod(a.shape[n] for n in rows), shared))
-    right = reshaped(u, turned(u, b, (*its, *columns)), (shared, prod(b.shape[n] for n in columns)))
-    return reshaped(u, u.use("matmul", left, right), (*(a.shape[n] for n in rows), *(b.shape[n] for n in columns)))
+    first, beside = ascii_letters[: len(a.shape)], ascii_letters[len(a.shape) :]
+    second = [first[own[its.index(n)]] if n in its else beside[n] for n in range(len(b.shape))]
+    left = [i for n, i in enumerate(first) if n not in own] + [i for n, i in enumerate(second) if n not in its]
+    return u.use("einsum", a, b, equation=f"{first},{''.join(second)}->{''.join(left)}")
 
 
 @known("einsum")
@@ -142,14 +129,9 @@ for _name, _a, _b in (("addmm", "mat1", "mat2"), ("addmv", "mat", "vec"), ("addr
 
 @known("bilinear")
 def bilinear(u: Call, input1: Any, input2: Any, weight: Any, bias: Any = None) -> Node:
-    """Σ_ij x1[i]·W[o,i,j]·x2[j]: first over i, then over j."""
-    out, rows, columns = weight.shape
-    front = input1.shape[:-1]
-    a, b = (reshaped(u, x, (prod(front), x.shape[-1])) for x in (input1, input2))
-    flat = reshaped(u, turned(u, weight, (1, 0, 2)), (rows, out * columns))
-    y = reshaped(u, u.use("matmul", a, flat), (prod(front), out, columns))
-    y = u.use("matmul", y, reshaped(u, b, (prod(front), columns, 1)))
-    y = reshaped(u, y, (*front, out))
+    """Σ_ij x1[i]·W[o,i,j]·x2[j]: first over i, then over j, which decides whether inf becomes NaN."""
+    first = u.use("einsum", input1, weight, equation="...i,oij->...oj")
+    y = u.use("einsum", first, input2, equation="...oj,...j->...o")
     return y if bias is None else u.use("add", y, bias)
 
 
