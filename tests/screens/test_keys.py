@@ -349,6 +349,8 @@ async def test_a_name_is_no_command_but_has_help_and_says_what_takes_it() -> Non
             ("lr <= 3", "(print lr <= 3)"),
             ("set lr 0.5", "(set lr = 0.5)"),
             ("reset", "undo"),
+            ("nudge layer1.weight a", "'a' is not a number (nudge layer1.weight 0.1)"),
+            ("explore", "chain|rate|flow"),
         ):
             await screen.press("colon")
             await screen.type(typed)
