@@ -181,9 +181,21 @@ class BptuiApp(DiffMixin, App[None]):
             super().exit(return_code=return_code)
 
     async def on_event(self, event: events.Event) -> None:
-        """Who leaves takes no more keys: those that wait would keep the program until they are done."""
-        if not (self.leaving and isinstance(event, events.InputEvent | events.Paste)):
+        """Who leaves takes no more keys: those that wait would keep the program until they are done. Else a key is
+        given to its screen at once: as one more message it would wait for its turn in one more queue."""
+        if self.leaving and isinstance(event, events.InputEvent | events.Paste):
+            return
+        if not (isinstance(event, events.Key) and await self._given(event)):
             await super().on_event(event)
+
+    async def _given(self, event: events.Key) -> bool:
+        """Give a key to the screen, where that takes keys."""
+        take = getattr(self.screen, "on_key", None)
+        if take is None or not self.screen.is_running:
+            return False
+        if not await self._check_bindings(event.key, priority=True):
+            take(event)
+        return True
 
     def end(self, code: int) -> None:
         """Leave because of a signal, which may come at any time, in the midst of anything."""

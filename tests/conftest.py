@@ -16,10 +16,13 @@ import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+
+from bptui.model.base.collecting import keep_all
 
 # The same examples everywhere: a change is judged by what it changes, not by the draw of the day.
 # (It would draw numbers that stand in the source of what is imported, too: of other modules in each worker.)
@@ -54,44 +57,51 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
-    """Collect without the garbage collector, which looks once at what is there for good (tests, modules of PyTorch and
-    SymPy), and at the rest as seldom as in the app: it was a tenth of all the time. (`gc.freeze` would leave it out
-    altogether, but the app asks how much is frozen, and then all of that is counted.)"""
+    """Collect without the garbage collector. What is there then (tests, modules of PyTorch and SymPy) stays for good,
+    and is left out of each later search, of which one took over a second; at the rest it looks as seldom as the app."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.collect()
+        keep_all()
         gc.set_threshold(3_000, 20, 50)
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """pytest has looked once for what fails when it is thrown away, and would again; then the interpreter does."""
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+    """Leave of each corpus what is to be run, before two thirds of all tests are made in each worker and thrown away;
+    a test that is asked for by its id always runs."""
+    yield
+    config, test = metafunc.config, metafunc.definition
+    if config.getoption("--full") or any("::" in arg and "[" in arg for arg in config.args):
+        return
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for use in metafunc._calls:
+        if any(mark.name == "corpus" for mark in (*use.marks, *test.iter_markers())):
+            rows[re.match(r"(?!\d)\w*|", use.id)[0]].append(use)  # type: ignore[index]
+    left_out: set[str] = set()
+    for row, uses in rows.items():
+        marker = test.get_closest_marker("corpus")
+        options = marker.kwargs if marker else {}
+        every = min(options.get("every", 8), len(uses))
+        drawn = zlib.crc32(f"{test.nodeid} {row}".encode())
+        chosen = drawn // every % options.get("rows", 1) == 0
+        left_out.update(use.id for at, use in enumerate(uses) if not chosen or at % every != drawn % every)
+    metafunc._calls[:] = [use for use in metafunc._calls if use.id not in left_out] or metafunc._calls[:1]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """What draws its uses itself is a corpus, too: `--full -m corpus` runs all of it."""
     if "full" in getattr(item, "fixturenames", ()) and item.get_closest_marker("corpus") is None:
         item.add_marker(pytest.mark.corpus(every=1))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave of each corpus what is to be run; a test that is asked for by its id always runs."""
-    if config.getoption("--full") or any("::" in arg and "[" in arg for arg in config.args):
-        return
-    rows: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if item.get_closest_marker("corpus") is not None:
-            test, _, use = item.nodeid.partition("[")
-            rows[test, re.match(r"(?!\d)\w*|", use)[0]].append(item)  # type: ignore[index]
-    left_out: set[pytest.Item] = set()
-    for (test, row), members in rows.items():
-        marker = members[0].get_closest_marker("corpus")
-        assert marker is not None
-        every = min(marker.kwargs.get("every", 8), len(members))
-        drawn = zlib.crc32(f"{test} {row}".encode())
-        chosen = drawn // every % marker.kwargs.get("rows", 1) == 0
-        left_out.update(item for at, item in enumerate(members) if not chosen or at % every != drawn % every)
-    if left_out:
-        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
-        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

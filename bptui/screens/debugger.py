@@ -106,10 +106,12 @@ class Debugger(Presenting, Screen[None]):
 
     def changed(self) -> None:
         """Draw what is different now."""
-        if self.session is not None and self.runner.job is None:
-            self.trials.ask(self.session.branch)
+        explained = self.session is not None and self.runner.job is None
+        if explained:
             self.explain()
         self.canvas.repaint()
+        if explained:
+            self._rest()
 
     def explain(self) -> None:
         """The card of this Moment, as far as it is derived by now."""
@@ -124,6 +126,11 @@ class Debugger(Presenting, Screen[None]):
             self.ui.checks = self.explainer.counts()
         except Exception as defect:  # the numbers are shown without it
             self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
+
+    def _rest(self) -> None:
+        """What takes its time has it when the screen is drawn: the checks of a Moment that is looked at, remedies."""
+        if self.session is not None:
+            self.trials.ask(self.session.branch)
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(REST, self.check)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import compress, pairwise
 from operator import is_not
 from typing import Any
 
@@ -68,7 +67,7 @@ class CellDiff:
     def __init__(self, width: int, height: int, colours: ColorSystem | None) -> None:
         self.width, self.height, self.colours = width, height, colours
         self.front: list[list[Cell | None]] = [[None] * width for _ in range(height)]
-        self._stand: list[set[tuple[int, Run]]] = [set() for _ in range(height)]
+        self._stand: list[dict[int, Run]] = [{} for _ in range(height)]
         self._runs: dict[tuple[str, Pen], Run] = {}
         self._spans: dict[str, dict[Span, Run]] = {}
         self._cells: dict[Cell, Cell] = {}
@@ -165,36 +164,38 @@ class CellDiff:
         for y, x, runs in parts:
             if not 0 <= y < self.height:
                 continue
-            row, stood, stand = self.front[y], self._stand[y], set()
+            row, stood = self.front[y], self._stand[y]
+            stand: dict[int, Run] = {}
             for run in runs:
-                place, cells = (x, run), run.cells
-                stand.add(place)
-                if place not in stood and row[x : x + len(cells)] != cells:
-                    now, at = self._stretches(out, row, x, y, run, now, at)
-                x += len(cells)
+                stand[x], end = run, x + len(run.cells)
+                if stood.get(x) is not run and (stands := row[x:end]) != run.cells:
+                    now, at = self._stretches(out, y, x, run, stands, now, at)
+                x = end
             self._stand[y] = stand  # of a part of the row: less than stands there, never what does not
         if out and now is not self.plain:
             out.append("\x1b[m")
         return "".join(out)
 
     def _stretches(
-        self, out: list[str], row: list[Cell | None], x: int, y: int, run: Run, now: Pen, at: tuple[int, int]
+        self, out: list[str], y: int, x: int, run: Run, stands: list[Cell | None], now: Pen, at: tuple[int, int]
     ) -> tuple[Pen, tuple[int, int]]:
-        """Write those cells of a run that are not there yet; the pen and the place of the terminal's cursor then."""
-        pen, wanted = run.pen, run.cells[: max(0, self.width - x)]
-        stands = row[x : x + len(wanted)]
+        """Write those cells of a run that are not what `stands` there; the pen and the place of the terminal's cursor
+        then."""
+        pen, wanted, row = run.pen, run.cells, self.front[y]
+        if len(stands) < len(wanted):  # the end of the screen
+            wanted = wanted[: len(stands)]
         row[x : x + len(wanted)] = wanted
-        changed = list(compress(range(len(wanted)), map(is_not, stands, wanted)))
-        changed.append(len(wanted) + 1)
-        start = changed[0]
-        for last, following in pairwise(changed):
-            if following == last + 1:
-                continue
+        changed = bytes(map(is_not, stands, wanted))
+        end = 0
+        while (start := changed.find(True, end)) >= 0:
+            end = changed.find(False, start)
+            if end < 0:
+                end = len(wanted)
             if wanted[start][0] == "" and start:  # the second half of a wide glyph: all of it
                 start -= 1
             if at != (y, x + start):
                 out.append(self._go(row, *at, y, x + start, now))
-            text = "".join([glyph for glyph, _ in wanted[start : last + 1]])
+            text = "".join([glyph for glyph, _ in wanted[start:end]])
             if not pen.shows and text[0] == " ":  # only its background is seen: keep the rest of the pen
                 want = self._on(now, pen.back)
                 if want is not now:
@@ -208,7 +209,7 @@ class CellDiff:
                     out.append(self._change(now, pen))
                     now = pen
                 out.append(text)
-            at, start = (y, x + last + 1), following
+            at = (y, x + end)
         return now, at
 
     def _on(self, now: Pen, back: str) -> Pen:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bptui.screens.counts import Counts
-from bptui.symbolic.card import card_for, subject
+from bptui.symbolic.card import card_of, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
 
@@ -77,7 +78,7 @@ class Explainer:
     def card(self, unicode: bool) -> Card:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""
         session = self.session
-        node, element, wrt = subject(session, self.service)
+        node, element, wrt = about = subject(session, self.service)
         if session.composite is not None:
             rows = self._summed(session.composite, wrt)
             waits = any(self.service.peek_checks(self._key(part)) is None for part in session.composite.parts)
@@ -87,7 +88,7 @@ class Explainer:
             checked = node.op is not None or self._changes(node)
             waits = checked and self.service.peek_checks(self._key(node)) is None
             due = _due(session.recorded, node, wrt)
-        made = card_for(session, self.service, unicode, rows)
+        made = card_of(session, about, self.service, Form(session.view.raw, unicode, checks=rows))
         return replace(made, due=due) if waits and not made.seed else made
 
     def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:

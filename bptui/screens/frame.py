@@ -158,7 +158,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         if box.rule >= 0:
             title = layout.Title(row.number, name, left, right)
             rules[box.panel] = layout.rule(title, box.width, focused=row is focus, edge=box.x > 0)
-    rows = layout.assemble(grid, width, height, contents, rules)
+    rows = layout.assemble(grid, height, contents, rules)
     for box, x in joints:
         if box.rule >= 0:
             rows[box.rule] = layout.join(rows[box.rule], x, "┬")

@@ -223,38 +223,56 @@ def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
     return fit(spans, width, "dim")
 
 
-def assemble(
-    boxes: Grid, width: int, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]
-) -> list[Line]:
-    """All rows between status and footer, from the lines and the rule of each panel (by number)."""
+def assemble(boxes: Grid, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]) -> list[Line]:
+    """All rows between status and footer, from the lines and the rule of each panel (by number). A row with the same
+    parts as a moment ago is the same object, which is compared at once."""
     rows: list[Line] = []
-    for pieces, ends in _plan(boxes, height):
-        row = []
-        for _, wide, panel, line in pieces:
+    for plan in _plan(boxes, height):
+        parts: list[Line] = []
+        for _, _, panel, line in plan.pieces:
             if isinstance(line, int):
                 lines = contents[panel]
-                row.append((lines[line] if line < len(lines) else (), wide))
+                parts.append(lines[line] if line < len(lines) else ())
             else:
-                row.append((line or rules[panel], wide))
-        rows.append(_row(tuple(row), ends))
+                parts.append(line or rules[panel])
+        if parts != plan.parts:
+            plan.parts, plan.row = parts, _row(plan, parts)
+        rows.append(plan.row)
     return rows
 
 
-Piece = tuple[int, int, int, Line | int]
+class Piece(NamedTuple):
+    """What stands in a row from a column on: the number of the panel's line, or the text itself; an empty one is the
+    panel's rule."""
+
+    column: int
+    width: int
+    panel: int
+    line: Line | int
+
+
+@dataclass
+class RowPlan:
+    """Where what stands in a row, from left to right, and the columns at which a divider ends on it; its last parts,
+    and the row that they made."""
+
+    pieces: Sequence[Piece]
+    ends: Sequence[int]
+    parts: Sequence[Line] = ()
+    row: Line = ()
 
 
 @lru_cache(16)
-def _plan(boxes: Grid, height: int) -> list[tuple[list[Piece], tuple[int, ...]]]:
-    """Per row its pieces from left to right, (column, width, panel, number of the panel's line, or what stands there;
-    nothing: the panel's rule), and the columns at which a divider ends on it."""
+def _plan(boxes: Grid, height: int) -> list[RowPlan]:
+    """One for each row."""
     rows = []
     for y in range(height):
         pieces: list[Piece] = []
         for box in boxes.boxes:
             if y == box.rule:
-                pieces.append((box.x, box.width, box.panel, ()))
+                pieces.append(Piece(box.x, box.width, box.panel, ()))
             elif box.y <= y < box.y + box.height:
-                pieces.append((box.x, box.width, box.panel, y - box.y))
+                pieces.append(Piece(box.x, box.width, box.panel, y - box.y))
         for x, top, bottom in boxes.dividers:
             if top <= y < bottom:
                 glyph = "┬" if y == top else "│"
@@ -262,23 +280,21 @@ def _plan(boxes: Grid, height: int) -> list[tuple[list[Piece], tuple[int, ...]]]
                     ending = any(b.rule == y and b.x + b.width == x for b in boxes.boxes)
                     begin = any(b.rule == y and b.x == x + 1 for b in boxes.boxes)
                     glyph = "│├┤┼"[begin + 2 * ending]
-                pieces.append((x, 1, 0, (Span(glyph, "rule"),)))
-        ends = tuple(x for x, _, bottom in boxes.dividers if y == bottom)
-        rows.append((sorted(pieces, key=lambda piece: piece[0]), ends))
+                pieces.append(Piece(x, 1, 0, (Span(glyph, "rule"),)))
+        ends = [x for x, _, bottom in boxes.dividers if y == bottom]
+        rows.append(RowPlan(sorted(pieces, key=lambda piece: piece.column), ends))
     return rows
 
 
-@lru_cache(500)
-def _row(pieces: tuple[tuple[Line, int], ...], ends: tuple[int, ...]) -> Line:
-    """One row from (line, width) of what stands in it, and the columns at which a divider ends on its rule. Kept: most
-    rows are as they were a moment ago, and the same object is compared at once."""
+def _row(plan: RowPlan, parts: Sequence[Line]) -> Line:
+    """One row of its parts."""
     row: list[Span] = []
-    for line, wide in pieces:
-        row += fit(line, wide)
-    joined = tuple(row)
-    for x in ends:
-        joined = join(joined, x)
-    return joined
+    for piece, part in zip(plan.pieces, parts, strict=True):
+        row += fit(part, piece.width)
+    made = tuple(row)
+    for x in plan.ends:
+        made = join(made, x)
+    return made
 
 
 def join(row: Line, x: int, glyph: str = "┴") -> Line:

@@ -7,7 +7,6 @@ inside of the worker; a derivation is pure, so nothing is left behind) and leave
 
 from __future__ import annotations
 
-import gc
 import heapq
 import itertools
 import sys
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
+from bptui.model.base.collecting import keep_all
 from bptui.model.base.errors import UserError
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.opaque import SAID
@@ -225,7 +225,7 @@ class Service:
             import sympy  # noqa: F401
 
             if not known:
-                gc.freeze()
+                keep_all()
         except ImportError:
             self._missing = Failure("SymPy is not installed: pip install sympy")
 

@@ -49,6 +49,7 @@ def test_the_networks_do_what_they_are_for():
     assert nets["certain"].loss < 1e-6
 
 
+@pytest.mark.corpus(rows=3)  # each is a use of the sweep above, which takes others of its rows
 @pytest.mark.parametrize(
     ("op", "kind", "seed"),
     [

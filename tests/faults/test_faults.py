@@ -54,6 +54,7 @@ def test_a_wrong_backward_rule(fault):
     assert wrong[symbolic.at] != true[symbolic.at]  # the element that is named is wrong indeed
 
 
+@pytest.mark.corpus(rows=3)
 @pytest.mark.parametrize("fault", definitions.FAULTS, ids=told)
 def test_a_wrong_definition(fault):
     rows = bad(fault)

@@ -10,7 +10,7 @@ from bptui.model.base.spans import Line, plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, from_formula, load
 from bptui.screens.render import length
-from bptui.symbolic.card import card_for
+from bptui.symbolic.card import Form, card_for, card_of, subject
 from bptui.symbolic.facts import Card
 from bptui.symbolic.types import CheckRow
 from tests.derivations import service
@@ -48,7 +48,7 @@ def derived(session: Session, checked: bool = False) -> Card:
         found = service().checks(session.recording, session.node, asked)
         assert isinstance(found, tuple)
         rows = found
-    return card_for(session, service(), checks=rows)
+    return card_of(session, subject(session, service()), service(), Form(session.view.raw, checks=rows))
 
 
 def texts(rows: Sequence[Line]) -> list[str]:

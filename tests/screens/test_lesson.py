@@ -128,7 +128,7 @@ def _keys(text: str) -> list[str]:
     return [names.get(character, character) for character in text]
 
 
-@pytest.mark.corpus(every=9)
+@pytest.mark.corpus(every=9, rows=2)  # what the screen does with a page is one code for all lessons
 @pytest.mark.parametrize(("how", "size"), [("right", (60, 20)), ("wrong", (80, 24)), ("skipped", (60, 20))], ids=str)
 @pytest.mark.parametrize("front", LESSONS)
 async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[int, int]) -> None:

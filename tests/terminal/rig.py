@@ -92,26 +92,31 @@ class Terminal:
             out += data
         return bytes(out)
 
-    def grid(self) -> Grid:
-        """The cells of the screen as they stand."""
+    def _drawn(self) -> pyte.Screen:
+        """The screen with all that has come."""
         if self._unread:
             data, self._unread = bytes(self._unread), bytearray()
             self._stream.feed(UNKNOWN_TO_PYTE.sub(b"", data))
+        return self.screen
+
+    def grid(self) -> Grid:
+        """The cells of the screen as they stand."""
+        self._drawn()
         return [[self.screen.buffer[y][x] for x in range(self.columns)] for y in range(self.rows)]
 
     def text(self) -> str:
         """The text of the screen as it stands."""
-        self.grid()
-        return "\n".join(self.screen.display)
+        return "\n".join(self._drawn().display)
 
     def until(self, mark: str, seconds: float = 20.0) -> float:
         """Wait until `mark` stands on the screen; the seconds since the start. AssertionError if it never does."""
         end = time.perf_counter() + seconds
+        come: bytes | bool = True
         while time.perf_counter() < end:
-            self.read(0.02)
-            if mark in self.text():
+            if come and mark in self.text():  # to read the screen takes longer than to draw it
                 return self.last_byte - self.started
-            if self.exited():
+            come = self.read(0.02)
+            if not come and self.exited():
                 break
         raise AssertionError(f"{mark!r} never stood on the screen:\n{self.text()}")
 

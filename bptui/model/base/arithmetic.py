@@ -11,7 +11,7 @@ A result that is smaller than what rounding its operands alone can make of it is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -99,15 +99,23 @@ def more_digits(
     """The shortest texts of the operands that give `final`; None where not even the longest that fit do."""
     scale = max(map(abs, operands), default=0.0)
 
-    def come_out(found: Sequence[str], tie: bool) -> bool:
-        return gives(work([float(text) for text in found]), final, scale, tie)
+    def come_out(found: Sequence[str]) -> bool:
+        return gives(work([float(text) for text in found]), final, scale, tie=False)
 
-    if come_out(texts, tie=False):
+    if come_out(texts):
         return tuple(texts)
-    every = [tuple(texts), *_levels(operands, texts, room)]
-    if not come_out(every[-1], tie=True):
+    every: Iterable[tuple[str, ...]] = _levels(operands, texts, room)
+    longest = operands  # with all of their digits they are themselves
+    if room is not None:
+        every = list(every)
+        longest = [float(text) for text in (every[-1] if every else texts)]
+    if not gives(work(longest), final, scale):
         return None
-    return next((found for found in every[1:-1] if come_out(found, tie=False)), every[-1])
+    last = tuple(texts)
+    for last in every:
+        if come_out(last):
+            break
+    return last
 
 
 def gives(value: float, text: str, scale: float = 1.0, tie: bool = True) -> bool:

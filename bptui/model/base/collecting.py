@@ -6,6 +6,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_kept = False
+
+
+def keep_all() -> None:
+    """All that is there now stays for good: no search looks at it again."""
+    global _kept
+    _kept = True
+    gc.freeze()
+
 
 @contextmanager
 def no_collecting() -> Iterator[None]:
@@ -16,7 +25,7 @@ def no_collecting() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():
+        if not _kept:  # what is kept would be thawed; to ask Python for it, which counts it all, takes milliseconds
             gc.freeze()
             gc.unfreeze()
         if collects:

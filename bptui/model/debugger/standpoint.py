@@ -213,11 +213,9 @@ class Standpoint:
 
     def is_finding(self, node: int, phase: Phase) -> bool:
         """Is there a finding of this training step at a node in a phase: something that arises, or a failed check?"""
-        places = self.timeline.places(phase, node)
-        if any(place in self.nonfinite for place in places):
-            return True
-        failed = self.branch.failures(self._cursor.step) if self.branch.failed or self.branch.apart else {}
-        return any(place in failed for place in places)
+        nonfinite, branch = self.nonfinite, self.branch
+        failed = branch.failures(self._cursor.step) if branch.failed or branch.apart else {}
+        return any(place in failed or place in nonfinite for place in self.timeline.places(phase, node))
 
     @property
     def marked(self) -> frozenset[int]:

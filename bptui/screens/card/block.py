@@ -98,13 +98,18 @@ def cut(rows: Sequence[Line], room: int, width: int) -> list[Line]:
 def fitted(blocks: Sequence[Block], height: int) -> list[Shown]:
     """What of each block is shown in `height` rows."""
     granted = [0] * len(blocks)
-    claims = [(worth, n, size) for n, block in enumerate(blocks) for worth, size in block.claims]
-    for worth in Worth:
-        asked = [(n, size) for each, n, size in claims if each == worth]
-        if worth in TOGETHER and sum(size for _, size in asked) > height - sum(granted):
+    claims: dict[Worth, list[tuple[int, int]]] = {}
+    for n, block in enumerate(blocks):
+        for worth, size in block.claims:
+            claims.setdefault(worth, []).append((n, size))
+    left = height
+    for worth in sorted(claims):
+        asked = claims[worth]
+        if worth in TOGETHER and sum(size for _, size in asked) > left:
             continue
         for n, size in asked:
-            more = size - granted[n]
-            if more <= height - sum(granted):
-                granted[n] += max(0, more)
+            more = max(0, size - granted[n])
+            if more <= left:
+                granted[n] += more
+                left -= more
     return [block.within(room) for block, room in zip(blocks, granted, strict=True)]

@@ -18,7 +18,7 @@ from bptui.screens.panels.cells import CELL
 from bptui.screens.panels.entries import Index
 from bptui.screens.panels.listing import index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import GRADIENT, Columns, sizes_at
-from bptui.screens.render import clip, fit, length
+from bptui.screens.render import fit, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -116,7 +116,7 @@ def lines(scene: Scene) -> list[Line]:
         made = [*table.rows_of(now, entry, page, folded), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
         rows += more.get(entry.scope, ()) if entry.node is None else ()
-    return [clip(row, width) for row in rows[:height]]
+    return rows[:height]
 
 
 def move(scene: Scene, down: int, right: int) -> str:

@@ -21,7 +21,7 @@ from bptui.screens.panels.entries import Entry
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, closed_in, said_in, shown_as
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, length, under
+from bptui.screens.render import RenderOptions, clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -113,7 +113,7 @@ def rows_of(now: Now, entry: Entry, page: Page, folded: bool) -> Sequence[Line]:
     """The rows of one entry of the list."""
     node, session, state, (columns, width, look) = entry.node, now.session, now.state, page
     if node is None:
-        return [_heading(now, entry.scope, columns, width, folded)] if entry.scope else [()]
+        return [clip(_heading(now, entry.scope, columns, width, folded), width)] if entry.scope else [()]
     here = node.id == now.here
     seen = Seen(
         here,
@@ -208,7 +208,7 @@ def _rows(session: Session, node: Node, rows: int, page: Page, seen: Seen) -> li
             *(fit(value_row, columns.gradient - columns.value) if right else value_row),
             *(right[i] if i < len(right) else ()),
         )
-        out.append(under(fit(row, width), "on-cursor") if here else row)
+        out.append(under(fit(row, width), "on-cursor") if here else clip(row, width))
     return out
 
 

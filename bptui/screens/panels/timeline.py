@@ -282,8 +282,7 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
         assert place is not None
         been = done or (active and not seed and (place <= here if forward else place >= here))
         left = done or (active and not seed and (place < here if forward else place >= here))
-        for x in range(column, end):
-            cells[x] = ("━", kind) if left else ("─", "rule")
+        cells |= dict.fromkeys(range(column, end), ("━", kind) if left else ("─", "rule"))
         bad = been and session.is_finding(node.id, phase)
         if bad:
             cells[column] = ("✗", "fail")

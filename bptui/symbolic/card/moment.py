@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.locations import fit
@@ -29,7 +29,7 @@ from bptui.symbolic.card.update import update
 from bptui.symbolic.facts import Card, Fact, sentence
 from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
-from bptui.symbolic.types import CheckRow, Failure, Rule
+from bptui.symbolic.types import Failure, Rule
 
 __all__ = ["card", "card_for", "opening", "subject"]
 
@@ -100,8 +100,16 @@ def _card(state: State, node: Node, element: Sequence[int], wrt: int | None, rul
     return Backward(state, node, wrt, fit(tuple(element), source.shape), rule, form).card()
 
 
-def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
-    """(node, element, input position) that a Session's card is about.
+class Subject(NamedTuple):
+    """What a card is about: an element of a node, or of the input at `position`, backwards."""
+
+    node: Node
+    element: tuple[int, ...]
+    position: int | None = None
+
+
+def subject(session: Session, rules: Rules | None = None) -> Subject:
+    """What a Session's card is about.
 
     At a backward Moment the selected element is one of the node's output, or, where one of its inputs is pinned, one
     of that input. The input's element is then the first that the output's element reads.
@@ -110,9 +118,9 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     graph, here, selected = state.recording.graph, state.node, session.about
     element = session.element_of(selected if session.composite is None else session.composite.result)
     if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
-        return selected, element, None
+        return Subject(selected, element)
     if state.moment.phase == "update" and selected.role == "param":
-        return selected, element, None
+        return Subject(selected, element)
     if (
         session.composite is None
         and state.moment.phase == "backward"
@@ -121,35 +129,38 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     ):
         position = here.inputs.index(selected.id)
         if here.op is not None and here.op.differentiable(position) and selected.wants_grad:
-            return here, element, position
+            return Subject(here, element, position)
     wrt = session.input
     if selected.op is None or wrt is None:
-        return selected, element, None
+        return Subject(selected, element)
     source = graph.nodes[selected.inputs[wrt]]
     rule = rules.rule(graph, selected, wrt) if rules is not None else None
     if session.composite is not None:
-        return selected, reads(state, session.composite, wrt, element, rule), wrt
+        return Subject(selected, reads(state, session.composite, wrt, element, rule), wrt)
     which = session.selection.read if source.role == "param" else 0
-    return selected, read_by(state, selected, wrt, element, rule, which), wrt
+    return Subject(selected, read_by(state, selected, wrt, element, rule, which), wrt)
 
 
-def card_for(
-    session: Session, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()
-) -> Card:
-    """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
-    node, element, wrt = subject(session, rules)
-    composite, form = session.composite, Form(session.view.raw, unicode, checks=checks)
-    if composite is not None:
-        rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
-        at = session.element_of(composite.result)
-        try:
-            derivation = None if wrt is None else Derivation(wrt, element, rule)
-            made = whole(session.state, composite, at, derivation, form)
-        except NotRecorded as why:
-            made = unexplained(session.state, composite.node, wrt, at if wrt is None else element, str(why), unicode)
-        inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
-        return replace(made, inside=inside, brief=brief(session.graph, composite.node))
-    return opening(session, card(session.state, node, element, wrt, rules, form))
+def card_for(session: Session, rules: Rules | None = None, unicode: bool = True) -> Card:
+    """The card of what a Session has selected at its Moment."""
+    return card_of(session, subject(session, rules), rules, Form(session.view.raw, unicode))
+
+
+def card_of(session: Session, about: Subject, rules: Rules | None, form: Form) -> Card:
+    """The card of a Session's subject: of a composite, where that is shown as one operation."""
+    (node, element, wrt), composite = about, session.composite
+    if composite is None:
+        return opening(session, card(session.state, node, element, wrt, rules, form))
+    rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
+    at = session.element_of(composite.result)
+    try:
+        derivation = None if wrt is None else Derivation(wrt, element, rule)
+        made = whole(session.state, composite, at, derivation, form)
+    except NotRecorded as why:
+        place = at if wrt is None else element
+        made = unexplained(session.state, composite.node, wrt, place, str(why), form.unicode)
+    inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
+    return replace(made, inside=inside, brief=brief(session.graph, composite.node))
 
 
 def opening(session: Session, made: Card) -> Card:

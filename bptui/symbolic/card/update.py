@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,8 @@ def update(state: State, node: Node, element: Index, form: Form) -> Card:
     optimizer = recording.update_rule(node, turn)
     if optimizer.rule.room is not None:
         return search.together(state, node, element, form)
-    rule, names = statements(optimizer), _names(node, optimizer, unicode)
+    rule = statements(optimizer)
+    names, written = _written(optimizer.definition, tuple(optimizer.states), symbol(node), unicode)
     arrays = inputs(recording, node, turn) | (results(recording, node, turn) if done else {})
     at = {name: _at(array, element) for name, array in arrays.items()}
     arrived = state.shown_gradient(node).array
@@ -104,20 +106,17 @@ def update(state: State, node: Node, element: Index, form: Form) -> Card:
     known = {**follow(rule, at), **at}
     settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
     eps = float(np.finfo(recording.required(node).dtype).eps)
-    rules: list[Fact] = []
+    rules = list(written[:-1])
     formulas: list[Formula] = []
     facts: list[Fact] = []
     scheduled = rate(recording, node, names, unicode)
     if scheduled is not None:
-        rules.append(scheduled.rule)
+        rules.insert(0, scheduled.rule)
         formulas.append(scheduled.formula)
         facts.append(scheduled.numbers)
     for s in rule:
         assert isinstance(s.target, t.Name)
         target, last = names.symbol(s.target.name), s is rule[-1]
-        written = (to_spans(s.value, names, unicode),)
-        rules.append(Fact("definition", "update", (target,), written) if last else
-                     Fact("rule", _label(s.target.name), (target,), written))  # fmt: skip
         filled = with_numbers(names, {**known, **settings})
         value = float(known[s.target.name]) if done else None
         formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value, eps))
@@ -139,7 +138,7 @@ def update(state: State, node: Node, element: Index, form: Form) -> Card:
         title=merge([*title(recording.graph, node), *_called(optimizer)]),
         shape=numbers.shape(node.shape),
         element=numbers.index(element),
-        rules=(rules[-1], *rules[:-1]),
+        rules=(written[-1], *rules),
         facts=tuple(facts),
         formulas=tuple(formulas),
         checks=form.checks,
@@ -163,8 +162,9 @@ def _group(recording: Recording, node: Node) -> Iterator[Fact]:
             yield sentence("symbols", "group", Span(f"{names}{more}"), Span(f"  {group_told(group)}", "dim"))
 
 
-def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
-    own = symbol(node)
+@lru_cache(200)
+def _written(definition: str, states: tuple[str, ...], own: Span, unicode: bool) -> tuple[Names, tuple[Fact, ...]]:
+    """How a rule is shown for the parameter `own`, and its statements in these names: the same at each update."""
     found = {
         "p": own,
         "p_new": Span(f"{own.text}'", own.style),
@@ -174,14 +174,23 @@ def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
             if unicode
             else {}
         ),
-        **{f"{name}_new": Span(f"{name}'") for name in optimizer.states},
+        **{f"{name}_new": Span(f"{name}'") for name in states},
     }
-    return Names(found)
+    names, rule = Names(found), from_text(definition)
+    facts = []
+    for s in rule:
+        assert isinstance(s.target, t.Name)
+        target, formula = (names.symbol(s.target.name),), (to_spans(s.value, names, unicode),)
+        if s is rule[-1]:
+            facts.append(Fact("definition", "update", target, formula))
+        else:
+            facts.append(Fact("rule", _label(s.target.name), target, formula))
+    return names, tuple(facts)
 
 
 def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statement, ...]) -> Fact:
     """`η learning rate 0.01, β1 decay of m 0.9, t update 1`: every symbol of the rule that is no tensor."""
-    used = {part.name for s in rule for part in t.walk(s.value) if isinstance(part, t.Name)}
+    used = _used(rule)
     said: list[Span] = []
     for name, value in optimizer.symbols(step).items():
         if name in used:
@@ -190,6 +199,12 @@ def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statemen
             said += [*([Span(", ")] if said else []), shown, Span(f" {word} " if word else " ", "dim")]
             said.append(Span(significant(value)))
     return sentence("symbols", "where", *said)
+
+
+@lru_cache(200)
+def _used(rule: tuple[Statement, ...]) -> frozenset[str]:
+    """The names that stand in a rule."""
+    return frozenset(part.name for s in rule for part in t.walk(s.value) if isinstance(part, t.Name))
 
 
 def _label(target: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bptui.model.base import arithmetic
 from bptui.model.base.kinds import KINDS
@@ -52,12 +53,11 @@ def worked(
     if isinstance(tree, t.Call) and tree.function in KINDS and len(known) == 1:  # what it rounds is to be seen
         texts[0], final = arithmetic.compared((known[0], value), (texts[0], final))
 
-    places = {part: t.Name(f"#{n}") for n, part in enumerate(keys)}
-    filled, names_of = t.rebuild(tree, places.get), [place.name for place in places.values()]
+    filled, places = _filled(tree, tuple(keys))
 
     def work(values: Sequence[float]) -> float:
         try:
-            return float(evaluate(filled, dict(zip(names_of, values, strict=True)), {}))
+            return float(evaluate(filled, dict(zip(places, values, strict=True)), {}))
         except (ArithmeticError, KeyError, TypeError, ValueError):  # no number comes out of it
             return math.nan
 
@@ -72,7 +72,15 @@ def worked(
     def folded(part: Tree) -> Tree | None:
         return t.Number(part.value, printed[part]) if isinstance(part, t.Number) and part in printed else None
 
-    return Worked(t.rebuild(tree, folded), replace(names, numbers=of), made.result, made.sign)
+    shown = t.rebuild(tree, folded) if any(isinstance(part, t.Number) for part in keys) else tree
+    return Worked(shown, replace(names, numbers=of), made.result, made.sign)
+
+
+@lru_cache(500)
+def _filled(tree: Tree, leaves: tuple[Tree, ...]) -> tuple[Tree, tuple[str, ...]]:
+    """The formula with a name in the place of each leaf, and these names: the same at each Moment."""
+    places = {part: t.Name(f"#{n}") for n, part in enumerate(leaves)}
+    return t.rebuild(tree, places.get), tuple(place.name for place in places.values())
 
 
 def sum_texts(
@@ -91,20 +99,33 @@ def sum_texts(
 def _leaves(tree: Tree, names: Names, usual: Callable[[float], str]) -> dict[Tree, tuple[float, str]] | None:
     """(number, usual text) by what it stands for; None where something in the formula has no number."""
     found: dict[Tree, tuple[float, str]] = {}
-    for part in t.walk(tree):
+    for part in _in_order(tree):
         match part:
             case t.Reduction() | t.Size() | t.Partial():
                 return None
-            case t.Number(x, text) if text == HIDDEN or float(text) != x:  # a sum that was folded into its number
+            case t.Number(x, text):
                 found[part] = x, text
-            case t.Name("pi"):
-                pass
             case t.Name() | t.Element():
                 value = _number(part, names)
                 if value is None:
                     return None
                 found[part] = float(value), value if isinstance(value, str) else usual(value)
     return found
+
+
+@lru_cache(500)
+def _in_order(tree: Tree) -> tuple[Tree, ...]:
+    """What in a formula stands for a number, or for more than one, outermost first."""
+
+    def stands(part: Tree) -> bool:
+        match part:
+            case t.Number(x, text):
+                return text == HIDDEN or float(text) != x  # a sum that was folded into its number
+            case t.Name(name):
+                return name != "pi"
+        return isinstance(part, t.Element | t.Reduction | t.Size | t.Partial)
+
+    return tuple(filter(stands, t.walk(tree)))
 
 
 def _number(part: t.Name | t.Element, names: Names) -> float | str | None:

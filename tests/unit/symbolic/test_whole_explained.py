@@ -48,7 +48,7 @@ def document_of(use):
     return derivation(recording_of(use)[0], use.op, "made")
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=8)  # what is written of one composite is written by the code of all
 @pytest.mark.parametrize("use", first_of_each(), ids=lambda use: use.op)
 def test_every_composite_is_explained(use):
     _, composite = recording_of(use)

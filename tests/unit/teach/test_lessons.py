@@ -1,4 +1,8 @@
-"""Every lesson that bptui brings, walked without a screen: right, wrong in each way that it names, and skipped."""
+"""Every lesson that bptui brings, walked without a screen: right, wrong in each way that it names, and skipped.
+
+By default each way is gone through every third lesson, each through others: what the walk does wrong shows in any of
+them, and what is wrong in a page `test_check.py` finds in all of them.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,7 @@ def wrong(course: Course, question: Question) -> list[tuple[str, str]]:
     return [(repr(each.number), plain(each.reason)) for each in judge.own]
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_walked_right(number: int) -> None:
     course = Course(lesson(number))
@@ -55,6 +60,7 @@ def test_walked_right(number: int) -> None:
     assert set(course.answers.values()) == {"once"}
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_wrong_answer_that_is_named_gets_its_reason(number: int) -> None:
     course = Course(lesson(number))
@@ -72,6 +78,7 @@ def test_every_wrong_answer_that_is_named_gets_its_reason(number: int) -> None:
     assert set(course.answers.values()) == {"later"}
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_skipped_to_the_end_and_back(number: int) -> None:
     course = Course(lesson(number))
@@ -87,6 +94,7 @@ def test_skipped_to_the_end_and_back(number: int) -> None:
         course.back()
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_hints_then_the_answer(number: int) -> None:
     course = Course(lesson(number))

@@ -24,6 +24,7 @@ def questions(text: str) -> dict[str, str]:
     return {part.split("\n", 1)[0].split(". ", 1)[1]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", LESSONS)
 def test_the_blank_sheet_is_that_of_the_answers_with_blanks(number: int) -> None:
     blank, solved = sheet(number), sheet(number, answers=True)
@@ -37,6 +38,7 @@ def test_the_blank_sheet_is_that_of_the_answers_with_blanks(number: int) -> None
         assert all(f"{each}{BLANK}" in questions(blank)[title] for each in asked), title
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("number", LESSONS)
 def test_what_is_given_stands_there_until_it_changes(number: int) -> None:
     text = sheet(number)

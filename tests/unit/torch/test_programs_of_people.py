@@ -36,6 +36,7 @@ def captured(script: Path, step: int, folder: Path) -> CapturedNetwork:
     return network_of(open_record(path), script.stem)
 
 
+@pytest.mark.corpus(every=2)  # each program, at one of the two steps
 @pytest.mark.parametrize("step", [0, 2])
 @pytest.mark.parametrize("program", sorted(path.stem for path in PEOPLE.glob("*.py")))
 def test_nothing_in_a_healthy_program_is_called_wrong(program: str, step: int, tmp_path: Path) -> None:

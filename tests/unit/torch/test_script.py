@@ -348,12 +348,10 @@ def test_the_whole_command_leaves_output_and_exit_code_alone_and_ends_on_a_signa
         os.kill(os.getpid(), signal.SIGTERM)
         """
     name = program(here, body)
-    runs = [
-        subprocess.run([sys.executable, *words, name, "--epochs", "5"], capture_output=True, text=True, check=False)
-        for words in ((), ("-m", "bptui", "capture", "--last", "2"))
-    ]
-    assert runs[0].stdout == runs[1].stdout == "hello ['--epochs', '5']\n"
-    assert runs[0].returncode == runs[1].returncode == -15
+    words = [sys.executable, "-m", "bptui", "capture", "--last", "2", name, "--epochs", "5"]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.stdout == "hello ['--epochs', '5']\n"
+    assert run.returncode == -15
     assert [open_record(path).step.about["step"] for path in sorted(here.glob("*.bptui"))] == [1, 2]
 
 

@@ -130,7 +130,7 @@ def test_every_kind_has_a_case():
     assert {kind for kind, *_ in CASES} == set(KINDS)
 
 
-@pytest.mark.corpus(every=8)
+@pytest.mark.corpus(every=8, rows=2)
 @pytest.mark.parametrize(
     ("kind", "inputs", "keys", "shape"), CASES, ids=lambda part: part if isinstance(part, str) else ""
 )
@@ -157,6 +157,7 @@ def shifted(network, node, by):
     return dataclasses.replace(network, graph=graph).program().record().loss
 
 
+@pytest.mark.corpus(every=8, rows=2)
 @pytest.mark.parametrize(
     ("kind", "inputs", "keys", "shape"), CASES, ids=lambda part: part if isinstance(part, str) else ""
 )

@@ -25,6 +25,7 @@ def test_a_trained_network_fails_no_check(name, step):
     assert failures(Training(load(name)).recording(step)) == []
 
 
+@pytest.mark.corpus(rows=3)  # their parts are checked in both dtypes row by row
 @pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
 def test_a_modern_network_in_single_precision_fails_no_check(name):
     program = dataclasses.replace(load(name), dtype="float32").program()

@@ -100,11 +100,6 @@ known("var_mean")(_spread("var", "mean"))
 known("std_mean")(_spread("std", "mean"))
 
 
-def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> Node:
-    """(Σ|x|^p)^(1/p), whose gradient is 0 where all of x is; inf: the largest |x|."""
-    return u.use("norm", x, axis=over, keepdims=keepdim, p=order)
-
-
 @known("norm")
 def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Node:
     order = 2.0 if p in ("fro", None) else p
@@ -112,12 +107,12 @@ def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = F
         return matrix_norm(u, input, "nuc", [0, 1] if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(order, str):
         u.lacks(f"norm {p}")
-    return vector_norm_of(u, converted(u, input, dtype), float(order), axes(input, dim), keepdim)
+    return u.use("norm", converted(u, input, dtype), axis=axes(input, dim), keepdims=keepdim, p=float(order))
 
 
 @known("torch.linalg.vector_norm")
 def vector_norm(u: Call, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    return vector_norm_of(u, converted(u, x, dtype), float(ord), axes(x, dim), keepdim)
+    return u.use("norm", converted(u, x, dtype), axis=axes(x, dim), keepdims=keepdim, p=float(ord))
 
 
 @known("torch.linalg.matrix_norm")
@@ -127,7 +122,7 @@ def matrix_norm(
     """By Frobenius; by sums of |x| over one axis, of which the largest or smallest counts; by singular values."""
     rows, columns = (axis(A, d) for d in dim)
     if ord == "fro":
-        return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
+        return u.use("norm", converted(u, A, dtype), axis=(rows, columns), keepdims=keepdim)
     if 0 in A.shape:  # of no elements it is 0
         return u.use("sum", A, axis=(rows, columns), keepdims=keepdim)
     if dtype is not None or isinstance(A, Node):

@@ -63,7 +63,7 @@ def by_python(case, upstream):
     }
 
 
-@pytest.mark.corpus(every=1, rows=2)
+@pytest.mark.corpus(every=1, rows=4)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's, of reductions that are meant so
 @pytest.mark.parametrize("op", DRAWS)
 def test_as_pytorch(op, full):

@@ -190,6 +190,11 @@ def tolerance(dtype: str) -> float:
     return 1e-12 if dtype == "float64" else 2e-4
 
 
+each_in_one = pytest.mark.corpus(every=2)
+"""One rule computes in both dtypes: by default each law is held in one of them, another for each of these tests."""
+
+
+@each_in_one
 @pytest.mark.parametrize("dtype", VALUES)
 @pytest.mark.parametrize("law", ONE, ids=str)
 def test_one_input(law, dtype):
@@ -201,6 +206,7 @@ def test_one_input(law, dtype):
     assert len(seen) == 1, "the size matters"
 
 
+@each_in_one
 @pytest.mark.parametrize("dtype", VALUES)
 @pytest.mark.parametrize("law", ONE, ids=str)
 def test_many_numbers_have_the_bits_of_few(law, dtype):
@@ -249,6 +255,7 @@ TWO = [
 ]  # fmt: skip
 
 
+@each_in_one
 @pytest.mark.parametrize("dtype", VALUES)
 @pytest.mark.parametrize("law", TWO, ids=str)
 def test_two_inputs(law, dtype):
@@ -354,6 +361,7 @@ LOSSES = [
 ]  # fmt: skip
 
 
+@each_in_one
 @pytest.mark.parametrize("dtype", VALUES)
 @pytest.mark.parametrize("law", LOSSES, ids=str)
 def test_losses(law, dtype):
