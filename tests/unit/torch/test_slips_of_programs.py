@@ -303,7 +303,7 @@ SLIPS = {
     "cut off to be probabilities": Slip(
         "output-activation", "takes probabilities", SGD + "b = (y > 0).float()\n"
         "loss = lambda: F.binary_cross_entropy(model(x).squeeze(1){0}, b)\n" + LOOP,
-        (".clamp(0, 1)",), (".sigmoid()",), 1,
+        (".sub(0.3).clamp(0, 1)",), (".sub(0.3).sigmoid()",), 1,
     ),
     "an overlap that is to grow": Slip(
         "unbounded-loss", "smallest where all are wrong", SGD + "b = (y > 0).float()\ndef loss():\n"
