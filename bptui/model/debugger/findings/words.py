@@ -91,7 +91,7 @@ def _across(subject: Subject) -> Iterator[Finding]:
             "data-dependence", "warning", (event.module or event.name, "data.inputs"),
             f"{event.name.rpartition('.')[2]}{at(event.site)} goes along axis 0 of {numbers.shape(shape)}, and that "
             f"has a target each: from sample to sample, not from moment to moment",
-            node=subject.graph.nodes[nodes[-1]].name if nodes else "",
+            node=subject.graph.nodes[nodes[0]].name if nodes else "",
             measured=Measured(float(shape[0]), float(len(targets.values)), "the definition of batch_first"),
             evidence=(f"targets {numbers.shape(targets.values.shape)}",),
             advice=("batch_first=True, or the axes swapped: transpose(0, 1)",),
