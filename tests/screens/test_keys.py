@@ -321,13 +321,13 @@ async def test_help_is_searched_by_a_word() -> None:
         await screen.type("PREDICT")
         await screen.press("enter")
         shown = screen.app.debugger
-        at = shown.ui.sought[1]
-        assert "predict" in plain(shown.ui.pages[at]).lower()
-        assert any(row[1:] and row.strip() == plain(shown.ui.pages[at]).strip() for row in screen.rows)
-        assert any("underline" in span.style for span in shown.ui.pages[at])
+        at = shown.ui.pages.sought[1]
+        assert "predict" in plain(shown.ui.pages.rows[at]).lower()
+        assert any(row[1:] and row.strip() == plain(shown.ui.pages.rows[at]).strip() for row in screen.rows)
+        assert any("underline" in span.style for span in shown.ui.pages.rows[at])
         await screen.press("slash", "enter")
-        assert shown.ui.sought[1] > at
-        assert "predict" in plain(shown.ui.pages[shown.ui.sought[1]]).lower()
+        assert shown.ui.pages.sought[1] > at
+        assert "predict" in plain(shown.ui.pages.rows[shown.ui.pages.sought[1]]).lower()
         await screen.press("slash")
         await screen.type("zzz")
         await screen.press("enter")
