@@ -49,7 +49,7 @@ def printed_terms(found: Explained, rows: tuple[Row, ...], room: int | None = No
     if found.rest[0] + len(found.rows) > len(rows):
         head.append(arithmetic.Row((rest,), rest, running + rest))
     number = found.number if found.number is not None else running + rest
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant, room)
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number, found.eps), numbers.significant, room)
 
 
 def product_of(row: Row, factors: tuple[str, ...], product: str) -> Line:
@@ -70,7 +70,7 @@ def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Cros
         columns = range(len(found.heads))
         known = [[row.cells[n] for row in others] for n in columns]
         cells.append([total([cell.number for cell in column if cell is not None]) for column in known])
-    return crosstab(cells, found.number, room)
+    return crosstab(cells, found.number, room, found.eps)
 
 
 def factors_of(upstream: float, local: float, product: float) -> tuple[Sequence[str], str]:
