@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
-    from bptui.screens.board import Board
     from bptui.screens.player import Player
 
 Opens = Callable[[str], Callable[[Theme, bool], Screen[None]] | None]
@@ -286,19 +285,6 @@ class ScreenApp(BptuiApp):
 
     def _begin(self) -> None:
         """The screen loads what it shows itself."""
-
-
-class StageApp(ScreenApp):
-    """A board (an explorer, the playground) first."""
-
-    def __init__(self, title: str, make: Callable[[], Board], around: Surroundings = ALONE) -> None:
-        super().__init__(partial(Stage, title, make), around)
-
-    @property
-    def stage(self) -> Stage:
-        """The board's screen."""
-        assert isinstance(self.first, Stage)
-        return self.first
 
 
 def _nothing() -> Network:
