@@ -25,7 +25,7 @@ for step in range(6):
 """
 
 
-@pytest.mark.parametrize("line, renewed", [("optimizer = torch.optim.Adam(model.parameters())", 5), ("pass", 0)])
+@pytest.mark.parametrize(("line", "renewed"), [("optimizer = torch.optim.Adam(model.parameters())", 5), ("pass", 0)])
 def test_an_optimizer_made_anew_in_each_step_ends_each_step(line: str, renewed: int, tmp_path: Path) -> None:
     script, to = tmp_path / "program.py", tmp_path / "step.bptui"
     script.write_text(PROGRAM.format(line))
