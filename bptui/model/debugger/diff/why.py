@@ -90,7 +90,7 @@ def _came_in(inputs: tuple[Input, ...]) -> str:
     names = [each.name for each in inputs]
     listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
     trained = all(each.trained for each in inputs)
-    before = ": the runs had parted before this step, an earlier one tells where" if trained else ""
+    before = ": the runs parted in an earlier training step" if trained else ""
     return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
 
 
