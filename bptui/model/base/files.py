@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -58,13 +58,37 @@ LISTED = 1_000
 """Files of a folder that are looked at for a name that is near."""
 
 
+CAPTURED = ".bptui"
+"""How a captured step is called, which is a folder."""
+
+
+def offered(typed: str, endings: Collection[str] = ()) -> list[str]:
+    """What the beginning of a path can go on as: folders with a / at their end, and files that end so (none: all). What
+    begins with a dot is offered where that is typed."""
+    folder, slash, start = typed.rpartition("/")
+    try:
+        with os.scandir(Path(folder + slash or ".").expanduser()) as entries:
+            there = [(entry.name, entry.is_dir()) for entry in islice(entries, LISTED)]
+    except (OSError, ValueError, RuntimeError):
+        return []
+    shown = sorted(each for each in there if each[0].startswith(start) and (start or not each[0].startswith(".")))
+    whole = [(name, is_dir and not name.endswith(CAPTURED)) for name, is_dir in shown if name.isprintable()]
+    return [
+        f"{folder}{slash}{name}{'/' if opens else ''}"
+        for name, opens in whole
+        if opens or not endings or Path(name).suffix.lower() in endings
+    ]
+
+
 def near(name: str, otherwise: str = "", also: Iterable[str] = ()) -> str:
     """`did you mean 'net.toml'?` where the folder of a file that is not there has one that is called so, or nearly so,
     but for the ending; or a name of `also`; else `otherwise`."""
     path = Path(name)
     try:
         with os.scandir(path.parent) as entries:
-            files = sorted(entry.name for entry in islice(entries, LISTED) if entry.is_file())
+            files = sorted(
+                entry.name for entry in islice(entries, LISTED) if entry.is_file() or entry.name.endswith(CAPTURED)
+            )
     except (OSError, ValueError):
         files = []
     stems = {**{word: word for word in also}, **{Path(file).stem: str(path.parent / file) for file in files}}

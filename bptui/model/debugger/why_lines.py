@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.crosstab import Crosstab, crosstab
+from bptui.model.base.printable import few
 from bptui.model.base.spans import Line, Span, joined, line
 from bptui.model.debugger.contributions import total
 from bptui.model.debugger.explained import Cell, Explained, Head, Row, heading, label, percent
@@ -147,7 +148,7 @@ def reasons(found: Explained) -> list[Line]:
             groups.setdefault(row.zero, []).append(label(row))
     said = []
     for reason, labels in groups.items():
-        shown = ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+        shown = few(labels, 4)
         verb = "adds" if len(labels) == 1 else "add"
         said.append(line("    ", (f"{shown} {verb} 0: " if shown else "0: ", "dim"), reason))
     if found.number == 0 and any(cell is not None and cell.number != 0 for row in found.rows for cell in row.cells):

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from bptui.model.base.printable import few
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.finding import Finding
@@ -336,5 +337,4 @@ def zero(array: Array | None) -> bool:
 
 def named(nodes: Sequence[Node], most: int = 3) -> str:
     """`encoder.0.weight, encoder.0.bias and 4 more`."""
-    shown = ", ".join(node.name for node in nodes[:most])
-    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
+    return few([node.name for node in nodes], most)
