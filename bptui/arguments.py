@@ -336,6 +336,7 @@ def opened(text: str) -> list[str]:
     """A line as one would type it at home, as the words of a command line: a file or an example, or a formula with its
     values, in quotes as in the shell or without: `L = (y - w*x)**2 x=2 y=2 w=0.5 --train w`."""
     text = re.sub(r"^(bptui\s+)?(run|eval)\s+", "", text.strip())
+    text = os.path.expanduser(text) if text.startswith("~") else text
     if re.search(r"\s--weight", text) and "=" not in text:
         return ["run", *_words(text)]
     if "=" not in text or os.path.isfile(text):

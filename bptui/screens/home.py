@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import offered
 from bptui.model.base.spans import Line, Span
 from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas, in_thread_of, taken
@@ -23,6 +24,8 @@ from bptui.screens.keys import HOME, LEAVES
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme, named
 
+OPENED = (".toml", ".json", ".bptui")
+"""How files end that can be opened."""
 KEYS = "Keys"
 """The title of the list of keys."""
 
@@ -188,7 +191,7 @@ class Home(Screen[None]):
                 self.run(typing.text.strip())
 
     def _complete(self, text: str) -> list[str]:
-        return [item.opens for item in self.state.items if item.opens.startswith(text)]
+        return [*(item.opens for item in self.state.items if item.opens.startswith(text)), *offered(text, OPENED)]
 
     def run(self, text: str) -> None:
         """A line: the few words of every screen, else what is to be opened."""

@@ -360,6 +360,10 @@ async def test_a_name_is_no_command_but_has_help_and_says_what_takes_it() -> Non
         await screen.type("help layer1.z")
         await screen.press("enter")
         assert any("layer1.z  (4,8)  of this network: made by affine" in row for row in screen.rows)
+        await screen.press("escape", "colon")
+        await screen.type("help layer1")
+        await screen.press("enter")
+        assert any("layer1  a layer of this network: dense 8, relu" in row for row in screen.rows)
 
 
 async def test_search() -> None:

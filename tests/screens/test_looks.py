@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bptui.app import ScreenApp, StageApp
+from bptui.app import ScreenApp
 from bptui.model.base.spans import Span, plain
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import Network
@@ -23,7 +23,7 @@ from bptui.teach import catalogue
 from bptui.teach.progress import Progress
 from tests.records import blocks
 
-from .rig import debug, piloted
+from .rig import StageApp, debug, piloted
 
 FOLDER = Path(__file__).parent / "looks"
 

@@ -49,7 +49,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "pairing", "axes", "equal weights", "numeric", "numeric given", "scale", "initial values", "saturated units",
         "dead units", "cut off", "constant column",
     ),
-    "rate high": ("batch norm", "scale", "target scale", "initial values", "optimizer", "reduction"),
+    "rate high": ("batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "accumulated"),
     "first loss": ("pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values"),
 }  # fmt: skip
 """What follows from what, by rule: of the causes that were found the first is the one that is told."""

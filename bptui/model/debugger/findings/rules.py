@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bptui.model.debugger.findings import (
+    attention,
     axes,
     batch,
     captured,
@@ -26,8 +27,11 @@ from bptui.model.debugger.findings import (
     settings,
     signal,
     symptoms,
+    terms,
     units,
     untrained,
+    weights,
+    words,
 )
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.subject import LONG
@@ -79,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     Rule("pairing", "output and loss", "step", output.pairing),  # 2
     Rule("axes", "axes of the loss", "step", axes.axes),  # 14
     Rule("likelihood", "likelihood by hand", "step", picked.likelihood),
+    Rule("terms", "terms of the loss", "capture", terms.terms),
     Rule("reach", "targets in reach", "graph", output.reach),  # 3
     Rule("equal weights", "equal weights", "graph", initial.equal),  # 6
     Rule("numeric before", "NaN from before", "capture", captured.before),
@@ -88,17 +93,21 @@ RULES: tuple[Rule, ...] = (
     Rule("no activation", "activations", "graph", initial.linear),  # 10
     Rule("mode", "training and evaluation mode", "capture", captured.mode),
     Rule("batch norm", "batch norm", "step", settings.batch_norm),  # 15
+    Rule("repeated", "copies of a module", "capture", weights.repeated),
     Rule("scale", "scale of the data", "graph", scale.scale),  # 5
     Rule("initial values", "initial values", "graph", initial.initial, begins=True),  # 6
     Rule("embedding", "embeddings", "graph", initial.embeddings, begins=True),  # 6
     Rule("biases", "biases", "step", initial.biases, begins=True),  # 6
     Rule("labels", "labels", "graph", scale.labels),  # 16
+    Rule("words", "words and their places", "capture", words.words),
     Rule("hidden softmax", "softmax inside", "graph", signal.hidden_softmax),  # 7
     Rule("saturated units", "saturated units", "step", signal.saturated, begins=True),  # 8
+    Rule("attention", "scores of attentions", "capture", attention.unscaled),
     Rule("dead units", "dead units", "step", units.dead),  # 8
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
     Rule("cut off", "detached, frozen", "capture", untrained.cut),
     Rule("changed data", "data changed in place", "capture", captured.changed),
+    Rule("overwritten", "parameters changed in place", "capture", weights.overwritten),
     Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13
@@ -107,6 +116,7 @@ RULES: tuple[Rule, ...] = (
     Rule("clipping", "gradients clipped", "capture", scaled.clipping),
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
     Rule("overshoot", "this step too long", "capture", batch.overshot),
+    Rule("accumulated", "accumulation", "capture", captured.accumulated),
     Rule("pace", "this step too short", "capture", batch.pace, alone=True),
     Rule("rate low", "rate too low", "probe", rates.low, alone=True),  # 9
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
