@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
-    from bptui.screens.board import Board
     from bptui.screens.player import Player
 
 Opens = Callable[[str], Callable[[Theme, bool], Screen[None]] | None]
@@ -62,8 +61,11 @@ class BptuiApp(DiffMixin, App[None]):
     """`name` is shown at once; `load` reads the network, in a thread, after the first frame."""
 
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [Binding("ctrl+z", "suspend_process", show=False, priority=True)]  # noqa: RUF012
-    """The shell's own key; every other one is in the registry of commands."""
+    BINDINGS = [  # noqa: RUF012
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
+        Binding("ctrl+l", "redraw", show=False, priority=True),
+    ]
+    """The terminal's own keys; every other one is in the registry of commands."""
     CSS = "Screen { overflow: hidden hidden; }"
 
     def __init__(
@@ -112,6 +114,10 @@ class BptuiApp(DiffMixin, App[None]):
         self.signals.wake(asyncio.get_running_loop())
         self.app_resume_signal.subscribe(self, self._back)
         self.call_after_refresh(self.set_timer, 0.02, self._begin)
+
+    def action_redraw(self) -> None:
+        """Something else has written on the terminal: all of the screen is sent again."""
+        self._back(None)
 
     def _back(self, _: object) -> None:
         """After SIGTSTP and SIGCONT the shell has had the terminal: all of the screen is sent again."""
@@ -279,19 +285,6 @@ class ScreenApp(BptuiApp):
 
     def _begin(self) -> None:
         """The screen loads what it shows itself."""
-
-
-class StageApp(ScreenApp):
-    """A board (an explorer, the playground) first."""
-
-    def __init__(self, title: str, make: Callable[[], Board], around: Surroundings = ALONE) -> None:
-        super().__init__(partial(Stage, title, make), around)
-
-    @property
-    def stage(self) -> Stage:
-        """The board's screen."""
-        assert isinstance(self.first, Stage)
-        return self.first
 
 
 def _nothing() -> Network:

@@ -78,7 +78,7 @@ def described() -> str:
 def read(path: Path) -> Config:
     """A file, as far as it is right. What is no TOML at all is set aside."""
     try:
-        text = files.read_text(str(path), "configuration", MAX_FILE)
+        text = files.read_text(path, "configuration", MAX_FILE)
     except UserError as error:
         return Config(problems=(str(error),))
     try:

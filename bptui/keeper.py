@@ -74,7 +74,7 @@ class Typed:
 
     def _read(self) -> list[str]:
         with suppress(UserError):
-            lines = files.read_text(str(self._path), "typed", MOST_TYPED).splitlines()
+            lines = files.read_text(self._path, "typed", MOST_TYPED).splitlines()
             return [text for text in lines if text.isprintable() and 0 < len(text) <= MAX_LENGTH][-LINES:]
         return []
 

@@ -62,7 +62,7 @@ def recent() -> tuple[Recent, ...]:
     if path is None or not os.path.isfile(path):
         return ()
     with suppress(UserError, ValueError, TypeError, KeyError, OverflowError, OSError):
-        content = from_json(files.read_text(str(path), "recent", MAX_FILE), "recent")
+        content = from_json(files.read_text(path, "recent", MAX_FILE), "recent")
         if content["format"] == FORMAT:
             return tuple(_row(item) for item in content["recent"][:MOST])
     return ()

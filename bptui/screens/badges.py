@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.source.captured.distance import WORST, Verdict
 from bptui.model.source.captured.recording import CapturedRecording
-from bptui.screens.counts import Counts
+from bptui.screens.panels.status import Counts
 from bptui.symbolic.service import LATER, SOON, Service
 
 if TYPE_CHECKING:

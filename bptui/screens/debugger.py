@@ -281,7 +281,7 @@ class Debugger(Presenting, Screen[None]):
     def press(self, key: str) -> None:
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
-        self.ui.message, self.ui.pages = (), ()
+        self.ui.message, self.ui.pages.rows = (), ()
         found, (word, by) = self.ui.bindings.find(key), PANEL.find(key)
         if not (key == "escape" and said) and self._presenting(key):
             return

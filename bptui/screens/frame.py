@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
-from bptui.screens.counts import Counts
 from bptui.screens.keys import MANUAL, RUNNING
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, Panel, among, footer, panels, staged, standing, status, strip
+from bptui.screens.panels.status import Counts
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
 
@@ -31,8 +32,7 @@ class Ui:
     name      of the target, shown until there is a session
     look      how the terminal can be drawn on
     message   the answer to the last command, in the place of the footer until the next key
-    pages     a longer answer, over the panels, from row `top` on; with its title
-    sought    what was looked for in that, and the row in which it was found
+    pages     a longer answer, over the panels
     bottom    the line that is typed in, in the place of the footer; `choices` above it
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
@@ -46,10 +46,7 @@ class Ui:
     name: str = ""
     look: RenderOptions = field(default_factory=RenderOptions)
     message: Line = ()
-    pages: tuple[Line, ...] = ()
-    page_title: str = ""
-    top: int = 0
-    sought: tuple[str, int] = ("", -1)
+    pages: LongAnswer = field(default_factory=LongAnswer)
     bottom: Line = ()
     choices: tuple[Line, ...] = ()
     progress: tuple[float, str] | None = None
@@ -292,13 +289,9 @@ def progress(part: float, what: str, width: int) -> Line:
 def _over(rows: list[Line], ui: Ui, width: int, height: int) -> None:
     """Lay a longer answer and the completions over the panels."""
     if ui.pages:
-        room = max(1, height - 3)
-        shown = ui.pages[ui.top : ui.top + room]
-        count = min(room, len(ui.pages))
-        y = height - 2 - count if len(ui.pages) <= room else 1
-        more = f"{ui.top + 1}-{ui.top + len(shown)} of {len(ui.pages)}" if len(ui.pages) > room else ""
-        head = layout.title_rule(ui.page_title, more, width)
+        shown, which = ui.pages.seen(max(1, height - 3))
+        head = layout.title_rule(ui.pages.title, which, width)
         block = [head, *(under(fit((Span(" "), *line), width), "on-band") for line in shown)]
-        layout.overlay(rows, block, y, width)
+        layout.overlay(rows, block, 1 if which else height - 2 - len(shown), width)
     if ui.choices:
         layout.overlay(rows, ui.choices, height - 1 - len(ui.choices), width)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
@@ -95,18 +94,6 @@ def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
         rows = wrap((Span(command.summary, "dim"),), width - first - second)
         out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return out
-
-
-def found(rows: Sequence[Line], text: str, start: int) -> tuple[tuple[Line, ...], int]:
-    """The rows, those underlined that have the text, in whatever case; and the first of them from row `start` on, from
-    the top again after the last; -1 where none has it."""
-    bare = [tuple(Span(span.text, span.style.replace(" underline", "")) for span in row) for row in rows]
-    hits = [n for n, row in enumerate(bare) if text and text.casefold() in plain(row).casefold()]
-    for n in hits:
-        bare[n] = tuple(
-            Span(span.text, f"{span.style} underline" if span.text.strip() else span.style) for span in bare[n]
-        )
-    return tuple(bare), next((n for n in hits if n >= start), hits[0] if hits else -1)
 
 
 def about(word: str, width: int, session: Session | None = None) -> tuple[Line, ...]:

@@ -14,13 +14,20 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import offered
 from bptui.model.base.spans import Line, Span
+from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas, in_thread_of, taken
 from bptui.screens.command_line import CommandLine
-from bptui.screens.home_list import LESSONS, Item, Picture, State, help_rows, lines
-from bptui.screens.keys import HOME, LEAVES, PAGES
+from bptui.screens.home_list import LESSONS, Item, Picture, State, lines
+from bptui.screens.keys import HOME, LEAVES
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme, named
+
+OPENED = (".toml", ".json", ".bptui")
+"""How files end that can be opened."""
+KEYS = "Keys"
+"""The title of the list of keys."""
 
 
 class Home(Screen[None]):
@@ -76,6 +83,11 @@ class Home(Screen[None]):
         self.state.picture = made
         self.canvas.repaint()
 
+    def on_canvas_resized(self) -> None:
+        """What is shown over the list is wrapped anew."""
+        if self.state.help:
+            self._help("" if self.state.help.title == KEYS else self.state.help.title)
+
     def _paint(self, width: int, height: int) -> list[Line]:
         self.state.bottom = self._typing.line(width) if self._typing is not None else ()
         return lines(self.state, width, height)
@@ -126,8 +138,9 @@ class Home(Screen[None]):
         """A key, by the table."""
         state, (word, by) = self.state, HOME.find(key)
         item = state.item
-        if state.help is not None:
-            self._scroll(key)
+        if state.help:
+            if not state.help.press(key, max(1, self.size.height - 3)):
+                state.help.rows = ()
         elif word == "open" and item is not None:
             self._choose(item)
         elif word == "class":
@@ -155,17 +168,6 @@ class Home(Screen[None]):
         elif character and character.isalpha() and not state.jump(character):
             self.say(Span(f"no example begins with {character}: / finds by a word, ? shows the keys"))
 
-    def _scroll(self, key: str) -> None:
-        """A key while the keys are shown: it moves in them, else closes them."""
-        word, (down, _) = PAGES.find(key)
-        if word in ("move", "page"):
-            room = max(1, self.size.height - 3)
-            by = down * (room if word == "page" else 1)
-            rows = help_rows(self.state.help or "", self.size.width)
-            self.state.top = max(0, min(self.state.top + by, len(rows) - room))
-        else:
-            self.state.help = None
-
     def _choose(self, item: Item) -> None:
         if item.gone:
             self.say(Span(f"{item.name}: its file has gone", "fail"))
@@ -189,7 +191,7 @@ class Home(Screen[None]):
                 self.run(typing.text.strip())
 
     def _complete(self, text: str) -> list[str]:
-        return [item.opens for item in self.state.items if item.opens.startswith(text)]
+        return [*(item.opens for item in self.state.items if item.opens.startswith(text)), *offered(text, OPENED)]
 
     def run(self, text: str) -> None:
         """A line: the few words of every screen, else what is to be opened."""
@@ -208,8 +210,9 @@ class Home(Screen[None]):
             self.say(Span(str(error), "fail"))
 
     def _help(self, word: str) -> None:
-        help_rows(word, self.size.width)  # a UserError for a word that means nothing
-        self.state.help, self.state.top = word, 0
+        width = max(1, self.size.width - 3)
+        rows = manual.about(word, width) if word else manual.place_keys(HOME, width)
+        self.state.help.show(rows, word or KEYS)
 
     def open(self, text: str) -> None:
         """Ask for something to be opened."""

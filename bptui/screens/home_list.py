@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from bptui.model.base.prose import shorten, wrap
 from bptui.model.base.spans import Line, Span
-from bptui.screens import help as manual
 from bptui.screens import layout
 from bptui.screens.explore import EXPLORERS
-from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, PAGES
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import footer
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 
@@ -63,7 +62,7 @@ class State:
     chosen   the place of the cursor among `rows`;  wanted  the word that rows are filtered by
     message  an answer in the place of the footer, in as many rows as it takes, until the next key
     bottom   the line that is typed in
-    help     a word that is explained, "" for the keys, from row `top` on; None where the list is seen
+    help     a word that is explained, or the keys; the list is seen where there is none
     picture  the map of the network that was played last, once it is known: (width, height, options) → rows
     """
 
@@ -73,8 +72,7 @@ class State:
     wanted: str = ""
     message: Line = ()
     bottom: Line = ()
-    help: str | None = None
-    top: int = 0
+    help: LongAnswer = field(default_factory=LongAnswer)
     picture: Picture | None = None
 
     @property
@@ -144,25 +142,15 @@ def _beside(rows: Sequence[Item], at: int, sign: int, columns: int) -> int:
     return last + 1 if sign > 0 else first - 1
 
 
-def help_rows(word: str, width: int) -> Sequence[Line]:
-    """What the keys do here, or what a word means."""
-    return manual.about(word, max(1, width - 3)) if word else place_keys(HOME, max(1, width - 3))
-
-
 def lines(state: State, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
         return layout.too_small(width, height)
     last = _last(state, width)
     room = height - 1 - len(last)
-    if state.help is not None:
-        rows = help_rows(state.help, width)
-        seen = min(len(rows), state.top + room - 2)
-        more = f"{state.top + 1}-{seen} of {len(rows)}" if len(rows) > room - 2 else ""
-        body = [
-            layout.title_rule(state.help or "Keys", more, width),
-            *((Span("  "), *row) for row in rows[state.top :]),
-        ]
+    if state.help:
+        rows, which = state.help.seen(room - 1)
+        body = [layout.title_rule(state.help.title, which, width), *((Span("  "), *row) for row in rows)]
     elif width >= WIDE[0] and height >= WIDE[1]:
         body = _two_columns(state, width, room)
     else:
@@ -364,7 +352,7 @@ def _last(state: State, width: int) -> list[Line]:
     if state.message:
         rows = wrap(state.message, max(1, width - 2))
         return [under(fit((Span(" "), *row), width), "on-band") for row in rows]
-    if state.help is not None:
+    if state.help:
         return [under(footer.hints(PAGES.footer(), width), "on-band")]
     pairs, item = HOME.footer(), state.item
     if item is None:

@@ -207,16 +207,16 @@ def too_small(width: int, height: int) -> list[Line]:
 
 def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
     """Row 1 where there is room for one panel: all of them listed, the shown one reversed. Where that is too long the
-    longest name is cut; where nothing would be left of it, the others are digits alone."""
+    longest name is cut; where nothing would be left of it, the last of the others are digits alone."""
     spans: list[Span] = []
     over = sum(len(f" {number} {name} ") for number, name in names) - width
     most = max((len(name) for _, name in names), default=0)
     if 0 < over <= most - LEAST:
         names = [(number, f"{name[: most - over - 1]}…" if len(name) == most else name) for number, name in names]
-    for gap, long in (("  ", True), ("", True), ("", False)):
+    for gap, named in (("  ", len(names)), *(("", n) for n in range(len(names), -1, -1))):
         spans = []
-        for number, name in names:
-            text = f" {number} {name} " if long or number == shown else f" {number} "
+        for n, (number, name) in enumerate(names):
+            text = f" {number} {name} " if n < named or number == shown else f" {number} "
             spans += [Span(text, "text bold reverse" if number == shown else "dim"), Span(gap, "dim")]
         if length(spans) - len(gap) <= width:
             break

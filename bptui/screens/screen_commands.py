@@ -20,6 +20,7 @@ from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.keys import MANUAL
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
@@ -126,7 +127,7 @@ class ScreenCommands(FrontEnd):
         session = self.session
         if session is None:
             raise UserError("export", LOADING)
-        ui = replace(self.ui, bottom=(), choices=(), message=(), pages=(), progress=None)
+        ui = replace(self.ui, bottom=(), choices=(), message=(), pages=LongAnswer(), progress=None)
         rows, size = paint(session, ui, *self.size), (self.size.width, self.size.height)
 
         def work() -> Reply:
@@ -184,34 +185,22 @@ class ScreenCommands(FrontEnd):
             lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
         pages = lines if len(lines) > 1 else ()
-        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
-        ui.page_title = "answer"
+        ui.pages.show((part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), "answer")
         self.changed()
 
     def _turn(self, key: str) -> bool:
         """A key for what lies over the panels; False where it is not one, and closes it."""
-        ui = self.ui
-        room = max(1, self.size.height - 3)
-        word, (down, _) = MANUAL.find(key)
-        ui.message = ()
-        if word == "close":
-            ui.pages = ()
-        elif word == "find":
+        self.ui.message = ()
+        word = self.ui.pages.press(key, max(1, self.size.height - 3), MANUAL)
+        if word == "find":
             self.open("/", "")
-        elif word:
-            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
         return bool(word)
 
     def _find_row(self, text: str) -> None:
         """To the next row over the panels that has the text; with no text, that has the one before."""
-        ui = self.ui
-        start = ui.sought[1] + 1 if text in ("", ui.sought[0]) else ui.top
-        ui.pages, at = manual.found(ui.pages, text or ui.sought[0], start)
-        if at < 0:
-            ui.message = (Span(f"no row has {text or ui.sought[0] or 'that'}", "text"),)
-        else:
-            ui.sought = text or ui.sought[0], at
-            ui.top = max(0, min(at, len(ui.pages) - max(1, self.size.height - 3)))
+        pages = self.ui.pages
+        if not pages.find(text, max(1, self.size.height - 3)):
+            self.ui.message = (Span(f"no row has {text or pages.sought[0] or 'that'}", "text"),)
 
     def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
         """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
@@ -263,8 +252,9 @@ class ScreenCommands(FrontEnd):
     def do_help(self, word: str) -> None:
         width, ui = self.size.width - 2, self.ui
         here = None if self.session is None else focused(self.session)
-        ui.pages = manual.about(word, width, self.session) if word else manual.pages(width, ui.bindings, here)
-        self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
+        rows = manual.about(word, width, self.session) if word else manual.pages(width, ui.bindings, here)
+        ui.message = ()
+        ui.pages.show(rows, word or "Keys and commands")
         self.canvas.repaint()
 
     def do_theme(self, name: str) -> None:

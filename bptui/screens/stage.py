@@ -21,6 +21,7 @@ from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import about, place_keys
 from bptui.screens.keys import LEAVES, PAGES, STAGE, Place
+from bptui.screens.long_answer import LongAnswer
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, under
@@ -41,9 +42,7 @@ class Stage(Screen[None]):
         self.canvas = Canvas(self._paint, theme)
         self.board: Board | None = None
         self.message: Line = ()
-        self.pages: tuple[Line, ...] = ()
-        self._pages_title = ""
-        self.top = 0
+        self.pages = LongAnswer()
         self.worker = Worker(self.canvas, partial(in_thread_of, self), self._ended)
         self._line = CommandLine()
         self._typing = False
@@ -78,9 +77,8 @@ class Stage(Screen[None]):
         asked = self.classroom.rows(self.board, width, height)
         room = height - 2 - len(asked)
         if self.pages:
-            here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
-            more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
-            rows += [layout.title_rule(self._pages_title, more, width), *((Span("  "), *row) for row in here)]
+            here, which = self.pages.seen(room - 1)
+            rows += [layout.title_rule(self.pages.title, which, width), *((Span("  "), *row) for row in here)]
         elif self.board is not None:
             try:
                 rows += self.board.lines(width, room, self.look)
@@ -137,8 +135,8 @@ class Stage(Screen[None]):
         """One line in the place of the footer, more over the board."""
         lines = [part for row in reply.lines for part in wrap(row, max(1, self.size.width - 3))]
         self.message = lines[0] if len(lines) == 1 else ()
-        self.pages, self.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
-        self._pages_title = self._title if self.board is None else self.board.name
+        title = self._title if self.board is None else self.board.name
+        self.pages.show(lines if len(lines) > 1 else (), title)
         self.canvas.repaint()
 
     def refuse(self, error: UserError) -> None:
@@ -178,7 +176,9 @@ class Stage(Screen[None]):
     def press(self, key: str) -> None:
         """A key, by the registry's name."""
         if self.pages:
-            self._scroll(key)
+            room = max(1, self.size.height - 3 - len(self.classroom.rows(self.board, *self.size)))
+            if not self.pages.press(key, room):
+                self.pages.rows = ()
             return
         said, self.message = bool(self.message), ()
         board = self.board
@@ -210,16 +210,6 @@ class Stage(Screen[None]):
         elif len(shown(key)) == 1:
             self.say(say(f"{shown(key)} is no key here: ? shows them"))
 
-    def _scroll(self, key: str) -> None:
-        """A key while something lies over the board: it moves in that, else closes it."""
-        word, (down, _) = PAGES.find(key)
-        room = max(1, self.size.height - 3 - len(self.classroom.rows(self.board, *self.size)))
-        if word in ("move", "page"):
-            by = down * (room if word == "page" else 1)
-            self.top = max(0, min(self.top + by, len(self.pages) - room))
-        else:
-            self.pages = ()
-
     def _turn(self) -> None:
         """Pages of a class that turn by themselves: the next one, unless something else is being done."""
         if self.board is not None and not (self._typing or self.pages):
@@ -235,8 +225,7 @@ class Stage(Screen[None]):
         places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
         width = max(1, self.size.width - 3)
         rows = [row for place in places for row in ((), *place_keys(place, width))][1:]
-        self.pages, self.top = about(word, width) if word else tuple(rows), 0
-        self._pages_title = word or "Keys"
+        self.pages.show(about(word, width) if word else rows, word or "Keys")
 
     def run(self, text: str) -> None:
         """A `:` line: the few of every screen, then the board's own."""

@@ -194,6 +194,7 @@ class Table:
     steps  what is done with the sum (bias, mean)
     contributions   of which it is one, where it is one of several to a gradient
     zeros  how many of the elided terms are 0
+    eps    the distance from 1 to the next number of the total's kind
     longer makes the same with many more of its terms
     """
 
@@ -206,6 +207,7 @@ class Table:
     steps: tuple[Step, ...] = ()
     contributions: Contributions | None = None
     zeros: int = 0
+    eps: float = 0.0
     longer: Callable[[], Table] | None = field(default=None, compare=False, repr=False)
 
     @property

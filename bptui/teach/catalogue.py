@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.typed import whole
 from bptui.teach import reading
 from bptui.teach.lesson import Front
 
@@ -37,7 +38,7 @@ def find(text: str) -> Front:
     """The lesson of a number, or of a Markdown file of one's own. UserError for everything else."""
     text = text.strip()
     if text.isascii() and text.isdigit():
-        found = next((front for front in lessons() if front.number == int(text[:9])), None)
+        found = next((front for front in lessons() if front.number == whole(text)), None)
         if found is None:
             known = ", ".join(str(front.number) for front in lessons())
             raise UserError("learn", f"there is no lesson {text[:20]}", f"there are {known}; bptui learn --list")

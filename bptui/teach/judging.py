@@ -17,6 +17,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import special
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, line
+from bptui.model.base.typed import whole
 from bptui.teach.formulas import Formulas
 from bptui.teach.lesson import Prose, Question
 
@@ -74,9 +75,10 @@ class Wrong(NamedTuple):
 
 def choice(question: Question, text: str, say: Text) -> Verdict:
     """Judge the number of an option, from 1."""
-    if not text.strip().isascii() or not text.strip().isdigit() or not 1 <= int(text[:9]) <= len(question.options):
+    number = whole(text.strip(), 1, len(question.options))
+    if number is None:
         return Verdict(False, line(f"1 to {len(question.options)}"), False)
-    chosen = question.options[int(text) - 1]
+    chosen = question.options[number - 1]
     return Verdict(chosen.right, say(chosen.reason))
 
 

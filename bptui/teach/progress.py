@@ -73,7 +73,7 @@ class Progress:
         if self.path is None or not os.path.isfile(self.path):
             return {}
         try:
-            found = documents.from_json(files.read_text(str(self.path), "progress", MAX_BYTES), "progress")
+            found = documents.from_json(files.read_text(self.path, "progress", MAX_BYTES), "progress")
             return _lessons(found)
         except UserError as error:
             aside = self.path.with_name(f"{self.path.name}.broken")

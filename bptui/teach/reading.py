@@ -65,7 +65,7 @@ FRONT = {
 
 def content(path: Path) -> str:
     """The text of a lesson's file, made printable."""
-    return printable(read_text(str(path), "learn", MAX_BYTES, "a shorter lesson"), keep="\n")
+    return printable(read_text(path, "learn", MAX_BYTES, "a shorter lesson"), keep="\n")
 
 
 def front(path: Path) -> Front:

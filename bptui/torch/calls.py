@@ -9,11 +9,11 @@ from typing import Any
 
 from bptui.model.engine.ops.lookup import Lookup, divides_rightly
 from bptui.model.engine.ops.slices import read_index
-from bptui.torch.composites import Call, Settings
 from bptui.torch.composites import alpha_dropout as alpha_dropout  # the rows find these here, with the other calls
 from bptui.torch.composites import functional as functional
 from bptui.torch.composites import masked_softmax as masked_softmax
 from bptui.torch.indexing import Unlike
+from bptui.torch.spectral import Call, Settings
 
 
 def plain(name: str) -> Call:

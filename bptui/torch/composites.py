@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from bptui.model.engine.ops import OPS
-from bptui.torch.spectral import CALLS as SPECTRAL
-
-Settings = Mapping[str, Any]
-Call = Callable[[Any, Sequence[Any], Settings], Any]
-"""(torch, inputs in the order of the row, settings) → the output."""
+from bptui.torch.spectral import Call, Settings
 
 
 def functional(name: str, *settings: str) -> Call:
@@ -217,7 +212,6 @@ COMPOSITES: Mapping[str, Call] = MappingProxyType(
         "matrix_norm": _matrix_norm,
         "cdist": lambda torch, x, s: torch.cdist(*x, p=s["p"], compute_mode="donot_use_mm_for_euclid_dist"),
         "bilinear": functional("bilinear"),
-        **{name: call for name, call in SPECTRAL.items() if name not in OPS},
         "scaled_dot_product_attention": _attention,
         "pairwise_distance": lambda torch, x, s: torch.nn.functional.pairwise_distance(
             *x, p=s["p"], eps=s["eps"], keepdim=s["keepdims"]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bptui.model.engine.ops.lists import layout
-from bptui.torch.composites import Call, Settings
+from bptui.torch.spectral import Call, Settings
 
 
 class Unlike(Exception):

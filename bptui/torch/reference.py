@@ -18,15 +18,15 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.composites import composites, passing
 from bptui.model.engine.graph import Node
-from bptui.model.engine.ops import OPS
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.tolerance import EXACT, SINGLE, apart
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch import calls
-from bptui.torch.composites import COMPOSITES, Call
+from bptui.torch.composites import COMPOSITES
 from bptui.torch.indexing import INDEXING, Unlike
 from bptui.torch.spectral import CALLS as SPECTRAL
+from bptui.torch.spectral import Call
 
 CALLS: Mapping[str, Call] = MappingProxyType(
     {
@@ -66,7 +66,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         **{name: calls.of_matrices(name) for name in ("inv", "det", "slogdet", "logdet", "cholesky")},
         "solve": calls.solve,
         "solve_triangular": calls.solve_triangular,
-        **{name: call for name, call in SPECTRAL.items() if name in OPS},
+        **COMPOSITES,
+        **SPECTRAL,
         "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": calls.reduced("sum"),
         "mean": calls.reduced("mean"),
@@ -199,7 +200,7 @@ def check_node(recording: Recording, node: Node, torch: Any, parts: Sequence[Nod
     of its parts (that of a key's bias is 0, because all of it cancels)."""
     assert node.op is not None
     op = node.op
-    call = CALLS.get(op.name) or COMPOSITES.get(op.name)
+    call = CALLS.get(op.name)
     if call is None:
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
         return

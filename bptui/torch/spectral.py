@@ -8,6 +8,7 @@ from typing import Any
 
 Settings = Mapping[str, Any]
 Call = Callable[[Any, Sequence[Any], Settings], Any]
+"""(torch, inputs in the order of the row, settings) → the output."""
 
 
 def _seen(torch: Any, x: Any) -> Any:

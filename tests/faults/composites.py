@@ -111,6 +111,11 @@ def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     return use(dataclasses.replace(row, vjp=vjp, shape_before_unbroadcast=None), *given, **settings)
 
 
+def rootless(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The sum of squares along the last axis, for the length."""
+    return use("sum", use("square", *given), axis=-1)
+
+
 def eps_outside(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     """1/(sqrt(variance) + eps) of variance + eps: eps is taken off again first."""
     return use("reciprocal", use("add", use("sqrt", use("sub", given[0], EPS)), EPS))
@@ -185,7 +190,6 @@ MIXED = Use("ceinsum", ((3, 4, 2), (4, 5, 2)), {"equation": "ij,jk->ik"})
 SUMS = Use("matrix_norm", ((3, 4),), {"ord": 1})
 APART = Use("cdist", ((3, 4), (5, 4)))
 CUBED = Use("cdist", ((3, 4), (5, 4)), {"p": 3})
-ROOTED = Use("cdist", ((3, 4), (5, 4)), {"p": 0.5})
 BOTH = Use("bilinear", ((3, 4), (3, 2), (5, 4, 2), (5,)))
 DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (2, 3, 5)), {"dropout": 0.25})
 BIASED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (), (3, 5)))
@@ -207,7 +211,7 @@ POWERS = {n: Use(f"lp_pool{n}d", ((2, *(4, 6, 2)[:n]),), {"kernel_size": 2, "p":
 
 FAULTS = (
     Composite(NEAR, "eps is left out", {"y_safe": lambda use, kind, given, _: use("mul", given[0], 1 + 1e-5)}),
-    Composite(NEAR, "the sum of squares, no root", {"y": instead("sum")}),
+    Composite(NEAR, "the sum of squares, no root", {"y": rootless}),
     Composite(TRIPLET, "the margin is left out", {"gap": first}),
     Composite(TRIPLET, "never swapped", {"nearer": first}),
     Composite(TRIPLET, "positive and negative exchanged", {"closer": turned}),
@@ -271,13 +275,9 @@ FAULTS = (
         SUMS, "the rows' sums for the columns'", {"sums": instead("sum", axis=-1), "largest": instead("max", axis=-2)}
     ),
     Composite(SUMS, "|x| is not differentiated", {"sizes": detached}),
-    Composite(
-        APART,
-        "squared, no root",
-        {"y": instead("sum"), "away": lambda use, kind, given, settings: use("square", use(kind, *given, **settings))},
-    ),
+    Composite(APART, "squared, no root", {"y": rootless}),
     Composite(APART, "the sum of both for their difference", {"away": instead("add")}),
-    Composite(CUBED, "the root is left out", {"root": first}),
+    Composite(CUBED, "the Euclidean length for that of order 3", {"y": instead("norm", p=2)}),
     Composite(
         BOTH,
         "the bias counts twice",

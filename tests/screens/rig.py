@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -15,11 +16,13 @@ from textual._context import active_app
 from textual.app import App
 from textual.pilot import Pilot
 
-from bptui.app import BptuiApp
+from bptui.app import BptuiApp, ScreenApp
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, load
-from bptui.surroundings import ALONE
+from bptui.screens.board import Board
+from bptui.screens.stage import Stage
+from bptui.surroundings import ALONE, Surroundings
 
 
 async def processed(*_: float) -> None:
@@ -132,3 +135,16 @@ async def debug(
         await loaded(app)
         await screen.settle()
         yield screen
+
+
+class StageApp(ScreenApp):
+    """A board (an explorer, the playground) first."""
+
+    def __init__(self, title: str, make: Callable[[], Board], around: Surroundings = ALONE) -> None:
+        super().__init__(partial(Stage, title, make), around)
+
+    @property
+    def stage(self) -> Stage:
+        """The board's screen."""
+        assert isinstance(self.first, Stage)
+        return self.first

@@ -7,9 +7,9 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
-from bptui.screens.counts import Counts
 from bptui.screens.keys import footer_keys
 from bptui.screens.panels import network, operation, status, tensor, timeline
+from bptui.screens.panels.status import Counts
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bptui.app import StageApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import length, plain
 from bptui.model.debugger.diff.runs import Run, Runs
@@ -16,7 +15,7 @@ from bptui.model.source.captured.network import network_of
 from bptui.screens.diff.board import DiffBoard
 from bptui.screens.keys import DIFF
 from bptui.screens.render import RenderOptions
-from tests.screens.rig import piloted
+from tests.screens.rig import StageApp, piloted
 from tests.unit.model.debugger.diff.recorded import Changed, engine, record, unchanged
 
 UNICODE = RenderOptions()

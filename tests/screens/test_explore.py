@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bptui.app import StageApp
 from bptui.model.base.arithmetic import last_place
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, plain
@@ -25,7 +24,7 @@ from bptui.screens.explore.rate import RateBoard
 from bptui.screens.render import RenderOptions, length, to_ascii
 from bptui.screens.stage import Stage
 from bptui.teach.explore.flow import Course
-from tests.screens.rig import debug, piloted
+from tests.screens.rig import StageApp, debug, piloted
 
 NAMES = list(explore.EXPLORERS)
 SEEN = RenderOptions()

@@ -94,6 +94,17 @@ async def test_a_formula_a_mistake_and_its_correction() -> None:
         assert at.app.session.recording.loss == 1.0
 
 
+async def test_the_line_completes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text("")
+    (tmp_path / "mine.txt").write_text("")
+    monkeypatch.chdir(tmp_path)
+    async with at_home() as at:
+        await at.press("o", *"mi", "tab")
+        assert at.text.splitlines()[-1].strip() == ":mine.toml"
+        await at.press("ctrl+u", *"transf", "tab")
+        assert at.text.splitlines()[-1].strip() == ":transformer"
+
+
 async def test_filter_help_and_escape() -> None:
     async with at_home() as at:
         await at.press("slash", *"moons")
@@ -286,6 +297,11 @@ async def test_all_keys_can_be_read_where_they_have_no_room() -> None:
 )  # fmt: skip
 def test_what_is_typed_becomes_a_command_line(text: str, words: list[str]) -> None:
     assert arguments.opened(text) == words
+
+
+def test_a_home_is_written_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert arguments.opened("~/net.toml") == ["run", "/home/me/net.toml"]
 
 
 @pytest.mark.parametrize("text", ["", "=", "L = ", "'L = x", "L = x x=", "--train", "nosuch.toml", "L=os() x=1",

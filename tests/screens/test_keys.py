@@ -324,13 +324,13 @@ async def test_help_is_searched_by_a_word() -> None:
         await screen.type("PREDICT")
         await screen.press("enter")
         shown = screen.app.debugger
-        at = shown.ui.sought[1]
-        assert "predict" in plain(shown.ui.pages[at]).lower()
-        assert any(row[1:] and row.strip() == plain(shown.ui.pages[at]).strip() for row in screen.rows)
-        assert any("underline" in span.style for span in shown.ui.pages[at])
+        at = shown.ui.pages.sought[1]
+        assert "predict" in plain(shown.ui.pages.rows[at]).lower()
+        assert any(row[1:] and row.strip() == plain(shown.ui.pages.rows[at]).strip() for row in screen.rows)
+        assert any("underline" in span.style for span in shown.ui.pages.rows[at])
         await screen.press("slash", "enter")
-        assert shown.ui.sought[1] > at
-        assert "predict" in plain(shown.ui.pages[shown.ui.sought[1]]).lower()
+        assert shown.ui.pages.sought[1] > at
+        assert "predict" in plain(shown.ui.pages.rows[shown.ui.pages.sought[1]]).lower()
         await screen.press("slash")
         await screen.type("zzz")
         await screen.press("enter")
@@ -352,6 +352,8 @@ async def test_a_name_is_no_command_but_has_help_and_says_what_takes_it() -> Non
             ("lr <= 3", "(print lr <= 3)"),
             ("set lr 0.5", "(set lr = 0.5)"),
             ("reset", "undo"),
+            ("nudge layer1.weight a", "'a' is not a number (nudge layer1.weight 0.1)"),
+            ("explore", "chain|rate|flow"),
         ):
             await screen.press("colon")
             await screen.type(typed)
@@ -361,6 +363,10 @@ async def test_a_name_is_no_command_but_has_help_and_says_what_takes_it() -> Non
         await screen.type("help layer1.z")
         await screen.press("enter")
         assert any("layer1.z  (4,8)  of this network: made by affine" in row for row in screen.rows)
+        await screen.press("escape", "colon")
+        await screen.type("help layer1")
+        await screen.press("enter")
+        assert any("layer1  a layer of this network: dense 8, relu" in row for row in screen.rows)
 
 
 async def test_search() -> None:

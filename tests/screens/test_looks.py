@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from bptui.app import ScreenApp, StageApp
+from bptui.app import ScreenApp
 from bptui.model.base.spans import Span, plain
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import Network
 from bptui.screens import explore, layout
 from bptui.screens.lesson import LessonScreen
-from bptui.screens.panels import status
+from bptui.screens.panels import PANELS, status
 from bptui.teach import catalogue
 from bptui.teach.progress import Progress
 from tests.records import blocks
 
-from .rig import debug, piloted
+from .rig import StageApp, debug, piloted
 
 FOLDER = Path(__file__).parent / "looks"
 
@@ -141,6 +141,18 @@ def test_tabs_lose_the_end_of_the_longest_name_first() -> None:
     assert plain(layout.tabs(names, 7, 50)).startswith(" 2 Operation  3 Tensor  7 Your turn: second unit… ")
     assert plain(layout.tabs(names, 7, 40)).startswith(" 2 Operation  3 Tensor  7 Your turn")
     assert plain(layout.tabs(names, 7, 30)).startswith(" 2  3  7 Your turn")
+
+
+def test_as_many_tabs_as_have_room_keep_their_names() -> None:
+    names = [(each.number, each.name) for each in PANELS]
+    told = " 1 Network  2 Operation  3 Tensor  4 Timeline  5  6  8"
+    assert plain(layout.tabs(names, 2, 56)).rstrip() == told
+    for width in range(40, 90):
+        for number, name in names:
+            row = plain(layout.tabs(names, number, width))
+            assert len(row) == width
+            assert f" {number} {name[:6]}" in row  # of the longest its end may go
+            assert all(f" {each} " in row for each, _ in names)
 
 
 def test_a_status_over_a_board_loses_names_before_numbers() -> None:

@@ -314,6 +314,17 @@ def test_no_two_rows_are_called_alike(target: str, room: int) -> None:
         assert called.setdefault(("" if heading in derived else heading, shown), node.name) == node.name
 
 
+def test_of_names_that_end_alike_none_is_the_end_alone() -> None:
+    build = Builder()
+    parts = [build.leaf(name, "param", np.ones(2)) for name in ("0.weight", "0.bias", "2.weight", "kernel.scale")]
+    graph = build.finish(build.use("sum", parts[0], name="loss"))
+    shown = {node.name: listing.shown_as(graph, node, 6) for node in graph.nodes}
+    assert shown["0.bias"] == "0.bias"
+    assert shown["0.weight"] == "0.we…t"
+    assert shown["2.weight"] == "2.we…t"
+    assert shown["kernel.scale"] == "scale"
+
+
 @pytest.mark.parametrize("shown", ["d_h", "dut_dt2", "d_h_s…", "h_m_m…", "ut.W1_T", "equat…"])
 def test_what_a_row_is_called_can_be_typed(shown: str) -> None:
     graph = load("spring").graph

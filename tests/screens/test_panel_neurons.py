@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.dense_chain import Column, columns
-from bptui.screens.panels import neurons, wiring
+from bptui.screens.panels import neuron_picture, neurons
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, derived, formula, network, texts, within
@@ -182,7 +182,7 @@ def test_every_neuron_is_placed_or_counted(count: int, height: int) -> None:
     assert not isinstance(found, str)
     column = Column("h", "", count, found[1].rows, found[1].out, found[1].weight)
     for chosen in {0, count // 2, count - 1}:
-        placed, above, below = wiring.places(column, chosen, height)
+        placed, above, below = neuron_picture.places(column, chosen, height)
         assert above + len(placed) + below == count
         assert [place.neuron for place in placed] == list(range(above, count - below))
         assert any(place.neuron == chosen and place.box for place in placed)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from bptui.app import StageApp
 from bptui.model.base.numbers import significant
 from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress
@@ -22,7 +21,7 @@ from bptui.screens.play.output import point_text, range_of
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
 from bptui.teach.reading import front
-from tests.screens.rig import debug, piloted
+from tests.screens.rig import StageApp, debug, piloted
 from tests.screens.test_lesson import reading
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))

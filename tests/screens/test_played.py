@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bptui import cli, showing
-from bptui.app import HomeApp, StageApp
+from bptui.app import HomeApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress
@@ -25,7 +25,7 @@ from bptui.screens.render import RenderOptions
 from bptui.screens.stage import Stage
 from bptui.teach.play import kept
 from bptui.teach.play.setup import opened
-from tests.screens.rig import piloted
+from tests.screens.rig import StageApp, piloted
 from tests.screens.test_home import At
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))

@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 from textual.pilot import Pilot
 
-from bptui.app import StageApp
 from bptui.model.base.spans import plain
 from bptui.screens.explore import EXPLORERS, board
 from bptui.screens.explore.rate import KEPT
 from bptui.screens.keys import PRESENT
 from bptui.screens.panels.choices import counts
+from tests.screens.rig import StageApp
 from tests.screens.test_stage import on_stage
 
 

@@ -190,7 +190,7 @@ async def test_an_explanation_can_be_read_to_its_end_on_a_low_screen() -> None:
         assert "down read on" in at.text
         await at.press("down")
         seen = at.text
-        while plain(at.screen.canvas.rows[1]) and at.screen.ui.top + 9 < len(at.screen.ui.pages):
+        while plain(at.screen.canvas.rows[1]) and at.screen.ui.pages.top + 9 < len(at.screen.ui.pages.rows):
             await at.press("pagedown")
             seen += at.text
         whole = "".join(plain(row) for block in reading.course.explains() for row in block)

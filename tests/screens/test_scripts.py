@@ -124,7 +124,7 @@ async def test_another_key_map_is_that_of_keys_footer_help_and_palette() -> None
         await screen.press("T")
         assert ":goto step" in screen.rows[-1]
         await screen.press("escape", "question_mark")
-        shown = [plain(row).split()[:2] for row in screen.app.debugger.ui.pages]
+        shown = [plain(row).split()[:2] for row in screen.app.debugger.ui.pages.rows]
         assert ["w", "next"] in shown
         assert ["n", "search-next"] in [[row[0], row[-1]] for row in shown if row] or [".", "n"] in shown
         await screen.press("escape")

@@ -10,7 +10,6 @@ from unittest import mock
 import pytest
 from textual.pilot import Pilot
 
-from bptui.app import StageApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.progress import Progress
@@ -21,7 +20,7 @@ from bptui.screens.board import Board, Work
 from bptui.screens.keys import HORIZONTAL, STAGE, Key, Place
 from bptui.screens.panels import status
 from bptui.screens.render import RenderOptions
-from tests.screens.rig import piloted
+from tests.screens.rig import StageApp, piloted
 
 
 class Counter(Board):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from textual.pilot import Pilot
 
-from bptui.app import BptuiApp, ScreenApp, StageApp
+from bptui.app import BptuiApp, ScreenApp
 from bptui.cli import main
 from bptui.model.base.spans import plain
 from bptui.model.source.network import load
@@ -22,7 +22,7 @@ from bptui.teach import catalogue
 from bptui.teach.course import Course
 from bptui.teach.names import known
 from tests.paths import DOCS
-from tests.screens.rig import loaded, piloted
+from tests.screens.rig import StageApp, loaded, piloted
 
 PAGE = (DOCS / "teaching.md").read_text(encoding="utf-8")
 KEYS = {"pgdn": "pagedown", "pgup": "pageup", "esc": "escape"}

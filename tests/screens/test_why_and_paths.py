@@ -1,5 +1,7 @@
 """The answers to why and paths: in the place of the Operation panel, at every size, driven by the keys alone."""
 
+import re
+
 import pytest
 
 from bptui.model.base.spans import plain
@@ -7,7 +9,7 @@ from bptui.model.debugger import path_lines
 from bptui.model.debugger.view import Answer
 from bptui.screens.frame import scene_of
 from bptui.screens.panels import paths as paths_panel
-from bptui.screens.panels import present_paths
+from bptui.screens.panels import present_paths, why_table
 from bptui.screens.panels import why as why_panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
@@ -175,3 +177,22 @@ async def test_a_path_asks_a_class_with_answers_to_choose_from(size: tuple[int, 
         assert "✓" not in screen.text
         await screen.press("escape")
         assert "What comes through" not in screen.text
+
+
+def test_the_points_of_a_column_stand_under_each_other_where_they_have_room() -> None:
+    column = ["0.0300000", "0.0100000", "0", "0.04", "-1.2e-7", "NaN"]
+    made = why_table.pointed(column)
+    assert made[:5] == ["0.0300000", "0.0100000", "0        ", "0.04     ", "-1.2e-7"]
+    assert [text.strip() for text in made] == column
+    assert why_table.pointed(["12345678", "0.03"]) == ["12345678", "0.03"]
+
+
+@pytest.mark.parametrize("width", [38, 68])
+def test_the_terms_of_a_number_and_their_sum_have_their_points_in_one_column(width: int) -> None:
+    rows = [plain(row) for row in drawn(why_panel, at("lesson-2-2-1", 0), width, 17, "layer1.z[0,0]")]
+    terms = [row for row in rows if re.match(r".{2}(\[\d\]|b\[0\]|sum) ", row)][:4]
+    assert len(terms) == 4
+    points = {row.index(".") for row in terms if "." in row.split("%")[0]}
+    units = {row.index(" 0 ") + 2 for row in terms if " 0 " in row}
+    assert len(points) == 1
+    assert units <= points

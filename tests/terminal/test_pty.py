@@ -174,6 +174,21 @@ def test_leaving_for_the_shell_and_coming_back() -> None:
         assert restored(terminal)
 
 
+@pytest.mark.parametrize("command", [["run", "lesson-2-2-1"], [], ["explore", "chain"]], ids=["run", "home", "explore"])
+def test_ctrl_l_draws_all_of_a_screen_on_which_something_else_has_written(command: list[str]) -> None:
+    known = {"run": "moment 1 of 13", "explore": "1 Chain"}.get(command[0] if command else "", "1 Lessons")
+    with Terminal([*RUN, *command]) as terminal:
+        terminal.until(known)
+        terminal.write("\x1b[C")  # what comes after it is drawn as changes
+        terminal.read(0.3)
+        before = terminal.text()
+        terminal.screen.reset()
+        assert known not in terminal.text()
+        terminal.write("\x0c")
+        terminal.until(known)
+        assert [row[:20] for row in terminal.text().splitlines()[2:6]] == [row[:20] for row in before.splitlines()[2:6]]
+
+
 def test_whatever_a_terminal_sends() -> None:
     """One session: answers that come late, bytes that are no text, a paste without a line to go to, one into the line,
     sizes down to one cell and up again with keys between; and what it is asked to copy arrives."""

@@ -11,7 +11,7 @@ from textual.app import App
 from textual.events import Key
 
 from bptui import cli, replay, showing
-from bptui.app import HomeApp, ScreenApp, StageApp
+from bptui.app import HomeApp, ScreenApp
 from bptui.model.base.spans import plain
 from bptui.screens.canvas import Canvas
 from bptui.screens.lesson import LessonScreen
@@ -21,7 +21,7 @@ from bptui.surroundings import Surroundings
 from tests import explorer_pictures, torch_pictures
 from tests.paths import DOCS, ROOT
 from tests.pictures import BOARDS, DEMOS, FOLDER, LEARNING, TYPED, Typed, text_of
-from tests.screens.rig import debug
+from tests.screens.rig import StageApp, debug
 
 
 def said(rows: list[str]) -> list[str]:

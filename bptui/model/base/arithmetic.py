@@ -29,6 +29,10 @@ _LONG = 1e9
 """Sums from here on have six digits, in whatever decimals: no number gets more digits than it has."""
 _ROUNDINGS = 4
 """Roundings of its operands up to which a result is told to be rounding: each operation has one, too."""
+_ZERO = 1e-12
+"""What is told as 0 beside numbers of the size 1."""
+_SMALL = 1024
+"""Units of the last place of its largest operand up to which a result may be rounding."""
 _STEP = 2.0**-20
 """Relative step by which an operand is moved to see what the result makes of it."""
 _EXACT = Context(prec=800, rounding=ROUND_HALF_EVEN)
@@ -120,7 +124,7 @@ def gives(value: float, text: str, scale: float = 1.0, tie: bool = True) -> bool
     if not math.isfinite(value):
         return False
     if float(text) == 0:
-        return abs(value) <= 1e-12 * scale
+        return abs(value) <= _ZERO * scale
     half = math.ldexp(10.0 ** last_place(text), -1)
     away = abs(value - float(text))
     return away <= half * (1 + 1e-9) + 4 * EPS * abs(value) if tie else away < half * (1 - 1e-6)
@@ -136,11 +140,21 @@ def digits(text: str) -> int:
     return len(Decimal(text).as_tuple().digits)
 
 
+def cancelled(total: float, exact: float, size: float, eps: float = EPS) -> bool:
+    """Is a recorded sum nothing but rounding: is it as small as that, or small, and not even its first digit that of
+    `exact`, which its terms add up to? `size` is what they come to without their signs, `eps` the distance from 1 to
+    the next number of what it was recorded in."""
+    unit = max(eps, EPS) * size
+    if total == 0 or abs(total) > _SMALL * unit:
+        return False
+    return abs(total) <= _ROUNDINGS * unit or abs(total - exact) > abs(total) / 20
+
+
 def is_rounding(operands: Sequence[float], result: float, work: Work, eps: float = EPS) -> bool:
     """Could `result` be made of nothing but the rounding of the operands? It is compared with how much it moves when
     each operand moves by one unit of its last place."""
     largest = max(map(abs, operands), default=0.0)
-    if result == 0 or abs(result) > 1024 * eps * largest or len(operands) < 2:
+    if result == 0 or abs(result) > _SMALL * eps * largest or len(operands) < 2:
         return False
     values, moved = list(operands), 0.0
     start = work(values)
@@ -186,12 +200,13 @@ class Row:
 @dataclass(frozen=True)
 class Sum:
     """A sum of products: the first rows, the last ones where others between are left out (else none), what is done with
-    the sum afterwards ((`+`, `-` or `/`, number) each), and the result."""
+    the sum afterwards ((`+`, `-` or `/`, number) each), and the result; `eps` as of `cancelled`."""
 
     head: Sequence[Row]
     tail: Sequence[Row]
     after: Sequence[tuple[str, float]]
     total: float
+    eps: float = EPS
 
 
 RowTexts = tuple[tuple[str, ...], str, str]
@@ -224,18 +239,27 @@ def printed_sum(
     if not all(map(math.isfinite, every)):
         return _untrue(made, usual, "=", room)
     size = math.fsum(abs(row.product) for row in rows) + sum(abs(x) for sign, x in made.after if sign != "/")
-    rounding = made.total != 0 and abs(made.total) <= _ROUNDINGS * EPS * size
+    rounding = cancelled(made.total, _exact(made), size, made.eps)
     total = 0.0 if rounding else made.total
     final = usual(total)
+    scale = size * (_SMALL * max(made.eps, EPS) / _ZERO if rounding else 1)  # what is left of the terms may be that
     start = 5 - math.floor(math.log10(size)) if size and (decimals is None or size >= _LONG) else decimals or 0
     for text in _fewer(total, final):
         wanted = -last_place(text) if total else start
         first = max(wanted, start)
         for places in (*range(first, first + 7), *range(first - 1, wanted - 1, -1)):
-            found = _chain(made, _Decimals(places, decimals is None, usual, room), text, size)
+            found = _chain(made, _Decimals(places, decimals is None, usual, room), text, scale)
             if found is not None:
                 return found if not rounding else PrintedSum(found.rows, found.after, "0", places, "≈")
     return _untrue(made, usual, "≈", room)
+
+
+def _exact(made: Sum) -> float:
+    """What the terms of a sum come to."""
+    found = made.tail[-1].running if made.tail else math.fsum(row.product for row in made.head)
+    for sign, x in made.after:
+        found = (found / x if x else math.nan) if sign == "/" else found + (x if sign == "+" else -x)
+    return found
 
 
 class _Decimals:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bptui.model.base import numbers
-from bptui.model.base.arithmetic import gives
+from bptui.model.base.arithmetic import EPS, cancelled, gives
 
 Cells = Sequence[Sequence[float | None]]
 Sums = tuple[Sequence[float | None], Sequence[float | None], float | None]
@@ -38,11 +38,15 @@ class Crosstab:
     sign: str = "="
 
 
-def crosstab(cells: Cells, total: float | None, room: int = numbers.WIDTH) -> Crosstab:
+def crosstab(cells: Cells, total: float | None, room: int = numbers.WIDTH, eps: float = EPS) -> Crosstab:
     """The texts of a table of numbers (None: not there yet), of the sums of its rows and columns, and of `total`, which
-    is what the sums of either side add up to. No text is longer than `room`, its sign included."""
-    rows = [_sum(row) for row in cells]
-    columns = [_sum(column) for column in zip(*cells, strict=True)]
+    is what the sums of either side add up to; 0 for a sum that is nothing but rounding (`cancelled`, `eps` as there).
+    No text is longer than `room`, its sign included."""
+    rows = [_sum(row, eps) for row in cells]
+    columns = [_sum(column, eps) for column in zip(*cells, strict=True)]
+    known = [x for row in cells for x in row if x is not None]
+    if total is not None and all(map(math.isfinite, known)):
+        total = 0.0 if cancelled(total, math.fsum(known), math.fsum(map(abs, known)), eps) else total
     if total is not None and numbers.concealed(total):  # and so is what is the same number
         rows = [total] if len(rows) == 1 else rows
         columns = [total] if len(columns) == 1 else columns
@@ -71,11 +75,14 @@ def _levels(usual: int) -> Iterator[tuple[int, int, int]]:
             yield total + most, total + more, total
 
 
-def _sum(numbers_: Sequence[float | None]) -> float | None:
+def _sum(numbers_: Sequence[float | None], eps: float) -> float | None:
     known = [x for x in numbers_ if x is not None]
     if not known:
         return None
-    return math.fsum(known) if all(map(math.isfinite, known)) else sum(known)
+    if not all(map(math.isfinite, known)):
+        return sum(known)
+    found = math.fsum(known)
+    return 0.0 if cancelled(found, found, math.fsum(map(abs, known)), eps) else found
 
 
 def _over(x: float | None, power: int) -> float | None:

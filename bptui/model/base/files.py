@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -57,13 +58,37 @@ LISTED = 1_000
 """Files of a folder that are looked at for a name that is near."""
 
 
+CAPTURED = ".bptui"
+"""How a captured step is called, which is a folder."""
+
+
+def offered(typed: str, endings: Collection[str] = ()) -> list[str]:
+    """What the beginning of a path can go on as: folders with a / at their end, and files that end so (none: all). What
+    begins with a dot is offered where that is typed."""
+    folder, slash, start = typed.rpartition("/")
+    try:
+        with os.scandir(Path(folder + slash or ".").expanduser()) as entries:
+            there = [(entry.name, entry.is_dir()) for entry in islice(entries, LISTED)]
+    except (OSError, ValueError, RuntimeError):
+        return []
+    shown = sorted(each for each in there if each[0].startswith(start) and (start or not each[0].startswith(".")))
+    whole = [(name, is_dir and not name.endswith(CAPTURED)) for name, is_dir in shown if name.isprintable()]
+    return [
+        f"{folder}{slash}{name}{'/' if opens else ''}"
+        for name, opens in whole
+        if opens or not endings or Path(name).suffix.lower() in endings
+    ]
+
+
 def near(name: str, otherwise: str = "", also: Iterable[str] = ()) -> str:
     """`did you mean 'net.toml'?` where the folder of a file that is not there has one that is called so, or nearly so,
     but for the ending; or a name of `also`; else `otherwise`."""
     path = Path(name)
     try:
         with os.scandir(path.parent) as entries:
-            files = sorted(entry.name for entry in islice(entries, LISTED) if entry.is_file())
+            files = sorted(
+                entry.name for entry in islice(entries, LISTED) if entry.is_file() or entry.name.endswith(CAPTURED)
+            )
     except (OSError, ValueError):
         files = []
     stems = {**{word: word for word in also}, **{Path(file).stem: str(path.parent / file) for file in files}}
@@ -71,23 +96,44 @@ def near(name: str, otherwise: str = "", also: Iterable[str] = ()) -> str:
     return f"did you mean '{stems[meant]}'?" if meant else otherwise
 
 
-def read_text(name: str, where: str, most: int, more: str = "") -> str:
-    """A text file in UTF-8 of at most `most` bytes; `more` says what takes a larger one."""
-    path = Path(name)
+def read_bytes(name: str | Path, where: str, most: int, more: str = "") -> bytes:
+    """What a file holds. A UserError where it is missing, is no regular file, cannot be read, or is larger than `most`
+    bytes; its size is known before anything is read. `more` says how larger ones are given."""
+    path, room = Path(name), f"at most {most:,} bytes" + (f"; {more}" if more else "")
+    it = _it(name, where)
     try:
-        if not path.is_file():
-            if path.is_dir():
-                raise UserError(where, f"{name[:100]}: is a folder")
-            raise UserError(where, f"{name[:100]}: there is no such file", near(name))
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise UserError(where, f"{it}is a folder", "a file is expected")
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(where, f"{it}is not a regular file")
+        if found.st_size > most:
+            raise UserError(where, f"{it}the file has {found.st_size:,} bytes", room)
         with path.open("rb") as file:
             content = file.read(most + 1)
-        if len(content) > most:
-            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes", more)
-        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(where, f"{it}there is no such file", near(str(name))) from None
+    except (OSError, ValueError) as problem:
+        raise UserError(where, f"{it}cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
+    if len(content) > most:
+        raise UserError(where, f"{it}the file grows while it is read", room)
+    return content
+
+
+def read_text(name: str | Path, where: str, most: int, more: str = "") -> str:
+    """The same of a file of text: UTF-8 with or without a byte order mark."""
+    try:
+        text = read_bytes(name, where, most, more).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(where, f"{name[:100]} is not text", "a file in UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise UserError(where, f"{name[:100]}: {getattr(error, 'strerror', None) or error}") from None
+        text = "\0"
+    if "\0" in text:
+        raise UserError(where, f"{_it(name, where)}is not text", "UTF-8 is expected")
+    return text
+
+
+def _it(name: str | Path, where: str) -> str:
+    """What a message names the file by, where `where` does not."""
+    return "" if str(name) in where else f"{str(name)[:100]}: "
 
 
 def replace(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ that is not there; a lone surrogate cannot be encoded. Such characters are shown
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 MAX_LINE = 450
@@ -46,6 +47,11 @@ def clipped(text: str, most: int = MAX_LINE) -> str:
 def one_line(text: str, most: int = MAX_LINE) -> str:
     """A text in one printable line of at most `most` characters, its spaces single."""
     return clipped(" ".join(printable(clipped(text, 4 * most)).split()), most)
+
+
+def few(items: Sequence[str], most: int = 3) -> str:
+    """`w, b, c and 4 more`: the first of a list, and how many are left out."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
 
 
 def json_text(value: Any) -> str:

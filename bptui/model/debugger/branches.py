@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line
+from bptui.model.base.typed import whole
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.whatif import name_of, seen, table
@@ -25,9 +25,9 @@ __all__ = ["column", "diff", "find", "name_of", "row"]
 def find(session: Session, text: str, where: str) -> Branch:
     """A branch by number; `original` is 0."""
     word = text.strip()
-    number = 0 if word == "original" else int(word) if re.fullmatch(r"[0-9]{1,6}", word) else -1
-    if not 0 <= number < len(session.branches):
-        last = len(session.branches) - 1
+    last = len(session.branches) - 1
+    number = 0 if word == "original" else whole(word, 0, last)
+    if number is None:
         right = f"0 (the original) to {last}" if last else "there is the original alone; set or nudge makes one"
         raise UserError(where, f"there is no branch '{word[:40]}'", right)
     return session.branches[number]

@@ -171,7 +171,13 @@ def redefined(request: EditRequest, node: Node) -> Edit:
     made = document.redefined(node.name, request.value) if document is not None else None
     if made is None:
         raise computed(node, request.branch.graph)
-    return _remade(request, _network(made))
+    try:
+        return _remade(request, _network(made))
+    except UserError as problem:
+        if not problem.what.endswith("in the formula"):
+            raise
+        right = "what is trained stays in it"
+        raise UserError(f"set {node.name}", f"{problem.what} any more", right) from None
 
 
 def _key_of_file(request: EditRequest, key: str) -> Edit:

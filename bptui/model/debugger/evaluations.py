@@ -12,6 +12,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import significant
+from bptui.model.base.typed import whole
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.edit_request import EditRequest
@@ -52,11 +53,12 @@ def edit(request: EditRequest) -> Edit:
         raise UserError("set evaluation", f"{recording.optimizer.kind} has none", right)
     seen = search.evaluations
     known = f"1 to {len(seen) - 1}" if len(seen) > 1 else "here it has looked once"
-    if not request.value.isascii() or not request.value.isdigit() or not 0 <= int(request.value[:9]) < len(seen):
+    number = whole(request.value, 0, len(seen) - 1)
+    if number is None:
         raise UserError("set evaluation", f"there is no evaluation {request.value[:20]} in this training step", known)
-    if not int(request.value):
+    if not number:
         raise UserError("set evaluation", "evaluation 0 is the pass of this training step as it is", known)
-    made = seen[int(request.value)]
+    made = seen[number]
     values = {}
     for node in recording.graph.params:
         if recording.update_rule(node).rule.room is not None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.arithmetic import cancelled
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array, Index
@@ -212,6 +213,9 @@ def gradient_of(
         number = None if array is None else float(array[element])
     elif rows:
         number = total([row.sum for row in rows])
+    parts = [cell.number for row in rows for cell in row.cells if cell is not None]
+    if number is not None and cancelled(number, total(parts), total(list(map(abs, parts))), _eps(array)):
+        number = 0.0
     skipped = dict.fromkeys(node.id for head in heads for node in head.through)
     return Explained(
         about,

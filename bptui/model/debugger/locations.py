@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.prose import shorten, some
+from bptui.model.base.typed import whole
 from bptui.model.base.types import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import composites
@@ -208,14 +209,15 @@ def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
     """The training step that a number or a percent of those planned says; a UserError where there can be none."""
     if word.endswith("%"):
         return round(_percent(word, where) * (planned - 1))
-    if not re.fullmatch(r"\d{1,12}", word):
+    number = whole(word)
+    if number is None:
         raise UserError(where, f"'{shorten(word, 40)}' is not a training step", "a number from 0, or a percent")
-    step = int(word) - walk.first if int(word) >= walk.first else int(word)
+    step = number - walk.first if number >= walk.first else number
     last = MAX_STEP if walk.last is None else walk.last
     if step > last:
         why = "nothing is trained" if walk.last is not None else ""
         right = f"{walk.first} to {walk.first + last}" if last else f"{walk.first}"
-        raise UserError(where, f"there is no training step {int(word)}", f"{right}{', ' + why if why else ''}")
+        raise UserError(where, f"there is no training step {number}", f"{right}{', ' + why if why else ''}")
     return step
 
 

@@ -33,6 +33,8 @@ def parse(text: str, session: Session, sign: int) -> Edit:
     name = " ".join(words)
     if re.search(r"\]\s*\S+$", name):
         raise UserError("nudge", f"'{name.rpartition(']')[2].strip()[:40]}' is not a number", "nudge NAME[i,j] 0.1")
+    if len(words) == 2 and words[0] in session.graph.called:
+        raise UserError("nudge", f"'{words[1][:40]}' is not a number", f"nudge {words[0][:40]} 0.1")
     node, at = locations.element(session.graph, name, "nudge") if name else (session.node, None)
     if node.op is not None:
         raise computed(node, session.graph, "nudge")

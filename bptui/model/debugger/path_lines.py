@@ -147,7 +147,7 @@ def printed(
         head.append(arithmetic.Row((rest,), rest, running + rest))
     largest = max((abs(row.product) for row in head if math.isfinite(row.product)), default=0.0)
     decimals = max(0, 3 - math.floor(math.log10(largest))) if largest else numbers.DECIMALS
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), made.sum), usual, room, decimals=decimals)
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), made.sum, made.eps), usual, room, decimals=decimals)
 
 
 def in_numbers(factors: Sequence[str], product: str) -> Line:

@@ -139,7 +139,7 @@ KEYS: Mapping[str, Key] = {
 
 def read(path: Path, of: str) -> Saved:
     """What a file keeps of a session of the network with this fingerprint; UserError where it is no such file."""
-    content = documents.from_json(files.read_text(str(path), "a session", MAX_FILE), path.name)
+    content = documents.from_json(files.read_text(path, "a session", MAX_FILE), path.name)
     read = Table(content, path.name).read(KEYS)
     return Saved(read, read["network"] == of)
 

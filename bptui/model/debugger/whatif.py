@@ -180,7 +180,7 @@ def counted(session: Session, comparison: Comparison) -> list[Line]:
     comparison.reach(session.cursor.step, session.progress)
     found, first = differs(session, comparison), comparison.first
     if found is None:
-        return [line(("differ    ", "dim"), f"{name_of(comparison.base)} has not this training step")]
+        return [line(("differ    ", "dim"), f"{name_of(comparison.base)} has no training step {session.cursor.step}")]
     start = line((", first ", "dim"), ("≠ ", "kink"), first.text) if first is not None else ()
     total = (f" of {found.total:,} numbers so far{found.beyond}", "dim")
     return [line(("differ    ", "dim"), f"{found.count:,}", total, *start)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.crosstab import Crosstab, crosstab
+from bptui.model.base.printable import few
 from bptui.model.base.spans import Line, Span, joined, line
 from bptui.model.debugger.contributions import total
 from bptui.model.debugger.explained import Cell, Explained, Head, Row, heading, label, percent
@@ -49,7 +50,7 @@ def printed_terms(found: Explained, rows: tuple[Row, ...], room: int | None = No
     if found.rest[0] + len(found.rows) > len(rows):
         head.append(arithmetic.Row((rest,), rest, running + rest))
     number = found.number if found.number is not None else running + rest
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant, room)
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number, found.eps), numbers.significant, room)
 
 
 def product_of(row: Row, factors: tuple[str, ...], product: str) -> Line:
@@ -70,7 +71,7 @@ def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Cros
         columns = range(len(found.heads))
         known = [[row.cells[n] for row in others] for n in columns]
         cells.append([total([cell.number for cell in column if cell is not None]) for column in known])
-    return crosstab(cells, found.number, room)
+    return crosstab(cells, found.number, room, found.eps)
 
 
 def factors_of(upstream: float, local: float, product: float) -> tuple[Sequence[str], str]:
@@ -147,7 +148,7 @@ def reasons(found: Explained) -> list[Line]:
             groups.setdefault(row.zero, []).append(label(row))
     said = []
     for reason, labels in groups.items():
-        shown = ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+        shown = few(labels, 4)
         verb = "adds" if len(labels) == 1 else "add"
         said.append(line("    ", (f"{shown} {verb} 0: " if shown else "0: ", "dim"), reason))
     if found.number == 0 and any(cell is not None and cell.number != 0 for row in found.rows for cell in row.cells):

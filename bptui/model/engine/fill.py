@@ -20,7 +20,8 @@ from bptui.model.engine.trace import Standin, Trace
 from bptui.model.engine.writing import SLOW, Collected, called, mask, run_all, viewed
 
 BLOCK = 32768
-"""Elements of a block: some arrays of them lie in a second-level cache of 1 MB; smaller ones cost more calls."""
+"""Elements of a block, of 8 bytes each: some arrays of them lie in a second-level cache of 1 MB; smaller ones cost more
+calls. Of shorter numbers there are more."""
 
 MANY_BLOCKS = 4
 """From so many blocks on they pay: smaller arrays lie in the cache as they are."""
@@ -85,6 +86,11 @@ class Filling:
             self.emit(np.copyto, out, self.lies(root))
 
     @property
+    def block(self) -> int:
+        """How many numbers of the program's kind are a block."""
+        return BLOCK * 8 // self.emit.dtype.itemsize
+
+    @property
     def copied(self) -> list[tuple[Any, Array]]:
         """What is copied to the array asked for after all calls."""
         return [
@@ -125,7 +131,7 @@ class Filling:
             while isinstance(root, Standin) and self.targets.get(root) is not out:  # copied after all calls
                 self.last[root] = len(self.order)
                 root = root.inputs[0] if root.kind == "view" else None
-        for root, out in self.targets.items():
+        for root, out in reversed(self.targets.items()):
             self._lead(root, out)
         self.free += self.targets.values()
 
@@ -142,9 +148,14 @@ class Filling:
         self.order.append(item)
 
     def _lead(self, item: Standin, out: Array) -> None:
-        """The array of a result is also the first choice for the operand that its call writes over."""
+        """The array of a result is also the first choice for the operand that its call writes over. For what is kept of
+        many numbers that ends at a division, which hides the time that memory takes in which nothing was."""
+        slow = prod(item.shape) >= MANY_BLOCKS * BLOCK and all(item is not root for root, _ in self.roots)
         while item not in self.prefer:
-            self.prefer[item] = out
+            if self._until(item, out):
+                self.prefer[item] = out
+            if slow and item.write.args == (called, (np.divide,)):
+                return
             operands = item.inputs[:0:-1] if item.selects else item.inputs
             same = [s for s in _behind(operands) if s.array is None and s.shape == item.shape]
             same = [s for s in same if s.dtype == item.dtype and s.kind == item.kind == "elementwise"]
@@ -188,7 +199,7 @@ class Filling:
         """The best of the arrays that are free, if any, and the shape of one that is not there."""
         wanted = self.prefer.get(item)
         fits = [n for n, a in enumerate(self.free) if a.dtype == item.dtype and self._until(item, a)]
-        shape = (BLOCK,) if block and not any(self.free[n] is wanted for n in fits) else item.shape
+        shape = (self.block,) if block and not any(self.free[n] is wanted for n in fits) else item.shape
         fits = [n for n in fits if self.free[n].shape == shape]
         if len(fits) < 2:
             return self.free.pop(fits[0]) if fits else None, shape
@@ -267,8 +278,8 @@ class Filling:
             steps.append((item.write, arrays, item.array))
         calls = Collected(self.emit)
         size = prod(chain[0].shape)
-        for start in range(0, size, BLOCK):
-            block = _once(partial(_block, start, min(start + BLOCK, size)))
+        for start in range(0, size, self.block):
+            block = _once(partial(_block, slice(start, min(start + self.block, size)), self.block))
             for write, arrays, out in steps:
                 write(calls, [block(array) for array in arrays], block(out))
         self.emit(run_all, tuple(calls.calls))
@@ -292,10 +303,10 @@ def _once(view: Callable[[Array], Array]) -> Callable[[Any], Any]:
     return of
 
 
-def _block(start: int, stop: int, array: Array) -> Array:
+def _block(part: slice, size: int, array: Array) -> Array:
     """A block of an array as a line; scratch has the size of one block."""
     line = array.reshape(-1)
-    return line[: stop - start] if line.size == BLOCK else line[start:stop]
+    return line[: part.stop - part.start] if line.size == size else line[part]
 
 
 def _leads(item: Standin, emit: Emit) -> bool:

@@ -90,8 +90,7 @@ class Masked(Recording):
     update_rule, scheduled, part, dtype, extremes = map(
         _same, ("update_rule", "scheduled", "part", "dtype", "extremes")
     )
-    rate, grad_norm, nbytes = map(_same, ("rate", "grad_norm", "nbytes"))
-    finite, suspects, extremes = map(_same, ("finite", "suspects", "extremes"))
+    rate, grad_norm, nbytes, finite, suspects = map(_same, ("rate", "grad_norm", "nbytes", "finite", "suspects"))
 
 
 def unmasked(recording: Recording) -> Recording:

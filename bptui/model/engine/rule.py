@@ -13,7 +13,7 @@ from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.fill import BLOCK, MANY_BLOCKS
 from bptui.model.engine.refill import Refill
-from bptui.model.engine.trace import Standin, Trace, times
+from bptui.model.engine.trace import Standin, Trace
 
 View = Callable[[Array], Array]
 
@@ -145,18 +145,33 @@ def _read_again(y: Any, parts: Sequence[Any]) -> set[Standin]:
 
 
 def _slope(y: Any, upstream: Standin, parts: Sequence[Any]) -> set[Standin]:
-    """∂y/∂x of a large operation of one input, where the contribution is that times ∂L/∂y: computed block by block with
-    y it saves reading again, from memory, all that it is made of. Empty where that is one array, or there is none."""
+    """What of the contribution of a large operation of one input has no ∂L/∂y in it, where that is one array: ∂y/∂x, or
+    what ∂L/∂y is divided by. Computed block by block with y it saves reading again, from memory, all that it is made
+    of. Empty where that is one array, too."""
     if len(parts) != 1 or prod(upstream.shape) < MANY_BLOCKS * BLOCK:
         return set()
-    slope = times(parts[0], upstream)
-    if not isinstance(slope, Standin) or slope.kind != "elementwise" or slope.shape != upstream.shape:
+    free = _free_of(parts[0], upstream)
+    if len(free) != 1:
+        return set()
+    (slope,) = free
+    if slope.kind != "elementwise" or slope.shape != upstream.shape or slope.dtype != upstream.dtype:
         return set()
     computed, found = set[Standin](), set[Standin]()
     _collect(y, computed, set())
     read = _collect(slope, found, {item for item in computed if item.kind != "given"})
     given = {item for item in found if item.kind == "given"}
-    return {slope} if len(read | given) > 1 and upstream not in given else set()
+    return {slope} if len(read | given) > 1 else set()
+
+
+def _free_of(root: Any, upstream: Standin) -> set[Standin]:
+    """The largest parts of an expression in which ∂L/∂y does not stand."""
+    if not isinstance(root, Standin) or root is upstream:
+        return set()
+    above: set[Standin] = set()
+    _collect(root, above, set())
+    if upstream not in above:
+        return {root}
+    return set().union(*(_free_of(item, upstream) for item in root.inputs))
 
 
 def _collect(root: Any, found: set[Standin], known: set[Standin]) -> set[Standin]:

@@ -40,6 +40,7 @@ from bptui.model.engine.calls import Emit
 from bptui.model.engine.writing import (
     CLIP,
     LARGE,
+    MANY,
     called,
     dotted,
     fill_along,
@@ -55,7 +56,7 @@ from bptui.model.engine.writing import (
     scaled_unless,
     selected,
     sign_set,
-    sign_turned,
+    signed_by,
     taken,
     written,
 )
@@ -211,6 +212,8 @@ class Trace:
                 return self.note("elementwise", scaled_unless, (condition, a), (factor,), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
         dtype = function.resolve_dtypes((*(self._kind(item) for item in operands), None))[-1]
+        if function is np.less_equal and prod(shape) >= LARGE and (within := _within(*operands)):
+            return self.elementwise(np.logical_and, *(self.elementwise(*comparison) for comparison in within))
         if function is np.minimum and isinstance(operands[1], float):
             operands = _bounds(operands[0], operands[1]) or operands
             function = np.minimum if len(operands) == 2 else CLIP
@@ -268,11 +271,11 @@ def minus_size(x: Any) -> Any:
     return x.trace.note("elementwise", sign_set, (x,), (), x.shape, x.dtype)
 
 
-def with_sign(g: Any, x: Any) -> Any:
-    """g, its sign turned where that bit of x is set: g·sign(x) of real numbers, but for x = 0 and for NaN."""
-    if not isinstance(x, Standin):
-        return g * np.sign(x)
-    return x.trace.note("elementwise", sign_turned, (g, x), (), x.shape, x.dtype)
+def times_sign(g: Any, x: Any) -> Any:
+    """g·sign(x) of real numbers, where the sign of NaN is 0."""
+    if isinstance(x, Standin) and x.size >= MANY:
+        return x.trace.note("elementwise", signed_by, (g, x), (), x.shape, x.dtype)
+    return np.where(x == x, g * np.sign(x), 0)
 
 
 # --------------------------------------------------------------------------------------------------- NumPy's functions
@@ -295,6 +298,15 @@ def _bounds(low: Any, above: float) -> tuple[Any, ...]:
         return ()
     x, below = low.inputs
     return (x, below, above) if isinstance(below, float) and isinstance(x, Standin) else ()
+
+
+def _within(size: Any, bound: Any) -> tuple[Any, ...]:
+    """The two comparisons that |x| <= a number is, which of many numbers take less than |x|; else nothing."""
+    if getattr(size, "kind", "") != "elementwise" or size.write.args != (called, (np.absolute,)):
+        return ()
+    (x,) = size.inputs
+    real = isinstance(bound, float) and x.dtype.kind == "f"
+    return ((np.greater_equal, x, -bound), (np.less_equal, x, bound)) if real else ()
 
 
 def _number(item: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.numbers import significant
-from bptui.model.base.printable import one_line
+from bptui.model.base.printable import few, one_line
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import MAX_ELEMENTS
 from bptui.model.source.csv_lines import COMMENT, DECIMAL, Body, body_of, with_point
@@ -364,9 +364,7 @@ def _order(name: str) -> tuple[bool, float, str]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    found = [one_line(name, 40) for name in names]
-    more = f" and {len(found) - TOLD} more" if len(found) > TOLD else ""
-    return ", ".join(found[:TOLD]) + more
+    return few([one_line(name, 40) for name in names], TOLD)
 
 
 def _quoted(name: str) -> str:

@@ -7,8 +7,6 @@ Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), cl
 from __future__ import annotations
 
 import io
-import os
-import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.files import near
+from bptui.model.base.files import read_bytes, read_text
 from bptui.model.base.types import Array
 from bptui.model.engine.batches import draw
 from bptui.model.source import plane
@@ -107,42 +105,6 @@ def windows(text: str, positions: int, where: str) -> Pair:
     return seen[:-1].copy(), seen[1:].copy()
 
 
-def read_bounded(path: Path, where: str, limit: int, more: str = "") -> bytes:
-    """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`;
-    its size is known before anything is read. `more` says how larger ones are given."""
-    most = f"at most {limit:,} bytes" + (f"; {more}" if more else "")
-    it = "it" if str(path) in where else f"'{path}'"
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise UserError(where, f"{it} is a folder", "a file is expected")
-        if not stat.S_ISREG(found.st_mode):
-            raise UserError(where, f"{it} is not a regular file")
-        if found.st_size > limit:
-            raise UserError(where, f"the file has {found.st_size:,} bytes", most)
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except FileNotFoundError:
-        raise UserError(where, f"there is no file {path}", near(str(path))) from None
-    except (OSError, ValueError) as problem:
-        raise UserError(where, f"{it} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
-    if len(content) > limit:
-        raise UserError(where, "the file grows while it is read", most)
-    return content
-
-
-def read_text(path: Path, where: str, limit: int, more: str = "") -> str:
-    """A file's text, UTF-8 with or without a byte order mark."""
-    content = read_bounded(path, where, limit, more)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise UserError(where, f"{'it' if str(path) in where else repr(str(path))} is not text", "UTF-8 is expected")
-    return text
-
-
 def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
     """Inputs and targets of a .csv or .npz file; targets are (samples, columns), or what the NPZ holds. `wanted` is
     what is taken of a CSV."""
@@ -163,7 +125,7 @@ def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
 
 def read_npz(path: Path, where: str) -> dict[str, Array]:
     """The arrays of an NPZ file. Pickled objects are refused; sizes are added up before anything is unpacked."""
-    content = read_bounded(path, where, MAX_FILE)
+    content = read_bytes(path, where, MAX_FILE)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             items = archive.infolist()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError
-from bptui.model.base.files import near
+from bptui.model.base.files import near, read_text
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, text
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.batches import Batches
@@ -23,7 +23,6 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.training import Training
 from bptui.model.source import assemble, convert, custom_ops, formula
-from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.layers.context import LAYOUTS

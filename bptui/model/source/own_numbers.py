@@ -17,9 +17,10 @@ import numpy as np
 from bptui.model.base import safetensors
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import read_bytes, read_text
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array
-from bptui.model.source.datasets import MAX_FILE, read_bounded, read_npz, read_text
+from bptui.model.source.datasets import MAX_FILE, read_npz
 
 Of = Literal["value", "grad", "update"]
 GROUPS: Mapping[str, Of] = {
@@ -59,7 +60,7 @@ def read(file: str) -> tuple[Own, ...]:
     if suffix == ".npz":
         return from_mapping(_nested(read_npz(path, where)), where)
     if suffix == ".safetensors":
-        return from_mapping(_nested(safetensors.arrays(read_bounded(path, where, MAX_FILE), where)), where)
+        return from_mapping(_nested(safetensors.arrays(read_bytes(path, where, MAX_FILE), where)), where)
     raise UserError(where, "own numbers are not read from such a file", FORMS)
 
 

@@ -101,7 +101,9 @@ def details(runs: Runs, i: int, found: Why | None, width: int, height: int) -> l
     one, other, same = losses(runs)
     head, *table = _inputs(found) if found.inputs else _settings(found)
     room = max(0, height - 3)
-    if len(table) > room:
+    if len(table) > room == 1:  # how many there are stands above
+        table = table[:1]
+    elif len(table) > room:
         more = Cells(Span(f"and {len(table) - room + 1} more", "dim"), EMPTY, EMPTY)
         table = [*table[: max(0, room - 1)], more][:room]
     table += [Cells(EMPTY, EMPTY, EMPTY)] if room and not table else []  # the farthest element stands beside it

@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, derived, figure, mark, short, spread, typed, without
+from bptui.screens.explore.chain_sums import Shown
+from bptui.screens.explore.page import Row, derived, figure, mark, spread, typed, without
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.render import RenderOptions, boxed
 from bptui.symbolic.service import Service
-from bptui.teach.explore.chain import PAIRS, Chain, Link, Reading, Station, pair, through
+from bptui.teach.explore.chain import PAIRS, Chain, Link, Reading, pair, through
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
 
-STEP, LONG = 0.1, 8
-"""By what a key moves the start; cells of a name in a derivative."""
+STEP = 0.1
+"""By what a key moves the start."""
 NUDGES = tuple(m * 10.0**k for k in range(-6, 1) for m in (1, 2, 5))[:-2]
 """1e-6, 2e-6, 5e-6, … 1."""
 
@@ -62,7 +62,7 @@ class ChainBoard(Board):
         if self.chain.known is None:
             return None
         reading = self.chain.known
-        name = self.slope_name(reading)
+        name = self._shown(reading).slope_name()
         answers = choices(reading.slope, figure(reading.slope), self._mistakes(reading))
         return Ask(f"What is {name}?", frozenset({name}), "right", answers)
 
@@ -74,8 +74,8 @@ class ChainBoard(Board):
             yield Mistake(math.prod(map(through, reading.ways)), "ways multiplied, not added")
         elif len(first) > 1:
             yield Mistake(sum(link.slope for link in first), "added, not multiplied")
-            yield Mistake(first[-1].slope, f"{self.slope_name(reading, first[-1])} alone")
-            yield Mistake(first[0].slope, f"{self.slope_name(reading, first[0])} alone")
+            yield Mistake(first[-1].slope, f"{self._shown(reading).slope_name(first[-1])} alone")
+            yield Mistake(first[0].slope, f"{self._shown(reading).slope_name(first[0])} alone")
         yield Mistake(reading.stations[-1].value, "the value, not the slope")
 
     # ------------------------------------------------------------------------------------------------------- keys
@@ -198,40 +198,9 @@ class ChainBoard(Board):
         head = layout.rule(layout.Title(1, name, right=flow), width, focused=True)
         if reading is None:
             return boxed([head, (), (Span("  ·", "dim"),)], width, height, look)
-        page = ChainPage(self, reading, width, look)
+        page = ChainPage(self._shown(reading), width, look)
         rows = [Row(head), *(page.ways() if several else page.boxes()), *page.bars(), *page.sums.band(), *page.notes()]
         return boxed(spread(rows, height), width, height, look)
 
-    def hidden(self, *names: str) -> bool:
-        """Is a number of any of these names asked for?"""
-        return any(name in self.hide for name in names)
-
-    def slope_name(self, reading: Reading, link: Link | None = None) -> str:
-        """`dy/du`; of the whole `dy/dx`; partial derivatives where there are several ways."""
-        first, last = (reading.stations[0], reading.stations[-1]) if link is None else (
-            reading.stations[link.source], reading.stations[link.target])  # fmt: skip
-        d = "∂" if link is not None and len(reading.ways) > 1 and link.target == len(reading.stations) - 1 else "d"
-        return f"{d}{self.brief(last)}/{d}{self.brief(first)}"
-
-    def brief(self, station: Station) -> str:
-        """A station's symbol, as formulas write it: `W` for `layer1.weight[0,0]`."""
-        node = self.chain.network.graph.nodes[station.vertex[0]]
-        return shorten(node.symbol or node.label, LONG)
-
-    def accident(self, reading: Reading) -> Line:
-        """A warning where the value of the end and the slope are equal here, and not at the number less 1."""
-        last = reading.stations[-1]
-        if not reading.slope or not math.isclose(last.value, reading.slope, rel_tol=1e-9):
-            return ()
-        other = reading.at - 1
-        value, slope = self.chain.value_and_slope(other)
-        if math.isclose(value, slope, rel_tol=1e-9):
-            return ()
-        name, start = last.name, reading.stations[0].name
-        both = f"{name} and {self.slope_name(reading)} are both {short(last.value)} only by accident."
-        return (Span("   ! ", "kink"), Span(both), Span(
-            f" At {start} = {short(other)} they are {short(value)} and {short(slope)}.", "dim"))  # fmt: skip
-
-    def derived(self, link: Link) -> Line:
-        """SymPy's formula of a slope, nothing while it is being derived."""
-        return self._derived.get(self._key(link), ())
+    def _shown(self, reading: Reading) -> Shown:
+        return Shown(self.chain, reading, self.backward, self.hide, lambda link: self._derived.get(self._key(link), ()))

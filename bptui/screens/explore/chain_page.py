@@ -32,10 +32,14 @@ WAYS = 4
 class ChainPage:
     """The parts of a page for one reading."""
 
-    board: Shown
-    reading: Reading
+    of: Shown
     width: int
     look: RenderOptions
+
+    @property
+    def reading(self) -> Reading:
+        """What is read."""
+        return self.of.reading
 
     @cached_property
     def arrows(self) -> tuple[Arrow, ...]:
@@ -50,7 +54,7 @@ class ChainPage:
     @cached_property
     def sums(self) -> Sums:
         """The equation of the slopes."""
-        return Sums(self.board, self.reading, self.arrows, self.width)
+        return Sums(self.of, self.arrows, self.width)
 
     @cached_property
     def shown(self) -> tuple[Station, ...]:
@@ -98,7 +102,7 @@ class ChainPage:
         page.across(x, x + box - 1, y + 2)
         for edge in (x, x + box - 1):
             page.upright(edge, y, y + 2)
-        made = self.board.chain.made(station, self.look.unicode)
+        made = self.of.chain.made(station, self.look.unicode)
         style = f"{station.kind} bold".replace("text bold", "text")
         head: Line = (
             Span(" "),
@@ -111,24 +115,24 @@ class ChainPage:
             head = (Span(" "), Span(name, station.kind), Span(" "))
         page.erase(x + 2, y, length(head))
         page.spans(x + 2, y, head)
-        name = f"d{self.board.brief(self.reading.stations[-1])}/d{self.board.brief(station)}"
-        if self.board.backward:
-            shown = number(station.gradient, "gradient", self.board.hidden(name, self.sums.whole if first else name))
+        name = f"d{self.of.brief(self.reading.stations[-1])}/d{self.of.brief(station)}"
+        if self.of.backward:
+            shown = number(station.gradient, "gradient", self.of.hidden(name, self.sums.whole if first else name))
         else:
             kind = "text reverse" if first else style.replace(" bold", "")
-            shown = number(station.value, kind, self.board.hidden(station.name))
+            shown = number(station.value, kind, self.of.hidden(station.name))
         page.spans(x + box - 2 - 8, y + 1, shown)
 
     def _arrow(self, page: Plot, start: int, end: int, y: int) -> None:
-        style = "gradient" if self.board.backward else "value"
+        style = "gradient" if self.of.backward else "value"
         page.put(start, y, "─" * (end - start), style)
-        page.put(*((start - 1, y, "◀") if self.board.backward else (end, y, "▶")), style)
+        page.put(*((start - 1, y, "◀") if self.of.backward else (end, y, "▶")), style)
 
     def ways(self) -> list[Row]:
         """Several ways: the first through its boxes above, all others as one line below, and where they meet."""
         page = Plot(self.width, 6)
         box, places = self._places
-        back, style = self.board.backward, "gradient" if self.board.backward else "value"
+        back, style = self.of.backward, "gradient" if self.of.backward else "value"
         first, last = places[0], places[-1]
         for n, station in enumerate(self.shown):
             self._box(page, places[n], 0 if 0 < n < len(self.shown) - 1 else 2, box, station)
@@ -207,7 +211,7 @@ class ChainPage:
     def _of_stations(self) -> list[_Bar]:
         rows = []
         for n, station in enumerate(self.shown):
-            hidden = self.board.hidden(f"d{station.name}", station.name)
+            hidden = self.of.hidden(f"d{station.name}", station.name)
             note = ""
             before = self.shown[n - 1].grown if n else math.nan
             if before and math.isfinite(station.grown / before) and not self.sums.asked(self.arrows[n - 1]):
@@ -215,7 +219,7 @@ class ChainPage:
                 note = f"{'' if math.isclose(real, slope, rel_tol=1e-6) else '≈ '}{short(slope)} times that"
             name: Line = (Span(station.name, station.kind), Span(" grows", "dim"))
             rows.append(_bar(name, (0.0, station.grown), station.kind, note, hidden))
-        if not self.board.hidden(self.sums.whole):
+        if not self.of.hidden(self.sums.whole):
             note = f"{short(self.reading.slope)} × {short(self.reading.nudge)}"
             rows.append(_bar((Span("promise", "gradient"),), (0.0, self.reading.promised), "gradient", note))
         return rows
@@ -235,7 +239,7 @@ class ChainPage:
         if not math.isclose(sofar, reading.promised, rel_tol=1e-9):
             count = reading.count - len(listed)
             rows.append(_bar((Span(f"{count:,} others", "dim"),), (sofar, reading.promised), "gradient"))
-        if not self.board.hidden(self.sums.whole):
+        if not self.of.hidden(self.sums.whole):
             note = f"{short(reading.slope)} times"
             rows.append(_bar((Span("together", "dim"),), (0.0, reading.promised), "gradient", note))
         rows.append(_bar((Span(last.name, last.kind), Span(" really", "dim")), (0.0, last.grown), "value"))
@@ -246,7 +250,7 @@ class ChainPage:
     def notes(self) -> list[Row]:
         """What is to be learnt from the chain, and a warning where value and slope are equal by accident."""
         reading = self.reading
-        if self.board.hide or not math.isfinite(reading.slope):
+        if self.of.hide or not math.isfinite(reading.slope):
             return []
         if len(reading.ways) > 1 or not reading.whole:
             if not reading.whole:
@@ -256,17 +260,17 @@ class ChainPage:
             else:
                 said = "Along one way slopes multiply. Where two ways meet, they add."
             return [blank(8), Row((Span(f"   {said}", "dim"),), 7)]
-        factors = [short(arrow.slope) for arrow in (self.arrows[::-1] if self.board.backward else self.arrows)]
+        factors = [short(arrow.slope) for arrow in (self.arrows[::-1] if self.of.backward else self.arrows)]
         told = f"{' × '.join(factors)} = {short(reading.slope)}. Slopes of a chain multiply."
         whole = all(arrow.slope.is_integer() and arrow.slope > 0 for arrow in self.arrows)
         cells = whole and math.isclose(self.measure.cell, reading.nudge)
-        if len(factors) == 2 and cells and not self.board.backward:
+        if len(factors) == 2 and cells and not self.of.backward:
             told = f"{factors[0]} cells, then {factors[1]} for each of them: {told}"
         if len(factors) == 1:
             told = "One operation: its slope is that of the whole."
         exact = math.isclose(math.prod(map(float, factors)), float(short(reading.slope)), rel_tol=1e-4)
         rows = [blank(8), Row((Span(f"   {told if exact else 'Slopes of a chain multiply.'}", "dim"),), 7)]
-        accident = self.board.accident(reading)
+        accident = self.of.accident()
         return [*rows, Row(accident, 6)] if accident else [*rows]
 
 

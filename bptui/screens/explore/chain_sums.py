@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from bptui.model.base import arithmetic
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span
-from bptui.screens.explore.page import Row, at, centred, figure, mark
+from bptui.screens.explore.page import Row, at, centred, figure, mark, short
 from bptui.screens.render import fit, length, under
 from bptui.teach.explore.chain import Chain, Link, Reading, Station, through
 
-SHOWN = 3
-"""Ways that stand in the equation one by one, at the most."""
+SHOWN, LONG = 3, 8
+"""Ways that stand in the equation one by one, at the most; cells of a name in a derivative."""
 
 
-class Shown(Protocol):
-    """Whose page it is: the chain, which way it is read, what is asked for, how things are called."""
+@dataclass(frozen=True)
+class Shown:
+    """A chain as it is read at one number, and how its parts are called.
+
+    backward  it is read from its end;  hide  the names of what is asked for;  derived  SymPy's formula of a slope,
+    nothing while it is being derived
+    """
 
     chain: Chain
+    reading: Reading
     backward: bool
     hide: frozenset[str]
+    derived: Callable[[Link], Line]
 
     def hidden(self, *names: str) -> bool:
         """Is a number of any of these names asked for?"""
+        return any(name in self.hide for name in names)
 
-    def slope_name(self, reading: Reading, link: Link | None = None) -> str:
-        """`dy/du`."""
+    def slope_name(self, link: Link | None = None) -> str:
+        """`dy/du`; of the whole `dy/dx`; partial derivatives where there are several ways."""
+        stations = self.reading.stations
+        first, last = (stations[0], stations[-1]) if link is None else (stations[link.source], stations[link.target])
+        partial = link is not None and len(self.reading.ways) > 1 and link.target == len(stations) - 1
+        d = "∂" if partial else "d"
+        return f"{d}{self.brief(last)}/{d}{self.brief(first)}"
 
     def brief(self, station: Station) -> str:
-        """A station's symbol."""
+        """A station's symbol, as formulas write it: `W` for `layer1.weight[0,0]`."""
+        node = self.chain.network.graph.nodes[station.vertex[0]]
+        return shorten(node.symbol or node.label, LONG)
 
-    def accident(self, reading: Reading) -> Line:
-        """A warning where value and slope are equal here alone."""
-
-    def derived(self, link: Link) -> Line:
-        """SymPy's formula of a slope."""
+    def accident(self) -> Line:
+        """A warning where the value of the end and the slope are equal here, and not at the number less 1."""
+        reading, last = self.reading, self.reading.stations[-1]
+        if not reading.slope or not math.isclose(last.value, reading.slope, rel_tol=1e-9):
+            return ()
+        other = reading.at - 1
+        value, slope = self.chain.value_and_slope(other)
+        if math.isclose(value, slope, rel_tol=1e-9):
+            return ()
+        name, start = last.name, reading.stations[0].name
+        both = f"{name} and {self.slope_name()} are both {short(last.value)} only by accident."
+        there = f" At {start} = {short(other)} they are {short(value)} and {short(slope)}."
+        return (Span("   ! ", "kink"), Span(both), Span(there, "dim"))
 
 
 @dataclass(frozen=True)
@@ -54,21 +77,25 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Sums:
-    """For one reading, of which the first way is drawn as so many arrows."""
+    """For one reading, of which the first way is drawn as so many arrows, in so many cells."""
 
-    board: Shown
-    reading: Reading
+    of: Shown
     arrows: tuple[Arrow, ...]
     width: int
 
+    @property
+    def reading(self) -> Reading:
+        """What is read."""
+        return self.of.reading
+
     def asked(self, arrow: Arrow) -> bool:
         """Is a slope of it hidden?"""
-        return any(self.board.hidden(self.board.slope_name(self.reading, link)) for link in arrow.links)
+        return any(self.of.hidden(self.of.slope_name(link)) for link in arrow.links)
 
     @property
     def whole(self) -> str:
         """`dy/dx`."""
-        return self.board.slope_name(self.reading)
+        return self.of.slope_name()
 
     def through(self, way: Sequence[Link]) -> Line:
         """`through u`, `straight`."""
@@ -112,15 +139,15 @@ class Sums:
                 else f"{len(arrow.links)} slopes"
             )
             a, b = reading.stations[arrow.links[0].source], reading.stations[arrow.links[-1].target]
-            made = self.board.derived(arrow.links[0]) if len(arrow.links) == 1 and not self.asked(arrow) else ()
-            name: Line = (Span(f"d{self.board.brief(b)}/d{self.board.brief(a)}", "text bold"),)
+            made = self.of.derived(arrow.links[0]) if len(arrow.links) == 1 and not self.asked(arrow) else ()
+            name: Line = (Span(f"d{self.of.brief(b)}/d{self.of.brief(a)}", "text bold"),)
             if made and length(name) + length(made) + 3 <= room:
                 name = (*name, Span(" = ", "dim"), *made)
             told = mark("text") if self.asked(arrow) else (Span(text, "text bold"),)
             items.append(((Span(head, "dim"),), name, told))
-        if self.board.backward:
+        if self.of.backward:
             items.reverse()
-        end = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
+        end = mark("gradient") if self.of.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
         items.append(((Span("slope of the whole", "dim"),), (Span(self.whole, "gradient bold"),), end))
         return items, "×" * (len(arrows) - 1) + shown.sign
 
@@ -149,7 +176,7 @@ class Sums:
         if others:
             rest = (Span(f"{others:,} more", "dim"),), (Span("together", "dim"),), (Span(next(texts), "text bold"),)
             items.append(rest)
-        end = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
+        end = mark("gradient") if self.of.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
         both = "both ways add" if len(reading.ways) == 2 else "all ways add"
         signs = "+" * (len(items) - 1) + shown.sign
         return [*items, ((Span(both, "dim"),), (Span(self.whole, "gradient bold"),), end)], signs
@@ -163,6 +190,6 @@ class Sums:
         figures: list[Span] = []
         for link, text in zip(reversed(way), texts, strict=True):
             dot = [Span(" · ")] if names else []
-            names += [*dot, Span(self.board.slope_name(self.reading, link), "text bold")]
+            names += [*dot, Span(self.of.slope_name(link), "text bold")]
             figures += [*dot, *(mark("text") if self.asked(Arrow((link,))) else (Span(text, "text bold"),))]
         return self.through(way), tuple(names), tuple(figures)

@@ -12,7 +12,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore import curves
-from bptui.screens.explore.page import at, mark, one_of, right, short, whole
+from bptui.screens.explore.page import at, count, mark, one_of, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
 from bptui.screens.panels.choices import Choice, among
@@ -110,7 +110,7 @@ class FlowBoard(Board):
         if word == "preset":
             self.shown = one_of("preset", rest, ("relative", "lesson", "figure"))
         elif word == "step":
-            self.step = whole("step", rest, 0, 100_000)
+            self.step = count("step", rest, 0, 100_000)
         elif word == "switch":
             found = [n for n, course in enumerate(self.courses) if course.name.startswith(rest)]
             if not rest or not found:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import decimals_for, field, scientific, significant
 from bptui.model.base.spans import Line, Span
+from bptui.model.base.typed import whole
 from bptui.screens.keys import Place
 from bptui.screens.render import length
 
@@ -118,11 +119,12 @@ def typed(word: str, text: str, example: str, fits: Callable[[float], bool], rig
     return value
 
 
-def whole(word: str, text: str, least: int, most: int) -> int:
+def count(word: str, text: str, least: int, most: int) -> int:
     """The whole number of a line."""
-    if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+    number = whole(text, least, most)
+    if number is None:
         raise UserError(word, f"found '{text[:40]}'", f"{least} to {most:,}")
-    return int(text)
+    return number
 
 
 def one_of(word: str, text: str, names: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, figure, mark, one_of, right, short, whole, without
+from bptui.screens.explore.page import at, count, figure, mark, one_of, right, short, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.panels.choices import Choice
@@ -118,10 +118,10 @@ class RaceBoard(Board):
         word, _, rest = text.partition(" ")
         rest = rest.strip()
         if word == "steps":
-            self.race.steps = whole("steps", rest, 1, MOST_STEPS)
+            self.race.steps = count("steps", rest, 1, MOST_STEPS)
             self.step = min(self.step, self.race.steps)
         elif word == "step":
-            self.step = whole("step", rest, 0, self.race.steps)
+            self.step = count("step", rest, 0, self.race.steps)
         elif word == "rate":
             self._rate(rate_of(rest))
         elif word == "choose":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
+from bptui.model.base.prose import shorten
 from bptui.model.base.spans import CHIPS, Line, Span
 from bptui.screens.panels import select_node
 from bptui.screens.panels.below import Below, partly
@@ -142,7 +143,8 @@ class Page:
             self.paper.spans(x, y - 1, figure(value, wide, decimals(value, wide), style))
         if node.shape and item.gate:
             index, room = numbers.index(at), self.where.stub + 1
-            forms = (f"{node.name}{index}", named(session.graph, node, at), index)
+            short = f"{shorten(node.label, max(3, room - len(index)))}{index}"
+            forms = (f"{node.name}{index}", named(session.graph, node, at), short, index)
             text = next((form for form in forms if len(form) <= room), index)
             self.paper.put(self.where.wire(item.column) + self.where.stub - len(text), y - 2, text, "dim")
         array = self.below.array(node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
@@ -280,16 +281,19 @@ def _shortened(graph: Graph, room: int) -> dict[int, str]:
             under.add(label)
         else:
             long.append((node, label, under))
+    last = Counter((id(under), label.rpartition(".")[2]) for _, label, under in long)
     found = {}
     for node, label, under in long:
-        found[node.id] = chosen = next(form for form in _forms(label, room) if form not in under)
+        alone = last[id(under), label.rpartition(".")[2]] == 1  # of 0.weight and 2.weight none is weight
+        found[node.id] = chosen = next(form for form in _forms(label, room, alone) if form not in under)
         under.add(chosen)
     return found
 
 
-def _forms(name: str, room: int) -> Iterator[str]:
-    """A name in at most `room` cells, the best form first, and no end of them."""
-    yield brief(name, room)
+def _forms(name: str, room: int, alone: bool) -> Iterator[str]:
+    """A name in at most `room` cells, the best form first, and no end of them. `alone`: no other has its last part."""
+    if alone or len(name.rpartition(".")[2]) > room:
+        yield brief(name, room)
     for end in range(1, room - 1):
         yield f"{name[: room - 1 - end]}…{name[-end:]}"
     for n in count(2):

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import COLOURS, Line, Span
-from bptui.screens.counts import Counts
 from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph, Node
+
+
+class Counts(NamedTuple):
+    """Checks: how many agree, and do not. Of a captured step, whose comparisons have more ways to end: how many agree
+    but for rounding, and cannot be made; None elsewhere."""
+
+    good: int
+    failed: int
+    rounding: int | None = None
+    opaque: int | None = None
+
 
 NAMED = 24, 38
 """Cells of phase, count and name of a captured step's operation that are kept free, on narrow and on wide screens."""

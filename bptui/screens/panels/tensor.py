@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.printable import few
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
 from bptui.model.engine.pairs import complex_nodes
@@ -122,7 +123,7 @@ def dead(session: Session) -> Sequence[Line]:
         columns = np.flatnonzero((value <= 0).all(axis=0)).tolist()
     if not columns:
         return ()
-    some = ", ".join(f"[{c}]" for c in columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
+    some = few([f"[{c}]" for c in columns])
     count = len(columns)
     if count == 1:
         forms = [f"column {some} is never above 0", f"column {some} is dead"]

@@ -133,7 +133,7 @@ class Parts(NamedTuple):
         comparison = session.compare(branch, session.base)
         found = whatif.differs(session, comparison, LISTED)
         if found is None:
-            missing = (Span(f" {whatif.name_of(session.base)} has not this training step", "dim"),)
+            missing = (Span(f" {whatif.name_of(session.base)} has no training step {session.cursor.step}", "dim"),)
             return cls([*start, missing], [], [], [], False)
         first = _first(session, comparison, width)
         head, rows = _list(comparison, found, width)

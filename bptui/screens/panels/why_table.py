@@ -100,18 +100,19 @@ class _Down:
             values = [cell.number if cell is not None else None for cell in found.rows[0].cells]
             if len(values) == 1:  # no sum below it, which would tell its unit
                 return self._listed([numbers.significant(values[0], 5)], values, self._names(), room)
-            return [*self._listed(list(texts.cells[0]), values, self._names(), room), *self._ends(texts)]
+            *column, total = pointed([*texts.cells[0], _total(texts)])
+            return [*self._listed(column, values, self._names(), room), *self._ends(texts, total)]
         count = len(found.rows)
         start, end = window(count, room if count + (found.rest[0] > 0) <= room else max(1, room - 1), self.chosen[0])
         kept = found.rows[start:end]
         texts = of(_only(found, kept), self.scene.width, len(kept))
         names = [_name(row) for row in kept]
-        made = self._listed(list(texts.sums[: len(kept)]), [row.sum for row in kept], names, room, start)
         others = count - len(kept) + found.rest[0]
+        *column, rest, total = pointed([*texts.sums[: len(kept)], texts.sums[-1] if others else "", _total(texts)])
+        made = self._listed(column, [row.sum for row in kept], names, room, start)
         if others:
-            text = texts.sums[-1]
-            made.append(self._row(f"{others:,} more", text, None, False))
-        return [*made, *self._ends(texts)]
+            made.append(self._row(f"{others:,} more", rest, None, False))
+        return [*made, *self._ends(texts, total)]
 
     def _names(self) -> list[str]:
         return [head.consumer.name for head in self.found.heads]
@@ -144,17 +145,17 @@ class _Down:
         others = [f"{found.rest[0] + len(found.rows):,} more"] if len(found.rows) > 4 else []
         return [*(_name(row) for row in found.rows), *others] or [""]
 
-    def _ends(self, texts: Texts) -> list[Line]:
+    def _ends(self, texts: Texts, total: str) -> list[Line]:
+        """The rule, and below it the total as it is printed."""
         if self.count < 2 and not self.found.rest[0]:
             return []
         at = GUTTER + max(LABEL, *(len(each) for each in self._labels()))
         unit = f" ×1e{texts.power}" if texts.power else ""
-        sign = "≈ " if texts.sign != "=" else ""
-        total = shown(sign + texts.total, self.found.number, f"{self.style} bold", CELL)
+        number = shown(total, self.found.number, f"{self.style} bold", CELL)
         check = equal(self.found)
         return [
             line(" " * at, (("─" * (CELL - 1)).rjust(CELL), "rule")),
-            line(" " * GUTTER, (f"{'sum':<{at - GUTTER}}", "dim"), total, (f"{unit} ", "dim"), *check),
+            line(" " * GUTTER, (f"{'sum':<{at - GUTTER}}", "dim"), number, (f"{unit} ", "dim"), *check),
         ]
 
     def _operands(self) -> list[Line]:
@@ -202,6 +203,22 @@ class _Down:
         head = label(row) + " " if row.label else ""
         equation = (Span(f" = {up} × {by} {sign} "), Span(result, "gradient"))
         return [line((head, "dim"), (name, "gradient"), " × ", *local, *equation)]
+
+
+def _total(texts: Texts) -> str:
+    """The total as it stands below its column."""
+    return ("≈ " if texts.sign != "=" else "") + texts.total
+
+
+def pointed(column: Sequence[str], room: int = CELL - 1) -> list[str]:
+    """The texts of a column, their points under each other where that has room: a 0 in the place of the units."""
+    after = [len(text.partition(".")[2]) + ("." in text) for text in column]
+    most = max((n for n, text in zip(after, column, strict=True) if "e" not in text), default=0)
+    made = [
+        text + " " * (most - n) if text[-1:].isdigit() and "e" not in text else text
+        for n, text in zip(after, column, strict=True)
+    ]
+    return made if all(len(text) <= room for text in made) else list(column)
 
 
 class Columns(NamedTuple):

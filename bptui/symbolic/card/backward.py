@@ -230,7 +230,7 @@ class Backward:
         made = Terms(
             result, down, [upstream, values][:shown_factors], products.label,
             lambda n: products.symbols(n)[:shown_factors], heads,
-            contributions=contributions if contributions.total > 1 else None,
+            contributions=contributions if contributions.total > 1 else None, eps=reading.eps,
         )  # fmt: skip
         return made.table(self.form.rows), expand(products.term, len(values), self.form.rows)
 

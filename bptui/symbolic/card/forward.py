@@ -235,7 +235,7 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
         to_spans(reduction.body, names, unicode),
     )
     result = (element_span(names, reading.output, element),)
-    made = Terms(result, total, [v[places] for v in values], label, symbolic, heads, steps)
+    made = Terms(result, total, [v[places] for v in values], label, symbolic, heads, steps, eps=reading.eps)
     return made.table(form.rows), expand(
         lambda n: reading.resolve(reduction.body, place(n)), len(places), form.rows, after
     )

@@ -38,6 +38,7 @@ class Terms:
 
     values  per factor its numbers, term by term;  label, symbols  write out one term
     after   what is added to the sum, or what it is divided by
+    eps     the distance from 1 to the next number of the total's kind, 0 of whole numbers
     """
 
     result: Line
@@ -48,6 +49,7 @@ class Terms:
     heads: Heads
     after: Sequence[tuple[str, Line, float]] = ()
     contributions: Contributions | None = None
+    eps: float = 0.0
 
     def table(self, rows: int) -> Table:
         """With more than `rows` terms the ends are written out, and up to `LONG` terms by the table's `full`."""
@@ -85,6 +87,7 @@ class Terms:
             tuple(steps),
             self.contributions,
             count - len(listed),
+            self.eps,
             functools.cache(lambda: self.table(LONG)) if elided > 0 and rows < LONG else None,  # for page after page
         )
 

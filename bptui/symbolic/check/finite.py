@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bptui.model.base.printable import few
 from bptui.model.base.types import Array
 from bptui.model.engine.nonfinite import nonfinite
 from bptui.model.engine.recording import Recording
@@ -40,16 +41,10 @@ def _reached(recording: Recording) -> str:
     gradients = [node.name for node in given if _bad(recording.grad(node))]
     updates = [node.name for node in graph.kept if _bad(recording.after(node))]
     found = ["the loss"] if not np.isfinite(recording.loss) else []
-    found += [f"the gradient of {_names(gradients)}"] if gradients else []
-    found += [f"the update of {_names(updates)}"] if updates else []
+    found += [f"the gradient of {few(gradients)}"] if gradients else []
+    found += [f"the update of {few(updates)}"] if updates else []
     return ", ".join(found)
 
 
 def _bad(array: Array | None) -> bool:
     return array is not None and array.dtype.kind == "f" and not np.isfinite(array).all()
-
-
-def _names(names: list[str]) -> str:
-    """`w, b and 4 more`."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"

@@ -92,7 +92,8 @@ def sum_texts(
         for terms in (made.head, made.tail)
     )
     after = [(step.sign, step.number) for step in made.steps]
-    return arithmetic.printed_sum(arithmetic.Sum(head, tail, after, made.total), usual, room, decimals=decimals)
+    total = arithmetic.Sum(head, tail, after, made.total, made.eps)
+    return arithmetic.printed_sum(total, usual, room, decimals=decimals)
 
 
 def _leaves(tree: Tree, names: Names, usual: Callable[[float], str]) -> dict[Tree, tuple[float, str]] | None:

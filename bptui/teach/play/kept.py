@@ -90,7 +90,7 @@ def last() -> Kept | None:
     if path is None or not os.path.isfile(path):
         return None
     with suppress(UserError, ValueError, TypeError, KeyError, OverflowError):
-        return _read(documents.from_json(files.read_text(str(path), "played", MAX_BYTES), "played"))
+        return _read(documents.from_json(files.read_text(path, "played", MAX_BYTES), "played"))
     return None
 
 

@@ -21,7 +21,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import Any
 
@@ -40,7 +40,7 @@ from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 from bptui.torch.capturing.sites import raised
 from bptui.torch.capturing.untouched import code_of, without_us
 from bptui.torch.capturing.wanted import NOT_FINITE, Outcome, Wanted, Written
-from bptui.torch.capturing.window import Mark, is_bad, window
+from bptui.torch.capturing.window import Mark, is_bad, mark, window
 
 CLIPS = ("clip_grad_norm_", "clip_grad_value_")
 UNUSED = 64
@@ -98,27 +98,22 @@ class Capture:
             register_optimizer_step_post_hook(self._updated),
             register_module_forward_pre_hook(lambda module, args: self._entered()),
         ]
-        made, passed = torch.optim.Optimizer.__init__, torch.autograd.backward
-        torch.optim.Optimizer.__init__ = self._making(made)
-        torch.autograd.backward = self._passing(passed)
-        scaled = torch.amp.GradScaler.step
-        torch.amp.GradScaler.step = self._scaling(scaled)
-        clips = {name: getattr(torch.nn.utils, name) for name in CLIPS}
-        for name, clip in clips.items():
-            setattr(torch.nn.utils, name, self._clipping(clip))
-        before = {number: signal.signal(number, self._ended) for number in (signal.SIGTERM, signal.SIGHUP)}
-        try:
-            code = self._run()
-        finally:
-            torch.optim.Optimizer.__init__ = made
-            torch.autograd.backward = passed
-            torch.amp.GradScaler.step = scaled
-            for name, clip in clips.items():
-                setattr(torch.nn.utils, name, clip)
+        watched: list[tuple[Any, str, Callable[..., Any]]] = [
+            (torch.optim.Optimizer, "__init__", self._making),
+            (torch.autograd, "backward", self._passing),
+            (torch.amp.GradScaler, "step", self._scaling),
+            *((torch.nn.utils, name, self._clipping) for name in CLIPS),
+        ]
+        with ExitStack() as afterwards:  # all is as it was
             for handle in handles:
-                handle.remove()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+                afterwards.callback(handle.remove)
+            for owner, name, watching in watched:
+                before = getattr(owner, name)
+                afterwards.callback(setattr, owner, name, before)
+                setattr(owner, name, watching(before))
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                afterwards.callback(signal.signal, number, signal.signal(number, self._ended))
+            code = self._run()
         self._settle()
         failed = self.failed or ("" if self.written else self._lacks)
         return Outcome(code, tuple(self.written), self.number + bool(self._cycle), failed, self._passes)
@@ -274,7 +269,7 @@ class Capture:
     def _stepped(self, optimizer: Any) -> None:
         """An optimizer has stepped, or was not let."""
         self._cycle.add(id(optimizer))
-        self._back = self._mark()
+        self._back = self._now()
         if self._takes_part is not None:
             over = self._takes_part <= self._cycle
         else:
@@ -284,7 +279,7 @@ class Capture:
             self._begin(self.number)
         elif self._takes_part is None and self.wanted.step == self.number + 1:
             self._begin(self.number + 1)  # which may begin now; where another optimizer belongs to this one, after that
-            self._front = self._back = self._mark()
+            self._front = self._back = self._now()
 
     def _turn(self) -> None:
         """A training step is over."""
@@ -312,11 +307,8 @@ class Capture:
         self._recorder = Recorder(self._writer, knows, keep=self.wanted.keep).begin(updates=False)
         self._front = self._back = Mark()
 
-    def _mark(self) -> Mark:
-        if self._recorder is None:
-            return Mark()
-        step = self._recorder.step
-        return Mark(len(step.events), len(step.backwards), len(step.updates))
+    def _now(self) -> Mark:
+        return Mark() if self._recorder is None else mark(self._recorder.step)
 
     def _finish(self, reason: str) -> None:
         """Write what was recorded up to the end of the step."""
@@ -325,7 +317,7 @@ class Capture:
         if recorder is None or writer is None:
             return
         self._over.append(recorder)
-        back = self._back if self._back != Mark() and not reason else self._all(recorder.step)
+        back = self._back if self._back != Mark() and not reason else mark(recorder.step)
         held = recorder.held(found for reference in self._optimizers if (found := reference()) is not None)
         step = window(recorder.end(), self._front, back)
         about = {
@@ -352,9 +344,6 @@ class Capture:
             return
         self._writers.append(writer)
         self._keep(Written(writer.path, self.number, len(step.leading), str(about["reason"])), step)
-
-    def _all(self, step: Step) -> Mark:
-        return Mark(len(step.events), len(step.backwards), len(step.updates))
 
     def _reason(self, step: Step) -> str:
         return NOT_FINITE if self.wanted.nan and is_bad(step) else "asked for"

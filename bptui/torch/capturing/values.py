@@ -61,7 +61,7 @@ class Values:
         live = self._found(tensor)
         if live is None:
             return self._met(tensor)
-        if live.version != version(tensor) or live.writes != self.numbers.writes(tensor):
+        if self._changed(tensor, live):
             return self._stale(tensor, live)
         node = node_of(tensor)
         if live.node is not FREED and live.node is not node and node is not None:
@@ -90,7 +90,7 @@ class Values:
     def is_stale(self, tensor: torch.Tensor) -> bool:
         """Has it been changed since it was last seen?"""
         live = self._found(tensor)
-        return live is None or live.version != version(tensor) or live.writes != self.numbers.writes(tensor)
+        return live is None or self._changed(tensor, live)
 
     def gradient(self, leaf: torch.Tensor) -> int | None:
         """The value of a leaf's `grad`, if it has one."""
@@ -175,6 +175,7 @@ class Values:
         return value
 
     def _part(self, tensor: torch.Tensor) -> int:
+        """A new value of a tensor that goes on holding the one that it had."""
         value = self.numbers.value(tensor)
         value.wants_grad = tensor.requires_grad
         return value.id
@@ -194,11 +195,10 @@ class Values:
         base, held = self.use(view._base), self.use(view)
         maker = self.journal.made.get(held)
         if held in self.journal.read or maker is None or base not in maker.inputs:
-            value = self.numbers.value(view)
-            value.wants_grad = True
-            self.journal.artificial("view_again", [base], value.id)
+            value = self._part(view)
+            self.journal.artificial("view_again", [base], value)
             self._live[id(view)] = Live(
-                weakref.ref(view), version(view), self.numbers.writes(view), view.grad_fn, value.id, True
+                weakref.ref(view), version(view), self.numbers.writes(view), view.grad_fn, value, True
             )
 
     def put(self, view: torch.Tensor, part: int, base: int) -> None:
@@ -217,6 +217,9 @@ class Values:
         return value
 
     # ----------------------------------------------------------------------------------------------- what is not known
+    def _changed(self, tensor: torch.Tensor, live: Live) -> bool:
+        return live.version != version(tensor) or live.writes != self.numbers.writes(tensor)
+
     def _found(self, tensor: torch.Tensor) -> Live | None:
         live = self._live.get(id(tensor))
         return live if live is not None and live.ref() is tensor else None

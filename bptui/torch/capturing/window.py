@@ -16,6 +16,11 @@ class Mark(NamedTuple):
     updates: int = 0
 
 
+def mark(step: Step) -> Mark:
+    """All of a record, so far."""
+    return Mark(len(step.events), len(step.backwards), len(step.updates))
+
+
 def window(step: Step, front: Mark, back: Mark) -> Step:
     """The part of a record between two marks; events from before it stay: they may be what it is computed from."""
     return replace(

@@ -153,6 +153,12 @@ def test_a_file_that_is_nearly_called_so_is_named(capsys, tmp_path, monkeypatch,
             assert "bptui examples lists what is built in" in err
 
 
+def test_a_captured_step_is_meant_too(capsys, tmp_path, monkeypatch):
+    (tmp_path / "step.bptui").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean 'step.bptui'?" in run(capsys, "check", "stpe")[2]
+
+
 def test_a_list_that_is_too_long_is_cut_between_its_words(capsys, tmp_path):
     path = tmp_path / "net.toml"
     path.write_text('[data]\ninputs=[[1]]\ntargets=[[1]]\n[[layers]]\nkind="dense"\nunits=1\n[loss]\nkind="mean"\n')

@@ -101,7 +101,7 @@ def test_what_is_too_large_is_refused(tmp_path):
         reading.parse(pages, Path("own.md"))
     file = tmp_path / "large.md"
     file.write_text(HEAD + "x" * 2**20)
-    with pytest.raises(UserError, match="larger than 1,048,576 bytes"):
+    with pytest.raises(UserError, match="at most 1,048,576 bytes"):
         reading.read(file)
 
 

@@ -64,6 +64,12 @@ def loss():
     return F.cross_entropy(out(torch.einsum("bqk,bkd->bqd", w, v)).transpose(1, 2), t)
 """
 )
+WORDS = SEQUENCE.format("Linear(16, 48)").replace("Linear(20", "Linear(16")
+ADAM = "optimizer = torch.optim.Adam([*embed.parameters(), *mix.parameters(), *out.parameters()], 0.01)\n"
+PADDED = (
+    "t = torch.where(torch.arange(9) < (torch.arange(24) % 5 + 3)[:, None], 1 + t % 10, 0)\n"
+    "embed = nn.Embedding(11, 16, padding_idx=0)\n"
+)
 CLIPPED = (
     SGD
     + CLASSES
@@ -201,10 +207,91 @@ SLIPS = {
         "data-dependence", "the same for every sample",
         SGD + "loss = lambda: F.cross_entropy(model(x * {0}), k)\n" + LOOP, ("0",), ("2",),
     ),
+    "a mask the wrong way round": Slip(
+        "data-dependence", "hides all others", PADDED + "mix, out = nn.MultiheadAttention(16, 2, batch_first=True), "
+        "nn.Linear(16, 5)\n" + ADAM + "def loss():\n    h = embed(t)\n"
+        "    h = h + mix(h, h, h, key_padding_mask=t {0} 0)[0]\n"
+        "    return F.cross_entropy(out(h.mean(1)), t[:, 0] % 5)\n" + LOOP, ("!=",), ("==",),
+    ),
+    "padding that counts": Slip(
+        "labels", "the padding of embed", PADDED + "mix, out = nn.GRU(16, 16, batch_first=True), nn.Linear(16, 11)\n"
+        + ADAM + "loss = lambda: F.cross_entropy(out(mix(embed(t[:, :-1]))[0]).transpose(1, 2), t[:, 1:]{0})\n" + LOOP,
+        ("",), (", ignore_index=0",),
+    ),
+    "the answer is seen": Slip(
+        "data-dependence", "lets a position see the next one", WORDS + "def loss():\n    h = embed(t[:, :-1])\n"
+        "    q, k, v = mix(h).chunk(3, -1)\n    h = h + F.scaled_dot_product_attention(q, k, v{0})\n"
+        "    return F.cross_entropy(out(h).transpose(1, 2), t[:, 1:])\n" + LOOP, ("",), (", is_causal=True",),
+    ),
+    "heads by a view": Slip(
+        "data-dependence", "it swaps no axes", WORDS + "def loss():\n    h = embed(t)\n"
+        "    q, k, v = (z.reshape{0} for z in mix(h).chunk(3, -1))\n"
+        "    h = h + F.scaled_dot_product_attention(q, k, v).{1}reshape(24, 9, 16)\n"
+        "    return F.cross_entropy(out(h[:, 0]), t[:, 4])\n" + LOOP,
+        ("(24, 2, 9, 8)", ""), ("(24, 9, 2, 8).transpose(1, 2)", "transpose(1, 2)."),
+    ),
+    "scores divided by nothing": Slip(
+        "saturated-units", "divided by nothing", WORDS.replace("16", "96").replace("48", "288") + "def loss():\n"
+        "    q, k, v = mix(4 * embed(t)).chunk(3, -1)\n"
+        "    return F.cross_entropy(out((q @ k.mT{0}).softmax(-1) @ v).transpose(1, 2), t)\n" + LOOP,
+        ("",), ("/ 96 ** 0.5",), step=0,
+    ),
+    "a target that follows": Slip(
+        "wrong-gradient", "the step moves the target, too", SGD + "def loss():\n"
+        "    value = model(x).gather(1, k[:, None]).squeeze(1)\n"
+        "    return F.smooth_l1_loss(value, (y + 0.9 * model(x + 1).amax(1)){0})\n" + LOOP, ("",), (".detach()",),
+    ),
+    "a term without an end": Slip(
+        "unbounded-loss", "has no lower end", "model = nn.ModuleList([nn.Linear(6, 6), nn.Linear(3, 6)])\n" + SGD +
+        "def loss():\n    mu, s = model[0](x).chunk(2, 1)\n"
+        "    kl = -0.5 * (1 + s - mu.pow(2) - s.exp()).mean()\n"
+        "    return F.mse_loss(model[1](mu + torch.randn_like(mu) * (s / 2).exp()), x) {0} kl\n" + LOOP, ("-",), ("+",),
+    ),
+    "one class": Slip("labels", "sorted and not shuffled", "k = k * {0}\n" + SGD + CLASSES + LOOP, ("0",), ("1",)),
+    "thrown far": Slip(
+        "learning-rate-high", "% of their size",
+        "optimizer = torch.optim.Adam(model.parameters(), {0})\n" + CLASSES + LOOP, ("1.0",), ("0.001",),
+    ),
+    "asleep in the middle": Slip(
+        "no-gradient", "ran under no_grad: no gradient reaches", SGD + "def loss():\n"
+        "    with torch.set_grad_enabled({0}):\n        h = model[:4](x)\n"
+        "    return F.cross_entropy(model[4:](h), k)\n" + LOOP, ("False",), ("True",),
+    ),
+    "detached from the judge": Slip(
+        "no-gradient", "detach (program.py:23)", "judge, made = net(1), nn.Linear(6, 6)\n"
+        "first, second = (torch.optim.Adam(m.parameters(), 1e-3) for m in (judge, made))\n"
+        "yes, no = torch.ones(32, 1), torch.zeros(32, 1)\nfor step in range(4):\n"
+        "    z = made(torch.randn(32, 6))\n    first.zero_grad()\n"
+        "    (F.binary_cross_entropy_with_logits(judge(x), yes) +\n"
+        "     F.binary_cross_entropy_with_logits(judge(z.detach()), no)).backward()\n    first.step()\n"
+        "    second.zero_grad()\n    F.binary_cross_entropy_with_logits(judge({0}), yes).backward()\n"
+        "    second.step()\n",
+        ("z.detach()",), ("z",),
+    ),
+    "a mean of nothing": Slip(
+        "numeric", "mean is NaN", SGD +
+        "loss = lambda: F.cross_entropy(model(x), k) + model(x)[k > {0}].square().mean()\n"
+        + LOOP, ("9",), ("1",),
+    ),
+    "lengths of columns": Slip(
+        "data-dependence", "no cosines", SGD + "def loss():\n"
+        "    a, b = (F.normalize(model(x + 0.1 * torch.randn(32, 6)), dim={0}) for _ in range(2))\n"
+        "    return F.cross_entropy(a @ b.T / 0.2, torch.arange(32))\n" + LOOP, ("0",), ("1",),
+    ),
+    "one block four times": Slip(
+        "architecture", "is called 4 times", "block = lambda: nn.Sequential(nn.Linear(6, 6), nn.Tanh())\n"
+        "model = nn.Sequential(nn.Sequential(*{0}), nn.Linear(6, 5))\n" + SGD + CLASSES + LOOP,
+        ("[block()] * 4",), ("[block() for _ in range(4)]",),
+    ),
+    "weights overwritten": Slip(
+        "wrong-gradient", "overwrites 4.weight", SGD + "def loss():\n    z = model(x)\n    {0}\n"
+        "    return F.cross_entropy(z, k)\n" + LOOP,
+        ("model[4].weight.data.div_(2)",), ("model[4].weight.data.norm()",),
+    ),
     "labels from 1": Slip("exception", "out of bounds", SGD + "k = k + {0}\n" + CLASSES + LOOP, ("1",), ("0",), step=0),
 }  # fmt: skip
 SOME = ("column against row, absolute", "probabilities by hand", "layers in a list", "through NumPy", "clipped before",
-        "labels from 1")  # fmt: skip
+        "labels from 1", "the answer is seen", "a term without an end")  # fmt: skip
 """Of each kind one: the others are asked in full."""
 
 
@@ -260,6 +347,21 @@ HEALTHY = {
     "    return -(z.log_softmax(0).diagonal().mean() + z.log_softmax(1).diagonal().mean()) / 2\n" + LOOP,
     "rewards below 0": SGD + "def loss():\n    d = torch.distributions.Categorical(logits=model(x))\n"
     "    a = d.sample()\n    return -(d.log_prob(a) * (-(a != k).float() - 0.1)).mean()\n" + LOOP,
+    "views of one another": "a, b = net(8), nn.Linear(8, 8)\nmodel = nn.ModuleList([a, b])\n" + SGD + "def loss():\n"
+    "    z = [a(x + 0.1 * torch.randn(32, 6)) for _ in range(2)]\n"
+    "    return F.mse_loss(b(z[0]), z[1].detach()) + F.mse_loss(*z) + F.relu(1 - z[0].std(0)).mean()\n" + LOOP,
+    "weights kept small": SGD + CLASSES + LOOP + "    for p in model.parameters():\n        p.data.clamp_(-0.2, 0.2)\n",
+    "a cell for each moment": "cells = nn.ModuleList([nn.GRUCell(1, 8)])\n"
+    "model = nn.ModuleList([cells, nn.Linear(8, 5)])\n" + SGD + "def loss():\n    h = torch.zeros(32, 8)\n"
+    "    for i in range(6):\n        h = cells[0](x[:, i:i + 1], h)\n"
+    "    return F.cross_entropy(model[1](h), k)\n" + LOOP,
+    "columns against each other": SGD + "def loss():\n"
+    "    a, b = (F.normalize(model(x + 0.1 * torch.randn(32, 6)), dim=0) for _ in range(2))\n"
+    "    return (a.T @ b - torch.eye(5)).square().mean()\n" + LOOP,
+    "a mean by hand": SGD + "loss = lambda: F.kl_div(model(x).log_softmax(1), F.one_hot(k, 5) * 0.8 + 0.04, "
+    "reduction='batchmean')\n" + LOOP,
+    "a copy of what is given": WORDS + "def loss():\n    h = embed(t)\n    q, k, v = mix(h).chunk(3, -1)\n"
+    "    return F.cross_entropy(out(h + F.scaled_dot_product_attention(q, k, v)).transpose(1, 2), t)\n" + LOOP,
     "two optimizers in turn": "head = nn.Linear(5, 5)\n" + SGD +
     "other = torch.optim.SGD(head.parameters(), 0.05)\nfor step in range(9):\n"
     "    optimizer.zero_grad(); other.zero_grad()\n    F.cross_entropy(head(model(x)), k).backward()\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import offered
 from bptui.model.debugger.commands.registry import COMMANDS, find
 from bptui.model.debugger.commands.row import Command
 
@@ -24,11 +25,13 @@ def complete(session: Session, text: str) -> list[str]:
         command = find(word)
     except UserError:
         return []
+    if command.complete == "file":
+        return [f"{command.word} {path}" for path in offered(argument)]
     start = re.search(r"[^\s()\[\]+*/,<>=-]*$" if command.complete in ("expression", "exported") else r"\S*$", argument)
     assert start is not None
     stem, typed = argument[: start.start()], start.group()
-    offered = candidates(session, command, stem)
-    return [f"{command.word} {stem}{name}" for name in offered if name.startswith(typed) and name != typed]
+    able = candidates(session, command, stem)
+    return [f"{command.word} {stem}{name}" for name in able if name.startswith(typed) and name != typed]
 
 
 def candidates(session: Session, command: Command, before: str = "") -> Sequence[str]:
@@ -95,4 +98,4 @@ _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "mark": lambda session: tuple(session.marks),
     "help": _helped,
 }
-"""What `complete` of a row may name, and the words that it offers."""
+"""What `complete` of a row may name, and the words that it offers; beside these `file`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import line
+from bptui.model.base.typed import whole
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import View
@@ -85,10 +86,11 @@ def remedy(session: Session, text: str) -> Reply:
 
 def _number(text: str, count: int, where: str) -> int:
     """A number from 1 to `count`."""
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= count):
+    number = whole(text, 1, count)
+    if number is None:
         right = f"1 to {count}" if count > 1 else "there is 1" if count else "there is none"
         raise UserError(where, f"there is no number {text[:40]}", right)
-    return int(text)
+    return number
 
 
 @family.nothing("wanted", "This NaN or inf is meant (a mask's -inf): x and c pass over it; again: they do not")

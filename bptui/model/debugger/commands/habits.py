@@ -24,6 +24,7 @@ _ROWS = (
     ("reset reload", "undo, until no edit is left; goto start"),
     ("home lessons examples menu", "q leaves; bptui alone opens home"),
     ("keys shortcuts commands_list panels", "help, or the key ?"),
+    ("cls redraw refresh", "ctrl+l draws the screen again"),
     ("dark light colors colours", "theme NAME"),
     ("commands macro alias document", "define NAME makes a word of several lines"),
     ("rsi reverse-stepi rstep", "reverse-step"),

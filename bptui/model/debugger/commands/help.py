@@ -42,16 +42,21 @@ def help_here(session: Session | None, word: str) -> list[str]:
         return help_text(word)
     if own := session.scripts.words.get(word):
         return list(own)
-    node = session.branch.graph.called.get(word)
-    if node is None:
-        return help_text(word)
     from bptui.model.debugger.no_gradient import given
 
-    origin = f"made by {node.op.name}" if node.op is not None else given(session.branch.graph, node)
-    here = [
-        f"{node.name}  {shape(node.shape)}  of this network: {origin}",
-        f"  print {node.name}; print grad({node.name}); why {node.name}; paths {node.name}; goto {node.name}",
-    ]
+    graph = session.branch.graph
+    node = graph.called.get(word)
+    layer = next((each for each in graph.layers if each.name == word), None)
+    if node is not None:
+        origin = f"made by {node.op.name}" if node.op is not None else given(graph, node)
+        here = [
+            f"{node.name}  {shape(node.shape)}  of this network: {origin}",
+            f"  print {node.name}; print grad({node.name}); why {node.name}; paths {node.name}; goto {node.name}",
+        ]
+    elif layer is not None:
+        here = [f"{word}  a layer of this network: {layer.summary}", f"  goto {word}; break {word}; info network"]
+    else:
+        return help_text(word)
     with suppress(UserError):
         here += ["", *_about(word)]
     return here
@@ -141,7 +146,9 @@ def _word(word: str) -> Iterator[str]:
         plain = "1/2 o"
     if re.fullmatch(r"(∂l/∂|dl/d)\w+", plain):
         plain = "gradient"
-    for each in dict.fromkeys((plain, plain.replace(" ", "_"), plain.replace("_", " "))):
+    forms = (plain, plain.replace(" ", "_"), plain.replace("_", " "))
+    one = () if any(form in WORDS for form in forms) else tuple(form.removesuffix("s") for form in forms)  # weights
+    for each in dict.fromkeys((*forms, *one)):
         if each in WORDS:
             yield f"{each}: {WORDS[each]}"
 

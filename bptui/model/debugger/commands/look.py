@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
+from bptui.model.base.typed import whole
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family, choice
 from bptui.model.debugger.reply import Reply, say
@@ -99,9 +100,10 @@ def undisplay(session: Session, text: str) -> Reply:
     if not text:
         session.displays.clear()
         return say("nothing is displayed any more")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= len(session.displays):
+    number = whole(text, 1, len(session.displays))
+    if number is None:
         raise UserError("undisplay", f"nothing is displayed as number {text[:40]}", "info display lists them")
-    return say(f"{session.displays.pop(int(text) - 1)} is not displayed any more")
+    return say(f"{session.displays.pop(number - 1)} is not displayed any more")
 
 
 @family.text(
@@ -191,7 +193,7 @@ def predictions(session: Session, text: str) -> Reply:
 def sample(session: Session, text: str) -> Reply:
     from bptui.model.debugger.why import follow
 
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    number = whole(text)
     if number is None and text not in ("", "all", "mean"):
         raise UserError("sample", f"'{text[:40]}' is not a sample", "all, mean, or its number from 0")
     if number is None:

@@ -15,7 +15,7 @@ family.front_end(
 )  # fmt: skip
 family.front_end(
     "explore", "An explorer on what is debugged: chain, rate, flow, activations, race", FrontEnd.do_explore,
-    usage="NAME", needed=True, complete="chain|rate|flow|activations|race",
+    usage="chain|rate|flow|activations|race", needed=True, complete="chain|rate|flow|activations|race",
 )  # fmt: skip
 family.front_end(
     "play", "The playground with what is debugged: a network over two inputs, at this training step",

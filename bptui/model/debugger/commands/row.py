@@ -12,12 +12,12 @@ Lowercase goes forward, UPPERCASE does the same backward; nothing needs ctrl, al
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.typed import whole
 from bptui.model.debugger.reply import Reply
 
 if TYPE_CHECKING:
@@ -157,11 +157,10 @@ class Family:
 
 
 def _count(word: str, text: str) -> int:
-    if not text:
-        return 1
-    if not re.fullmatch(r"\d{1,12}", text) or not 1 <= int(text) <= MAX_COUNT:
+    count = whole(text or "1", 1, MAX_COUNT)
+    if count is None:
         raise UserError(word, f"'{text[:40]}' is not a count", f"{word} N, with N from 1")
-    return int(text)
+    return count
 
 
 def choice(text: str, known: Sequence[_Name], where: str) -> _Name:

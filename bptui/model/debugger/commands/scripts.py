@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 family = Family("Scripts")
 
 
-@family.text("source", "Run the commands of a file", usage="FILE", needed=True)
+@family.text("source", "Run the commands of a file", usage="FILE", needed=True, complete="file")
 def source(session: Session, text: str) -> Reply:
     return Reply(then=session.scripts.source(text))
 

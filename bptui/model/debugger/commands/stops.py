@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, line
+from bptui.model.base.typed import whole
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
@@ -116,11 +116,12 @@ def _enable(session: Session, text: str, on: bool) -> Reply:
 
 @family.text("ignore", "Pass over a breakpoint or watch the next COUNT times", usage="N COUNT", needed=True)
 def ignore(session: Session, text: str) -> Reply:
-    number, _, count = text.partition(" ")
+    number, _, times = text.partition(" ")
     (row,) = _rows(session, number, "ignore")
-    if not re.fullmatch(r"[0-9]{1,9}", count.strip()):
-        raise UserError("ignore", f"'{count[:40]}' is not a count", "ignore N COUNT, with COUNT from 0")
-    row.ignored = int(count)
+    count = whole(times.strip())
+    if count is None:
+        raise UserError("ignore", f"'{times[:40]}' is not a count", "ignore N COUNT, with COUNT from 0")
+    row.ignored = count
     return say(row.line(session.branch))
 
 
@@ -140,9 +141,7 @@ def condition(session: Session, text: str) -> Reply:
 def _rows(session: Session, text: str, where: str) -> list[UserStop]:
     """The breakpoints and watches of some numbers; all where none is said."""
     rows = session.breakpoints.rows
-    wrong = next(
-        (word for word in text.split() if not re.fullmatch(r"[0-9]{1,9}", word) or int(word) not in rows), None
-    )
+    wrong = next((word for word in text.split() if whole(word) not in rows), None)
     if wrong is not None:
         right = f"there are {', '.join(map(str, rows))}" if rows else "there is none"
         raise UserError(where, f"there is no number {wrong[:40]}", right)

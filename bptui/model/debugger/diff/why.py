@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.numbers import shape
-from bptui.model.base.printable import one_line
+from bptui.model.base.printable import few, one_line
 from bptui.model.debugger.diff.calls import Call, captured
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
@@ -88,9 +88,9 @@ def _step(runs: Runs, which: str) -> int | None:
 def _came_in(inputs: tuple[Input, ...]) -> str:
     """Which inputs came in different."""
     names = [each.name for each in inputs]
-    listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
+    listed = few(names, 2)
     trained = all(each.trained for each in inputs)
-    before = ": the runs had parted before this step, an earlier one tells where" if trained else ""
+    before = ": the runs parted in an earlier training step" if trained else ""
     return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
 
 

@@ -24,6 +24,7 @@ def axes(subject: Subject) -> Iterator[Finding]:
     classes'; a reshape that stands for swapped axes."""
     yield from _stretched(subject)
     yield from _attention(subject)
+    yield from _lengths(subject)
     yield from list(_classes(subject)) or list(_sums(subject)) or _units(subject)
     yield from _reread(subject)
 
@@ -223,7 +224,57 @@ def _summed(made: Node, reader: Node) -> int | None:
     return gone[0] if len(gone) == 1 and len(letters) == len(made.shape) else None
 
 
+# -------------------------------------------------------------------------------------------------------- lengths
+def _lengths(subject: Subject) -> Iterator[Finding]:
+    """What is brought to the length 1 along one axis, and multiplied by others along another: no cosines."""
+    structure = subject.structure
+    for node in subject.graph.ops:
+        if node.op is None or node.op.name != "matmul" or node.id not in subject.reached:
+            continue
+        for place, side in enumerate(structure.inputs(node)):
+            along, of = len(side.shape) - (1 if place == 0 else 2), side
+            while of.op is not None and of.op.name == "transpose" and isinstance(of.attributes.get("axes"), tuple):
+                along, of = of.attributes["axes"][along], structure.inputs(of)[0]
+            axis = _unit_length(subject, of)
+            if along < 0 or axis is None or axis == along or min(of.shape[axis], of.shape[along]) < 2:
+                continue
+            if not any(structure.is_data(leaf) and leaf.shape for leaf in structure.leaves(of)):
+                continue  # (weights of their own)
+            yield Finding(
+                "data-dependence", "warning", tuple(dict.fromkeys((*structure.places(of), node.name))),
+                f"{of.name} has the length 1 along axis {axis} of {numbers.shape(of.shape)}, and {node.name} "
+                f"multiplies along axis {along}: no cosines",
+                node=of.name, measured=Measured(float(axis), float(along), "the definition of a cosine"),
+                evidence=("the products of one sample with itself are not 1",), advice=(f"normalize(…, dim={along})",),
+            )  # fmt: skip
+            return
+
+
+def _unit_length(subject: Subject, node: Node) -> int | None:
+    """The axis along which a node was divided by its own length, None where it was not."""
+    if node.op is None or node.op.name != "div":
+        return None
+    top, bottom = subject.structure.inputs(node)
+    length = subject.structure.through(bottom, ("clip", "add", "broadcast_to"))
+    if (
+        length.op is None
+        or length.op.name not in ("norm", "p_norm")
+        or subject.graph.nodes[length.inputs[0]] is not top
+    ):
+        return None
+    axis = length.attributes.get("axis")
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    return axis % len(node.shape) if isinstance(axis, int) else None
+
+
 # ----------------------------------------------------------------------------------------------- read in another order
+def _heads(whole: tuple[int, ...], split: tuple[int, ...]) -> bool:
+    """Is the last of three axes split, and a part of it before the second: (2, 7, 12) and (2, 3, 7, 4)?"""
+    if len(whole) != 3 or len(split) != 4:
+        return False
+    return split[0] == whole[0] and split[2] == whole[1] != split[1] and split[1] * split[3] == whole[2]
+
+
 def _reread(subject: Subject) -> Iterator[Finding]:
     """A reshape whose result has the axes of what it was made of in another order: the numbers stay where they are, so
     that none is at its place."""
@@ -234,7 +285,8 @@ def _reread(subject: Subject) -> Iterator[Finding]:
             continue
         before = tuple(size for size in structure.inputs(node)[0].shape if size > 1)
         after = tuple(size for size in node.shape if size > 1)
-        if before == after or len(before) < 3 or len(set(before)) < len(before) or sorted(before) != sorted(after):
+        swapped = before != after and len(set(before)) == len(before) > 2 and sorted(before) == sorted(after)
+        if not swapped and not _heads(before, after) and not _heads(after, before):
             continue
         if zero(subject.recording(0).grad(node)):
             continue

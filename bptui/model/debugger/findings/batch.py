@@ -15,10 +15,12 @@ from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
 from bptui.model.debugger.findings.subject import Subject, rms
-from bptui.model.debugger.findings.symptoms import SOLVED, constant_answer
+from bptui.model.debugger.findings.symptoms import GUESS, MORE, SOLVED, constant_answer
 
 LONGER_LOSS, RISE = 2.0, "the loss of the same batch with the parameters of before and after"
 """So many times the loss of before is a step too long."""
+THROWN = 0.1
+"""Part of their own size by which a step moves the weights, in the midst of a training."""
 SHORTER = tuple(2.0**-n for n in range(1, 31))
 SHORT, LONGER, STRAIGHT, BEGUN, COUNTS = 1e-5, 1000.0, 0.85, 20, 0.01
 """Part of the loss up to which a step promises too little; so many times as long it is still straight: ρ of that; from
@@ -81,12 +83,10 @@ def overshot(subject: Subject) -> Iterator[Finding]:
     if step is None or not step.promised < 0:
         return
     before, after = step.at(0.0), step.at(1.0)
-    constant = constant_answer(subject)
+    constant, rates = constant_answer(subject), _rates(subject)
     if not before > 0 or after <= LONGER_LOSS * before or (constant is not None and after < SOLVED * constant):
+        yield from _thrown(subject, before, constant, rates)
         return
-    recording = of(subject)
-    rates = sorted({float(group.options["lr"]) for update in recording.record.step.updates for group in update.groups
-                    if isinstance(group.options.get("lr"), int | float)})  # fmt: skip
     suits = step.largest(SHORTER)
     remedies: tuple[Remedy, ...] = ()
     if suits is not None and len(rates) == 1:
@@ -100,6 +100,41 @@ def overshot(subject: Subject) -> Iterator[Finding]:
         evidence=(f"ΔL = {significant(step.promised, 3)} promised by g·Δw",
                   *(f"learning rate {significant(rate)}" for rate in rates)),
         remedies=remedies, rule="rate high",
+    )  # fmt: skip
+
+
+def _rates(subject: Subject) -> list[float]:
+    """The learning rates of the step."""
+    options = [group.options for update in of(subject).record.step.updates for group in update.groups]
+    return sorted({float(each["lr"]) for each in options if isinstance(each.get("lr"), int | float)})
+
+
+def _thrown(subject: Subject, loss: float, constant: float | None, rates: list[float]) -> Iterator[Finding]:
+    """In the midst of a training, a loss that is far above that of a constant answer, and a step that moves the weights
+    by a good part of their size: steps before it, as long, have brought it there."""
+    if subject.first or constant is None or not loss > GUESS * constant + MORE:
+        return
+    recording = subject.recording(0)
+    moved = [
+        rms(after - before) / rms(before)
+        for node in subject.graph.params
+        if len(node.shape) > 1
+        and rms(before := recording.before(node))
+        and (after := recording.after(node)) is not None
+    ]
+    share = float(np.median(moved)) if moved else 0.0
+    if share < THROWN:
+        return
+    yield Finding(
+        "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
+        f"the loss is {significant(loss, 3)}, that of a constant answer {significant(constant, 3)}, and each step "
+        f"moves the weights by {significant(100 * share, 2)} % of their size", rule="rate high",
+        node=subject.graph.params[0].name, phase="update",
+        measured=Measured(share, THROWN,
+                          "‖Δw‖/‖w‖ is about a thousandth (Karpathy); a tenth is no healthy network's here"),
+
+        evidence=tuple(f"learning rate {significant(rate)}" for rate in rates),
+        advice=("a rate that is a tenth, or a hundredth",),
     )  # fmt: skip
 
 
@@ -122,7 +157,7 @@ def pace(subject: Subject) -> Iterator[Finding]:
     number = of(subject).record.step.about.get("step")
     if any("initial_lr" in each for each in options) and not (isinstance(number, int) and number >= BEGUN):
         return
-    rates = sorted({float(each["lr"]) for each in options if isinstance(each.get("lr"), int | float)})
+    rates = _rates(subject)
     begun = [f"it began at {significant(float(each['initial_lr']))}" for each in options[:1]
              if isinstance(each.get("initial_lr"), int | float)]  # fmt: skip
     yield Finding(

@@ -21,6 +21,8 @@ from bptui.model.source.captured.record import Event, Moved, Site, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.captured.verdicts import check_event
 
+LOSSES = ("_loss", "cross_entropy", "_with_logits", "kl_div")
+"""How the names of PyTorch's criteria end."""
 PUT, NEVER = "bptui.put", 64
 """What a recorder calls a write through a view; backward passes after which no update is to be expected."""
 
@@ -265,6 +267,29 @@ def carried(subject: Subject) -> Iterator[Finding]:
         ),
         advice=("optimizer.zero_grad() at the start of each step",),
     )  # fmt: skip
+
+
+def accumulated(subject: Subject) -> Iterator[Finding]:
+    """Losses that are means, each of its own batch, whose gradients are added up and divided by nothing."""
+    step = of(subject).record.step
+    for update in step.updates:
+        values = {row.value for group in update.groups for row in group.rows}
+        passes = [b for b in step.backwards if b.after <= update.after and not values.isdisjoint(b.grads)]
+        makers = [step.made_by.get(value) for b in passes for value, start in b.losses if start is None]
+        means = [event for event in makers if event is not None and event.kwargs.get("reduction", "mean") == "mean"
+                 and event.name.startswith("torch.nn.functional.") and event.name.endswith(LOSSES)]  # fmt: skip
+        if len(passes) < 2 or len(means) < len(passes) or len({(event.name, event.site) for event in means}) > 1:
+            continue
+        yield Finding(
+            "reduction",
+            "warning" if any(finding.rule == "rate high" for finding in subject.found) else "note",
+            ("loss", "optimizer"),
+            f"the gradients of {len(passes)} batches are added up, and each loss is a mean{at(means[0].site)}: the "
+            f"learning rate acts {len(passes)}-fold",
+            phase="update", measured=Measured(float(len(passes)), 1.0, "exact"),
+            advice=(f"loss / {len(passes)} before backward()",),
+        )  # fmt: skip
+        return
 
 
 # ------------------------------------------------------------------------------------------------------------- modes

@@ -231,6 +231,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
     hidden = _empty_row(recording, node, born) if phase == "forward" else 0
     if hidden:
         said = f"all {hidden} scores of its row are -inf: the softmax of nothing is 0/0"
+    elif any(0 in recording.graph.nodes[i].shape for i in node.inputs):
+        said = f"{node.op.name} of no numbers: 0/0"
     elif said:
         pass
     elif len(given) == 1 and first is not None:

@@ -17,7 +17,7 @@ from bptui.model.source.captured.recording import CapturedRecording
 
 LARGEST, SMALLEST, APART, TARGETS = 5.0, 0.02, 100.0, 20.0
 """rms of the inputs: the most, the least; of one column over that of the middle one; of the targets of a regression."""
-RARE, FEW = 0.1, 30
+RARE, FEW, MANY = 0.1, 30, 16
 """Share of the samples under which a class is rare, and from how many samples on that is said."""
 SOURCE = "UMLAUT and DeepDiagnosis (±1), TheDeepChecker (by column); limits from healthy networks"
 
@@ -25,7 +25,7 @@ SOURCE = "UMLAUT and DeepDiagnosis (±1), TheDeepChecker (by column); limits fro
 def scale(subject: Subject) -> Iterator[Finding]:
     """Inputs of another size than weights are drawn for, then targets."""
     far = _targets_far(subject)
-    for data in subject.inputs:
+    for data in (*subject.inputs, *subject.joined):
         if data.node.whole or _normalised(subject, data.node):
             continue
         size, apart = rms(data.values), _apart(data.values)
@@ -174,6 +174,15 @@ def _meant(recording: CapturedRecording, node: Node) -> bool:
     return node.op is not None or any(source.removesuffix("_like") in ("full", "ones", "zeros") for source in sources)
 
 
+def _several(subject: Subject) -> bool:
+    """Are the targets class numbers, one for each of many samples, of three classes or more: is it no chance that all
+    are one? (Of two classes one may be all that a domain has; a picture may have one at all its places.)"""
+    loss, targets = subject.structure.loss, subject.targets
+    if loss is None or targets is None or loss.prediction is None or loss.compares.target != "class":
+        return False
+    return targets.values.ndim == 1 and len(targets.values) >= MANY and loss.prediction.shape[-1] > 2
+
+
 def labels(subject: Subject) -> Iterator[Finding]:
     """Targets that are all equal; classes that are rare."""
     targets = subject.targets
@@ -188,6 +197,11 @@ def labels(subject: Subject) -> Iterator[Finding]:
         severity: Severity = "warning"
         if subject.captured is not None:
             severity, text = "note", f"all targets of this batch are {value}"
+            if _several(subject):
+                severity, text = (
+                    "warning",
+                    f"{text}, of {len(targets.values)} samples: constant, or sorted and not shuffled",
+                )
         yield Finding(
             "labels", severity, place, text, node=targets.node.name, measured=Measured(source="TheDeepChecker")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
@@ -22,7 +22,7 @@ DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
 which little is left; standard deviations that running statistics may be off."""
 MIXES = ("add", "matmul", "einsum")
 """Operations behind which a number is made of several: of a way around, of all neighbours of a node of a graph."""
-PAST = 0.25
+PAST, DIVIDED = 0.25, 1.5
 """ρ of a captured step with a summed loss below which the rate is one for a mean: ½ is the lowest point along it."""
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
 """Optimizers that divide by the gradient's own size, so that a clipped one moves as far as before."""
@@ -160,6 +160,11 @@ def reduction(subject: Subject) -> Iterator[Finding]:
     loss, samples = subject.structure.loss, subject.samples
     if loss is None or loss.reduction != "sum" or samples < 2 or loss.kind == "half_sse":
         return
+    if loss.prediction is not None and prod(loss.prediction.shape) % samples:
+        return  # (not of numbers of samples)
+    scale = None if subject.captured is None or loss.node.shape else subject.recording(0).grad(loss.node)
+    if scale is not None and abs(float(scale)) * samples < DIVIDED:
+        return  # (what follows divides it by the samples)
     fix = () if loss.by_hand or not loss.node.scope else (remedy("the mean", Change("loss.reduction", "mean")),)
     written = spelled(subject.network, subject.graph.nodes[subject.graph.loss].name)
     if isinstance(written, ast.Call) and isinstance(written.func, ast.Name) and written.func.id == "sum":

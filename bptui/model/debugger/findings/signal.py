@@ -23,6 +23,8 @@ from bptui.model.engine.recording import Recording
 
 FADES, GROWS, SAME = 2e-3, 1e3, 1e-3
 """Size of ∂L/∂z at the first layer over that at the last; spread of the outputs over the batch, over their size."""
+ROUNDING = 1e-5
+"""A sum that is so much of its parts' sizes is what float32 rounds them to."""
 STANDING = 10.0
 """So many times as much is too little where the loss has come to stand at that of a constant answer."""
 FLAT, HALF = 0.04, 0.5
@@ -281,7 +283,7 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
     for node in subject.graph.params:
         before, after = recording.before(node), recording.after(node)
         moved = before is None or after is None or not np.array_equal(before, after)  # NaN is no standstill
-        if not moved and not zero(recording.grad(node)):
+        if not moved and not zero(recording.grad(node)) and not _cancels(subject, recording, node):
             unmoved.append(node)
     if not unmoved:
         return
@@ -302,6 +304,16 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
         remedies=_moving(subject),
         rule="no update",
     )
+
+
+def _cancels(subject: Subject, recording: Recording, node: Node) -> bool:
+    """Is its gradient a sum that is 0 but for rounding, as that of a bias before a normalisation is?"""
+    gradient = recording.grad(node)
+    if gradient is None or gradient.ndim != 1:
+        return False
+    parts = [each for reader in subject.structure.readers(node) if (each := recording.grad(reader)) is not None]
+    size = sum(float(np.abs(part.astype(np.float64)).sum()) for part in parts) / gradient.size
+    return float(np.abs(gradient).max()) <= ROUNDING * size
 
 
 def _moving(subject: Subject) -> tuple[Remedy, ...]:

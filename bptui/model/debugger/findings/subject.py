@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from bptui.model.base.printable import few
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.probe import CapturedStep, Prober, Step, probed
-from bptui.model.debugger.findings.structure import Structure
+from bptui.model.debugger.findings.structure import MOVES, Structure
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
@@ -90,7 +91,8 @@ class Subject:
         """How many samples a batch has; 0 where the numbers are no samples."""
         if self.captured is None:
             return self.network.samples
-        return max((len(data.values) for data in self.inputs if data.values.ndim), default=0)
+        given = self.inputs or ((self.targets,) if self.targets is not None else ())
+        return max((len(data.values) for data in given if data.values.ndim), default=0)
 
     @property
     def first(self) -> bool:
@@ -174,6 +176,30 @@ class Subject:
             for node in found
             if (values := self._all(node)) is not None and samples and len(node.shape) and node.shape[0] == samples
         )
+
+    @cached_property
+    def joined(self) -> tuple[Data, ...]:
+        """Of a captured step: what layers read that is given and joined with what is computed, as columns are with the
+        rows of an embedding."""
+        if self.captured is None:
+            return ()
+        waiting = [layer.x for layer in self.structure.layers]
+        found: dict[int, Data] = {}
+        while waiting:
+            node = waiting.pop()
+            for part in self.structure.inputs(node) if node.op is not None and node.op.name in MOVES else ():
+                if self.structure.is_data(part):
+                    values = self.recording(0).value(part)
+                    if (
+                        node.op is not None
+                        and node.op.name in ("concat", "stack")
+                        and values is not None
+                        and values.size
+                    ):
+                        found[part.id] = Data(part, values)
+                else:
+                    waiting.append(part)
+        return tuple(found.values())
 
     @cached_property
     def targets(self) -> Data | None:
@@ -311,5 +337,4 @@ def zero(array: Array | None) -> bool:
 
 def named(nodes: Sequence[Node], most: int = 3) -> str:
     """`encoder.0.weight, encoder.0.bias and 4 more`."""
-    shown = ", ".join(node.name for node in nodes[:most])
-    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
+    return few([node.name for node in nodes], most)

@@ -11,6 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
+from bptui.model.debugger.findings.signal import SAME, spread
 from bptui.model.debugger.findings.structure import Layer, unit_axis
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.symptoms import stands
@@ -65,7 +66,7 @@ def dead(subject: Subject) -> Iterator[Finding]:
     relus = [layer for layer in subject.structure.layers if layer.activation in ("relu", "relu6")]
     found = [_worst(subject, layer) for layer in relus]
     bad = [each for each in found if each.share >= DEAD] or [each for each in found if each.share >= SOME]
-    if not bad:
+    if not bad or _alike(subject, bad[0]):
         return
     worst = max(bad, key=lambda each: each.share)
     first = min(each.step for each in bad)
@@ -88,6 +89,12 @@ def dead(subject: Subject) -> Iterator[Finding]:
         evidence=tuple(line for each in bad for line in _evidence(each, recording.value(each.layer.z))),
         remedies=_alive(subject, bad),
     )
+
+
+def _alike(subject: Subject, each: Dead) -> bool:
+    """Are all samples alike already in what the layer computes: is it what comes to the units, and not they?"""
+    differs = spread(subject.recording(each.step).value(each.layer.z))
+    return differs is not None and differs < SAME
 
 
 def _evidence(each: Dead, z: Array | None) -> Iterator[str]:

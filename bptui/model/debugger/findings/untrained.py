@@ -14,8 +14,9 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import at, of, places, rows
 from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject, named, zero
+from bptui.model.debugger.findings.weights import versions
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.record import FLOATS, Event, Step
+from bptui.model.source.captured.record import FLOATS, Event, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
 
 DRAWN, FEWEST = 1.63, 16
@@ -38,11 +39,16 @@ def cut(subject: Subject) -> Iterator[Finding]:
     recording = of(subject)
     step, node_of = recording.record.step, recording.captured.node_of
     came = {value for backward in step.backwards for value in backward.grads}
-    held = [row.value for _, row in rows(step) if row.value in node_of and step.values[row.value].wants_grad]
+    held = {row.value: update for update, row in rows(step)
+            if row.value in node_of and step.values[row.value].wants_grad}  # fmt: skip
     ends: dict[int, tuple[str, str, list[Node]]] = {}
-    for value in dict.fromkeys(held):
+    asleep: Event | None = None
+    for value, update in held.items():
         if value not in came:
-            found = _end(recording, value)
+            found = _end(recording, value, update)
+            if found is not None and found[0].notes.get("no_grad"):  # one block of the program, however many calls
+                asleep = asleep or found[0]
+                found = (asleep, *_cutting(asleep))
         elif _none(recording, value):
             found = _flat(recording, value)
         else:
@@ -80,17 +86,20 @@ def _cutting(event: Event) -> tuple[str, str]:
     return f"{name}{at(event.site)} passes no gradient on", "compute it by a function that has a derivative"
 
 
-def _end(recording: CapturedRecording, value: int) -> tuple[Event, str, str] | None:
+def _end(recording: CapturedRecording, value: int, update: Update) -> tuple[Event, str, str] | None:
     """The first event on the way from a parameter to the loss that gives something without a gradient, what is said of
-    it, and what to do. Where the way leaves PyTorch: the event whose numbers come back as given ones."""
+    it, and what to do: to the loss of the backward pass that its update waited for, where a way leads there (another
+    loss may be meant to leave it alone). Where the way leaves PyTorch: the event whose numbers come back as given."""
     step = recording.record.step
-    waiting = {value}
-    for event in step.leading:
-        if waiting.isdisjoint(event.inputs):
-            continue
-        if event.outs and not any(step.values[out].wants_grad for out in event.outs):
-            return event, *_cutting(event)
-        waiting.update(event.outs)
+    last = [backward for backward in step.backwards if backward.after <= update.after][-1:]
+    for events in (step.leading_to(last), step.leading):
+        waiting = {value}
+        for event in events:
+            if waiting.isdisjoint(event.inputs):
+                continue
+            if event.outs and not any(step.values[out].wants_grad for out in event.outs):
+                return event, *_cutting(event)
+            waiting.update(event.outs)
     waiting, leading = {value}, {event.id for event in step.leading}
     found: tuple[Event, str] | None = None
     for event in step.events:
@@ -159,7 +168,7 @@ def _still(subject: Subject) -> Iterator[Finding]:
     step = recording.record.step
     if not step.updates:
         return
-    moved = {row.value for _, row in rows(step) if row.after is not None}
+    moved = {value for _, row in rows(step) if row.after is not None for value in versions(step, row.value)}
     others = step.about.get("held")
     held = {value for value in others if isinstance(value, int)} if isinstance(others, list) else set()
     used = subject.reached

@@ -11,7 +11,7 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, broadcast, full, literal, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import with_sign
+from bptui.model.engine.trace import times_sign
 
 
 def _winner(wins: Any) -> Any:
@@ -167,7 +167,7 @@ OPS = (
         "rsqrt",
         "y = 1/sqrt(x)",
         lambda x: np.reciprocal(np.sqrt(x)),
-        lambda g, y, x: g * y * y * y * -0.5,
+        lambda g, y, x: g * y / x * -0.5,
         "One over the square root.",
         hint="-y/(2*x)",
     ),
@@ -177,7 +177,7 @@ OPS = (
         "abs",
         "y = abs(x)",
         np.absolute,
-        lambda g, y, x: np.where(y > 0, with_sign(g, x), 0),
+        lambda g, y, x: times_sign(g, x),
         "The absolute value.",
         hint="sign(x)",
         analytic=False,

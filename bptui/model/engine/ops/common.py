@@ -13,6 +13,7 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Signature
+from bptui.model.engine.trace import noted
 
 LARGEST = 2**63 - 1
 """Of whole numbers: those of NumPy."""
@@ -313,3 +314,13 @@ def zeros(like: Any, shape: Shape | None = None) -> Array:
     """0 in each element of a shape, that of `like` where none is said, in its kind of numbers: one number in memory.
     What is read from x gives its gradient to zeros of x; what is written over gets zeros."""
     return np.broadcast_to(np.zeros((), like.dtype), like.shape if shape is None else shape)
+
+
+def made(function: Callable[..., Any], shape: Shape, *inputs: Any, options: tuple[Any, ...] = ()) -> Any:
+    """A stand-in for what a function of NumPy makes, `function(*inputs, *options)`, of this shape."""
+    return noted(_fill, shape, *inputs, options=(*options, function))
+
+
+def _fill(*given: Any) -> None:
+    *rest, function, out = given
+    out[...] = function(*rest)

@@ -8,7 +8,8 @@ from typing import Any
 
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Signature, stretched
-from bptui.model.engine.ops.common import at, batches, choice, element, flag, letters, literal, real
+from bptui.model.engine.ops.common import at, batches, choice, element, flag, letters, real
+from bptui.model.engine.ops.lengths import length
 from bptui.model.engine.ops.singular import SINGULAR_VALUES, singular_definition
 
 Use = Callable[..., Any]
@@ -66,61 +67,18 @@ def _cdist(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     batches(a.shape, b.shape)
     left = use("reshape", a, name="rows", shape=(*a.shape[:-1], 1, a.shape[-1]))
     right = use("reshape", b, name="columns", shape=(*b.shape[:-2], 1, *b.shape[-2:]))
-    return length_of(use, use("sub", left, right, name="away"), attributes["p"], "y")
-
-
-def length_of(use: Use, away: Any, p: float, name: str, keepdims: bool = False) -> Any:
-    """(Σ|away|^p)^(1/p) along the last axis; the gradient of a length of 0 is 0. The parts are named after `name`."""
-    prefix = "" if name == "y" else f"{name}_"
-    if p == 2:
-        return use("norm", away, name=name, axis=-1, keepdims=keepdims)
-    sizes = use("abs", away, name=f"{prefix}sizes")
-    if p in (1, inf):
-        return use("sum" if p == 1 else "max", sizes, name=name, axis=-1, keepdims=keepdims)
-    if p == 0:
-        return use("sum", use("sign", sizes, name=f"{prefix}differ"), name=name, axis=-1, keepdims=keepdims)
-    if p < 1:  # whose power has no slope at 0
-        differ = use("not_equal", sizes, 0.0, name=f"{prefix}differ")
-        some = use("where", differ, sizes, 1.0, name=f"{prefix}some")
-        powers = use("where", differ, use("power", some, name=f"{prefix}power", exponent=p), 0.0,
-                     name=f"{prefix}powers")  # fmt: skip
-    else:
-        powers = use("power", sizes, name=f"{prefix}powers", exponent=p)
-    total = use("sum", powers, name=f"{prefix}total", axis=-1, keepdims=keepdims)
-    apart = use("not_equal", total, 0.0, name=f"{prefix}apart")  # NaN is not 0
-    root = use("power", use("where", apart, total, 1.0, name=f"{prefix}positive"), name=f"{prefix}root", exponent=1 / p)
-    return use("where", apart, root, 0.0, name=name)
+    return use("norm", use("sub", left, right, name="away"), name="y", axis=-1, p=attributes["p"])
 
 
 def _cdist_definition(signature: Signature) -> str:
     """With the batch axes of each, 0 where they are stretched."""
-    batch, p = letters(signature.out_rank - 2, start="lmnopqrstuvw"), signature["p"]
+    batch = letters(signature.out_rank - 2, start="lmnopqrstuvw")
     away = f"{element(signature, 0, 'a', batch, 'i', 'k')} - {element(signature, 1, 'b', batch, 'j', 'k')}"
-    y, total = at("y", [*batch, "i", "j"]), at("d", [*batch, "i", "j"])
-    if p in (0, 1, 2, inf):
-        return f"{y} = {length_text(away, p)}"
-    root = f"{total}**(1/{literal(p)})"
-    return f"{total} = sum({power_text(away, p)} for k in K); {y} = {root} if {total} != 0 else 0"
+    y, most = at("y", [*batch, "i", "j"]), at("most", [*batch, "i", "j"])
+    return length(y, away, signature["p"], ["k"], most)
 
 
-def length_text(term: str, p: float) -> str:
-    """(Σ|term|^p)^(1/p) along the last axis, whose index is k."""
-    if p == 2:
-        return f"sqrt(sum(({term})**2 for k in K))"
-    if p in (1, inf):
-        return f"{'sum' if p == 1 else 'max'}(abs({term}) for k in K)"
-    total = f"sum({power_text(term, p)} for k in K)"
-    return f"{total}**(1/{literal(p)})" if p else total
-
-
-def power_text(away: str, p: float) -> str:
-    """|away|^p; to the power 0 whether it is not 0. Below 1 it has no slope at 0, and none is taken."""
-    if p == 0:
-        return f"(1 if {away} != 0 else 0)"
-    return f"abs({away})**{literal(p)}" if p > 1 else f"(abs({away})**{literal(p)} if {away} != 0 else 0)"
-
-
-def distance_order(value: Any) -> float:
+def _distance_order(value: Any) -> float:
     """Above 0, or inf; 0 for how many differ."""
     return inf if value in (inf, "inf") else real(0)(value)
 
@@ -169,7 +127,7 @@ COMPOSITES = (
         _cdist_definition,
         "The distance of each row of a from each row of b, (Σ|a - b|^p)^(1/p); inf: the largest |a - b|; 0: in how "
         "many places they differ.",
-        {"p": Attribute(2.0, distance_order)},
+        {"p": Attribute(2.0, _distance_order)},
         convention="where two rows are equal the gradient is 0, and below p = 1 where they are equal in one place",
         stretched=lambda shapes: stretched(shapes, (*batches(*shapes), 0, 0), (2, 2)),
     ),

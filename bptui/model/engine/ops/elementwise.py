@@ -14,17 +14,12 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, choice, literal, positive, real, same
 from bptui.model.engine.ops.erf import normal_cdf
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import log_sigmoid, sigmoid, softplus, times_sigmoid
+from bptui.model.engine.ops.special import gated, log_sigmoid, sigmoid, softplus, times_sigmoid
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 """Klambauer et al. 2017, Self-Normalizing Neural Networks: the fixed point of mean 0 and variance 1."""
-
-
-def _silu(g: Any, y: Any, x: Any) -> Any:
-    s = sigmoid(x)
-    return ((1 - s) * y + s) * g
 
 
 def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
@@ -133,8 +128,8 @@ def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
 
 
 def _softsign_vjp(g: Any, y: Any, x: Any) -> Any:
-    below = np.absolute(x) + 1
-    return g / below / below + (y - y)  # which is 0, or NaN where y is
+    below = np.maximum(np.absolute(x) + 1, y)  # y is less, or NaN
+    return g / below / below
 
 
 # ------------------------------------------------------------------------------------------------------ dropout
@@ -150,7 +145,7 @@ OPS = (
         "sigmoid",
         "y = 1/(1 + exp(-x))",
         sigmoid,
-        lambda g, y, x: g * y * (1 - y),
+        lambda g, y, x: (1 - y) * y * g,
         "The logistic function, between 0 and 1.",
         hint="y*(1 - y)",
         symbol="σ({0})",
@@ -214,8 +209,8 @@ OPS = (
     unary(
         "silu",
         "s = 1/(1 + exp(-x)); y = x*s",
-        lambda x: x * sigmoid(x),
-        _silu,
+        lambda x: gated(x, x),
+        lambda g, y, x: gated(x - y + 1, x) * g,  # s + y·(1 - s), where y is x·s
         "x times its sigmoid (swish).",
         hint="s + y*(1 - s)",
     ),

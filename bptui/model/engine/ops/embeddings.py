@@ -9,12 +9,12 @@ from typing import Any
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
 from bptui.model.engine.ops.common import at, flag, letters, real, require_equal
-from bptui.model.engine.ops.distances import distance_order, length_of, length_text
+from bptui.model.engine.ops.lengths import ORDER, length
 from bptui.model.engine.ops.pointwise import finished, reduced, reduction
 
 Use = Callable[..., Any]
 
-_ORDER = {"p": Attribute(2.0, distance_order), "eps": Attribute(1e-6, real(0), static=False)}
+_ORDER = {"p": ORDER, "eps": Attribute(1e-6, real(0), static=False)}
 _ROW = "k"
 """The index along the last axis, which is that of the numbers of one embedding."""
 
@@ -35,14 +35,15 @@ def _pairwise(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
 
 def _distance(use: Use, a: Any, b: Any, attributes: Attributes, name: str, keepdims: bool = False) -> Any:
     away = use("sub", a, b, name=f"{name}_away")
-    return length_of(use, use("add", away, attributes["eps"], name=f"{name}_safe"), attributes["p"], name, keepdims)
+    safe = use("add", away, attributes["eps"], name=f"{name}_safe")
+    return use("norm", safe, name=name, axis=-1, keepdims=keepdims, p=attributes["p"])
 
 
 def _pairwise_definition(signature: Signature) -> str:
     lead = letters(signature.ranks[0] - 1, avoid="abk")
     row = [*lead, _ROW]
-    text = length_text(f"{at('a', row)} - {at('b', row)} + eps", signature["p"])
-    return f"{at('y', [*lead, 0] if signature['keepdims'] else lead)} = {text}"
+    y = at("y", [*lead, 0] if signature["keepdims"] else lead)
+    return length(y, f"{at('a', row)} - {at('b', row)} + eps", signature["p"], [_ROW], at("most", lead))
 
 
 # ------------------------------------------------------------------------------------------------------ triplet_margin
@@ -63,7 +64,8 @@ def _triplet_definition(signature: Signature) -> str:
 
     def distance(name: str, a: str, b: str) -> tuple[str, str]:
         term = f"{at(a, [*lead, _ROW])} - {at(b, [*lead, _ROW])} + eps"
-        return at(name, lead), f"{at(name, lead)} = {length_text(term, signature['p'])}; "
+        found = at(name, lead)
+        return found, f"{length(found, term, signature['p'], [_ROW], at(f'most_{name}', lead))}; "
 
     near, text = distance("near", "anchor", "positive")
     far, more = distance("far", "anchor", "negative")

@@ -42,22 +42,14 @@ def _extreme(pick: Any) -> Rule:
     return Rule(forward, by_x)
 
 
-def _blocks(x: Array, axes: tuple[int, ...]) -> Array:
-    """x as (kept, reduced), a copy where the axes are not the last ones."""
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    size = int(np.prod([x.shape[axis] for axis in axes], dtype=int))
-    return x.transpose([*kept, *axes]).reshape(-1 if size else int(np.prod([x.shape[a] for a in kept])), size)
-
-
 def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
     """The product of all the others, from the left times from the right: right where an element is 0, too."""
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    blocks = _blocks(x, axes)
+    blocks, order = _blocked(x, axes)
     left, right = np.ones_like(blocks), np.ones_like(blocks)
-    np.multiply.accumulate(blocks[:, :-1], 1, out=left[:, 1:])
-    right[:, :-1] = np.multiply.accumulate(blocks[:, :0:-1], 1)[:, ::-1]
-    moved = into.transpose([*kept, *axes])
-    moved[...] = (left * right * upstream.reshape(-1, 1)).reshape(moved.shape)
+    np.multiply.accumulate(blocks[..., :-1], -1, out=left[..., 1:])
+    right[..., :-1] = np.multiply.accumulate(blocks[..., :0:-1], -1)[..., ::-1]
+    moved = into.transpose(order)
+    moved[...] = (left * right * upstream.reshape((*blocks.shape[:-1], 1))).reshape(moved.shape)
 
 
 _PROD = Rule(

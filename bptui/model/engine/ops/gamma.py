@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,24 +44,18 @@ def of_order(n: Any, x: Any) -> Any:
 
 def _elementwise(function: Callable[..., Any], x: Any, *options: int) -> Any:
     if isinstance(x, Standin):
-        return each(_Filling(function, options), x)
+        return each(_filling(function, options), x)
     return function(np.asarray(x, np.float64), *options)
 
 
-class _Filling:
-    """A function of arrays as one that fills its last argument; equal ones are one call of a plan."""
+@cache
+def _filling(function: Callable[..., Any], options: tuple[int, ...]) -> Callable[[Array, Array], None]:
+    """The same as one that fills its last argument: one function for all uses, so that equal ones are one call."""
 
-    def __init__(self, function: Callable[..., Any], options: tuple[int, ...]) -> None:
-        self.function, self.options = function, options
+    def fill(x: Array, out: Array) -> None:
+        out[...] = function(np.asarray(x, np.float64), *options)
 
-    def __call__(self, x: Array, out: Array) -> None:
-        out[...] = self.function(np.asarray(x, np.float64), *self.options)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Filling) and (self.function, self.options) == (other.function, other.options)
-
-    def __hash__(self) -> int:
-        return hash((self.function, self.options))
+    return fill
 
 
 def _lgamma_of(x: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf, isinf
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import held
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, literal, many_axes, masking
+from bptui.model.engine.ops.common import at, literal, many_axes, masking, total
 from bptui.model.engine.ops.reduce import (
     BOTH,
     Letters,
@@ -50,31 +50,33 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
 ORDER = Attribute(2.0, masking)
 
 
-def length(x: str, p: float, total: Callable[..., str], helper: str) -> str:
-    """The length of order p of the elements `x` in a definition, after the statements that it needs, which may define
-    `helper`. total: (term, function) → that function of the term over all of them."""
+def length(y: str, x: str, p: float, along: Sequence[str], most: str) -> str:
+    """A definition of y as the length of order p of the elements `x` along indices; of order inf it defines `most`."""
+    base = f"({x})" if " " in x else x
+
+    def whole(term: str, function: str = "sum") -> str:
+        return total(term, along, function=function)
+
     if p == 2:
-        return f"sqrt({total(f'{x}**2')})"
+        return f"{y} = sqrt({whole(f'{base}**2')})"
     if p == 1:
-        return total(f"abs({x})")
+        return f"{y} = {whole(f'abs({x})')}"
     if p == 0:
-        return total(f"(1 if {x} != 0 else 0)")
+        return f"{y} = {whole(f'(1 if {x} != 0 else 0)')}"
     if isinf(p):  # the mean of those that are largest: they share the gradient
-        most = total(f"abs({x})", "max" if p > 0 else "min")
-        of, count = (total(f"({one} if abs({x}) == {helper} else 0)") for one in (f"abs({x})", "1"))
-        return f"{helper} = {most}; {of}/{count}"
+        largest = whole(f"abs({x})", "max" if p > 0 else "min")
+        of, count = (whole(f"({one} if abs({x}) == {most} else 0)") for one in (f"abs({x})", "1"))
+        return f"{most} = {largest}; {y} = {of}/{count}"
     power = f"abs({x})**{literal(p)}"
     if 0 < p < 1:
         power = f"({power} if {x} != 0 else 0)"
     root = f"(1/{literal(p)})" if p > 0 and p == int(p) else literal(1 / p)
-    return f"({total(power)})**{root}"
+    return f"{y} = ({whole(power)})**{root}"
 
 
 def _p_definition(signature: Signature) -> str:
     use = Letters(signature)
-    found = length(use.element, signature["p"], use.total, at("m", use.mean))
-    *before, last = found.split("; ")
-    return "; ".join([*before, f"{use.y} = {last}"])
+    return length(use.y, use.element, signature["p"], use.reduced, at("m", use.mean))
 
 
 def _p_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:

@@ -11,7 +11,18 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import AXIS, at, integer, letters, many_axes, one_axis, optional, shifted, wholes
+from bptui.model.engine.ops.common import (
+    AXIS,
+    at,
+    integer,
+    letters,
+    made,
+    many_axes,
+    one_axis,
+    optional,
+    shifted,
+    wholes,
+)
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
 
@@ -65,13 +76,9 @@ def _roll_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', read)}"
 
 
-def _fill_rolled(x: Array, axes: tuple[int, ...], shift: tuple[int, ...], out: Array) -> None:
-    out[...] = np.roll(x, shift, axes)
-
-
 def _rolled(x: Any, sign: int, **attributes: Any) -> Any:
     turns = _turns(attributes, x.shape)
-    return noted(_fill_rolled, x.shape, x, options=(tuple(turns), tuple(sign * by for by in turns.values())))
+    return made(np.roll, x.shape, x, options=(tuple(sign * by for by in turns.values()), tuple(turns)))
 
 
 _ROLL = Rule(lambda x, **given: _rolled(x, 1, **given), lambda g, y, x, **given: _rolled(g, -1, **given))
@@ -135,24 +142,20 @@ def _diagonal_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', read)}"
 
 
-def _fill_diagonal(x: Array, options: tuple[int, int, int], out: Array) -> None:
-    out[...] = x.diagonal(*options)
-
-
-def _fill_back(g: Array, options: tuple[int, int, int], out: Array) -> None:
+def _fill_back(g: Array, offset: int, axis1: int, axis2: int, out: Array) -> None:
     out[...] = 0
-    view = out.diagonal(*options)
+    view = out.diagonal(offset, axis1, axis2)
     view.setflags(write=True)
     view[...] = g
 
 
-def _options(shape: Shape, attributes: Attributes) -> tuple[tuple[int, int, int]]:
-    return ((attributes["offset"], *_two_axes(attributes, shape)),)
+def _options(attributes: Attributes, rank: int) -> tuple[int, int, int]:
+    return (attributes["offset"], *_two_axes(attributes, rank))
 
 
 _DIAGONAL = Rule(
-    lambda x, **given: noted(_fill_diagonal, _diagonal_shape([x.shape], given), x, options=_options(x.shape, given)),
-    lambda g, y, x, **given: noted(_fill_back, x.shape, g, options=_options(x.shape, given)),
+    lambda x, **given: made(np.diagonal, _diagonal_shape([x.shape], given), x, options=_options(given, x.ndim)),
+    lambda g, y, x, **given: noted(_fill_back, x.shape, g, options=_options(given, x.ndim)),
 )
 
 
@@ -177,15 +180,9 @@ def _embedded_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {read} if {column} == {shifted(row, offset)} else 0"
 
 
-def _embedded_options(shape: Shape, attributes: Attributes) -> tuple[tuple[int, int, int]]:
-    return ((attributes["offset"], *_two_axes(attributes, len(shape) + 1)),)
-
-
 _EMBEDDED = Rule(
-    lambda x, **given: noted(
-        _fill_back, _embedded_shape([x.shape], given), x, options=_embedded_options(x.shape, given)
-    ),
-    lambda g, y, x, **given: noted(_fill_diagonal, x.shape, g, options=_embedded_options(x.shape, given)),
+    lambda x, **given: noted(_fill_back, _embedded_shape([x.shape], given), x, options=_options(given, x.ndim + 1)),
+    lambda g, y, x, **given: made(np.diagonal, x.shape, g, options=_options(given, x.ndim + 1)),
 )
 
 
@@ -238,10 +235,6 @@ def _repeat_definition(signature: Signature) -> str:
     )
 
 
-def _fill_repeated(x: Array, times: tuple[int, ...], out: Array) -> None:
-    out[...] = np.tile(x, times)
-
-
 def _repeat_vjp(g: Any, y: Any, x: Any, repeats: tuple[int, ...]) -> Any:
     """Each copy's share, added up."""
     times = _times({"repeats": repeats}, len(x.shape))
@@ -251,12 +244,9 @@ def _repeat_vjp(g: Any, y: Any, x: Any, repeats: tuple[int, ...]) -> Any:
 
 
 _REPEAT = Rule(
-    lambda x, repeats: noted(
-        _fill_repeated, _repeat_shape([x.shape], {"repeats": repeats}), x,
-        options=(_times({"repeats": repeats}, len(x.shape)),),
-    ),
+    lambda x, repeats: made(np.tile, _repeat_shape([x.shape], {"repeats": repeats}), x, options=(repeats,)),
     _repeat_vjp,
-)  # fmt: skip
+)
 
 
 def _interleaved_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -271,13 +261,9 @@ def _interleaved_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', [f'{i}//{often}' if n == axis and often > 1 else i for n, i in enumerate(out)])}"
 
 
-def _fill_interleaved(x: Array, repeats: int, axis: int, out: Array) -> None:
-    out[...] = np.repeat(x, repeats, axis)
-
-
 def _interleaved(x: Any, repeats: int, axis: int) -> Any:
     shape = _interleaved_shape([x.shape], {"repeats": repeats, "axis": axis})
-    return noted(_fill_interleaved, shape, x, options=(repeats, one_axis(axis, x.shape)))
+    return made(np.repeat, shape, x, options=(repeats, one_axis(axis, x.shape)))
 
 
 def _interleaved_vjp(g: Any, y: Any, x: Any, repeats: int, axis: int) -> Any:

@@ -77,11 +77,7 @@ class Letters:
 
     def sum(self, term: str) -> str:
         """Of a term over the reduced indices."""
-        return self.total(term)
-
-    def total(self, term: str, function: str = "sum") -> str:
-        """A function of a term over the reduced indices."""
-        return total(term, self.reduced, function=function)
+        return total(term, self.reduced)
 
 
 def definition_of(make: Callable[[Letters], str]) -> Callable[[Signature], str]:

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import operation
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
-from bptui.model.engine.ops.common import at, equal_beside, integer, letters, one_axis, zeros
+from bptui.model.engine.ops.common import at, equal_beside, integer, letters, made, one_axis, zeros
 from bptui.model.engine.ops.slices import index_of, index_text, put, reached, read_index, sliced_shape
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import noted
@@ -103,10 +103,6 @@ _GATHER = Rule(
 )
 
 
-def _taken(g: Array, i: Array, axis: int, out: Array) -> None:
-    out[...] = g.take(i, axis)
-
-
 _SCATTER_ADD = Rule(
     lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
     lambda g, y, x, i, src, axis: g,
@@ -125,7 +121,7 @@ _INDEX_ADD = Rule(
     added,
     lambda g, y, x, i, src, axis: g,
     None,
-    lambda g, y, x, i, src, axis: noted(_taken, src.shape, g, i, options=(one_axis(axis, x.shape),)),
+    lambda g, y, x, i, src, axis: made(np.take, src.shape, g, i, options=(one_axis(axis, x.shape),)),
 )
 
 

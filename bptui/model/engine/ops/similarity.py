@@ -7,7 +7,7 @@ from typing import Any
 
 from bptui.model.base.types import Attributes
 from bptui.model.engine.ops.base import Attribute, Composite, Signature
-from bptui.model.engine.ops.common import at, integer, letters, one_axis, real, require_equal, total
+from bptui.model.engine.ops.common import at, integer, letters, one_axis, real, require_equal
 from bptui.model.engine.ops.lengths import ORDER, length
 
 Use = Callable[..., Any]
@@ -49,12 +49,8 @@ def _normalize_definition(signature: Signature) -> str:
     kept = [i for i in out if i in inside]
     size = at("m", kept)
 
-    def along(term: str, function: str = "sum") -> str:
-        return total(term, [bound], function=function)
-
-    *before, last = length(at("x", inside), signature["p"], along, at("m2", kept)).split("; ")
     whole = f"{at('y', out)} = {at('x', out)}/({size} if {size} > eps else eps)"
-    return "; ".join([*before, f"{size} = {last}", whole])
+    return f"{length(size, at('x', inside), signature['p'], [bound], at('m2', kept))}; {whole}"
 
 
 def _cosine_definition(signature: Signature) -> str:

@@ -16,6 +16,11 @@ def sigmoid(x: Any) -> Any:
     return 1 / (np.exp(-x) + 1)  # NumPy's reciprocal takes twice as long
 
 
+def gated(a: Any, x: Any) -> Any:
+    """a·sigmoid(x), on stand-ins by one division."""
+    return a / (np.exp(-x) + 1) if isinstance(x, Standin) else a * sigmoid(x)
+
+
 _FAR = 40
 """From here on log(1 + exp(x)) is x to the last digit."""
 

@@ -203,10 +203,12 @@ class Step:
     def leading(self) -> Sequence[Event]:
         """The events that a loss depends on, in their order, and those that join the gradients of several ranks; all
         of them, where no backward pass was recorded."""
-        if not self.backwards:
-            return self.events
+        return self.events if not self.backwards else self.leading_to(self.backwards)
+
+    def leading_to(self, backwards: Sequence[Backward]) -> Sequence[Event]:
+        """The same of the losses of some of the backward passes."""
         found: set[int] = set()
-        waiting = [loss for backward in self.backwards for loss, _ in backward.losses]
+        waiting = [loss for backward in backwards for loss, _ in backward.losses]
         while waiting:
             event = self.made_by.get(waiting.pop())
             if event is not None and event.id not in found:

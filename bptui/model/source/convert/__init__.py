@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from bptui.model.base import syntax
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import read_text
 from bptui.model.source.convert import keras, torch_program, torch_text
 from bptui.model.source.convert.piece import Foreign, names, taken
 from bptui.model.source.convert.toml import written
-from bptui.model.source.datasets import read_text
 
 MAX_FILE = 2**22
 """Bytes of a file that is converted."""

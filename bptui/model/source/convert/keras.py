@@ -71,9 +71,7 @@ def config(content: Mapping[str, Any], where: str) -> Foreign:
         elif row.get("class_name") != "InputLayer":
             found.pieces.append(piece_of(row))
         order.append(name)
-    found.pieces = keras_axes.turned(found.pieces, axes, found.shape)
-    if found.shape and len(found.shape) > 2:
-        found.notes.append(CHANNELS)
+    _turned(found, axes)
     compiled = content.get("compile_config")
     if isinstance(compiled, Mapping):
         _compiled(found, compiled.get("loss"), compiled.get("optimizer"))
@@ -109,6 +107,13 @@ def _inbound(nodes: Any, depth: int = 0) -> Iterator[str]:
             yield from _inbound(item, depth + 1)
 
 
+def _turned(found: Foreign, axes: int | None) -> None:
+    """Its layers as those of an input of so many axes, channels first."""
+    found.pieces = keras_axes.turned(found.pieces, axes, found.shape)
+    if found.shape and len(found.shape) > 2:
+        found.notes.append(CHANNELS)
+
+
 def _compiled(found: Foreign, loss: Any, made: Any) -> None:
     """The loss and the optimizer of `model.compile(…)`."""
     word, settings = _said(loss)
@@ -126,7 +131,9 @@ def _compiled(found: Foreign, loss: Any, made: Any) -> None:
     if word in OPTIMIZERS:
         kind, rate, more = OPTIMIZERS[word]
         given = {
-            own: settings[key] for key, own in OPTIONS.items() if own and isinstance(settings.get(key), int | float)
+            key if key in RULES[kind].options else own: settings[key]
+            for key, own in OPTIONS.items()
+            if own and isinstance(settings.get(key), int | float)
         }
         taken = {"learning_rate", "clip_norm", "clip_value", *RULES[kind].options}
         if odd := [key for key, item in given.items() if key not in taken and item]:
@@ -195,9 +202,7 @@ def program(tree: ast.Module, known: Mapping[str, Any], where: str) -> Foreign:
             found.pieces.append(LAYERS[kind].piece(text(item), str(settings.get("name", "")), (), settings))
         else:
             found.pieces.append(Piece(text(item), why="is no kind of layer here"))
-    found.pieces = keras_axes.turned(found.pieces, axes, found.shape)
-    if found.shape and len(found.shape) > 2:
-        found.notes.append(CHANNELS)
+    _turned(found, axes)
     for call in calls:
         if dotted(call.func).endswith(".compile"):
             said = {item.arg: item.value for item in call.keywords if item.arg in COMPILED}

@@ -13,10 +13,10 @@ from bptui.model.base.printable import one_line
 from bptui.model.engine.schedules import CLASSES
 from bptui.model.source.convert.memory import SPLIT, looking, one_input
 from bptui.model.source.convert.piece import Foreign, Piece, Unknown, dotted, named, names, text, value
-from bptui.model.source.convert.torch_optimizers import CYCLED, OPTIMIZERS, PER_STEP, optimizer, schedule
 from bptui.model.source.convert.torch_rows import FUNCTIONS, LOSSES, MODULES
 from bptui.model.source.convert.torch_text import piece_of, turned
 from bptui.model.source.layers import KINDS
+from bptui.model.source.torch_optimizers import CYCLED, OPTIMIZERS, PER_STEP, optimizer, schedule
 
 CAPTURE = "bptui capture SCRIPT.py takes a training step of any program as it is"
 BOTH = f"its two inputs are one here, the positions of the first before those of the second: {SPLIT} are the first's"

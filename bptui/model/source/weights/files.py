@@ -12,10 +12,11 @@ import numpy as np
 from bptui.model.base import safetensors
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
+from bptui.model.base.files import read_bytes, read_text
 from bptui.model.base.types import Array
 from bptui.model.base.unsupported import WEIGHTS
 from bptui.model.engine.arrays import array
-from bptui.model.source.datasets import MAX_FILE, read_bounded, read_npz, read_text
+from bptui.model.source.datasets import MAX_FILE, read_npz
 
 FORMS = (".safetensors", ".npz", ".json")
 MAX_TEXT = 2**24
@@ -27,7 +28,7 @@ def tensors(path: Path, where: str) -> dict[str, Array]:
     """The arrays of a file by name: in its order, or where it keeps none (safetensors), by name, numbers as numbers."""
     suffix = path.suffix.lower()
     if suffix == ".safetensors":
-        found = safetensors.arrays(read_bounded(path, where, MAX_FILE), where)
+        found = safetensors.arrays(read_bytes(path, where, MAX_FILE), where)
         found = {name: found[name] for name in sorted(found, key=_natural)}
     elif suffix == ".npz":
         found = read_npz(path, where)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.printable import one_line
+from bptui.model.base.printable import few, one_line
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Graph, Node
@@ -135,8 +135,7 @@ def loaded(graph: Graph, path: Path, where: str, layout: str) -> tuple[Graph, tu
             value.setflags(write=False)
             nodes[node.id] = replace(node, value=value)
     told = [f"{layer} is {module or 'all of it'}" for layer, module in pairs.items()]
-    more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    notes = [f"{path.name}: {', '.join(told[:TOLD])}{more}"]
+    notes = [f"{path.name}: {few(told, TOLD)}"]
     if any(layer.turns for layer in layers):
         now = layout_words("out_in" if turned else "in_out")
         notes.append(f"{path.name}: dense weights are read as {now}, and shown as (in, out)")

@@ -145,7 +145,7 @@ def test_what_is_said_of_a_habit_is_a_command():
     words = {word for command in COMMANDS for word in command.words}
     for here in HABITS.values():
         named = {word.strip(".,;:()") for word in here.replace(".grad", "").split()}
-        assert named & words or here.startswith(("nothing", "every", "the step")), here
+        assert named & words or here.startswith(("nothing", "every", "the step", "ctrl+l")), here
 
 
 def test_hostile_words_are_one_line():
@@ -160,3 +160,8 @@ def test_hostile_words_are_one_line():
 )
 def test_settings_of_an_optimizer_and_words_with_blanks_have_help(word):
     assert len(help_text(word)[0]) > len(word) + 20
+
+
+@pytest.mark.parametrize(("said", "word"), [("weights", "weight"), ("training steps", "training step")])
+def test_of_several_one_is_explained(said, word):
+    assert help_text(said)[0].startswith(f"{word}: ")

@@ -110,7 +110,11 @@ def test_arguments_cannot_make_a_line_of_any_length(session):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\xff\xfe\x00", "is not text"), (b"x" * (2**20 + 1), "is larger than"), (b"\n" * 10_001, "10,001 lines")],
+    [
+        (b"\xff\xfe\x00", "is not text"),
+        (b"x" * (2**20 + 1), "at most 1,048,576 bytes"),
+        (b"\n" * 10_001, "10,001 lines"),
+    ],
 )
 def test_files_that_are_no_scripts(session, tmp_path, content, said):
     path = tmp_path / "bad"

@@ -11,8 +11,8 @@ import pytest
 from bptui.model.base.schema import Table
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
-from bptui.model.source.captured.updates import KINDS
 from bptui.model.source.optimizer_table import read_optimizer
+from bptui.model.source.torch_optimizers import OPTIMIZERS as PYTORCH
 from tests.unit.model.engine.small import branching
 
 torch = pytest.importorskip("torch")
@@ -85,8 +85,7 @@ def theirs(made: Any, options: dict[str, Any], more: dict[str, Any], parameters:
 
 def states_of(kind: str, other: Any) -> dict[str, str]:
     """Our names of states → PyTorch's."""
-    known = {row.kind: row.states for row in KINDS.values()}
-    return dict(known.get(kind, {"m": "exp_avg"}))
+    return next((dict(row.states) for row in PYTORCH.values() if row.kind == kind), {"m": "exp_avg"})
 
 
 @pytest.mark.parametrize(("kind", "options", "made", "more"), CASES, ids=str)
@@ -115,17 +114,17 @@ NOT_COMPARED = ("lion", "lbfgs")
 
 
 def test_every_kind_of_pytorch_is_known_in_a_captured_step() -> None:
-    known = {row.kind for row in KINDS.values()}
+    known = {row.kind for row in PYTORCH.values()}
     missing = [kind for kind in OPTIMIZERS if kind not in known and kind not in NOT_COMPARED]
     assert not missing, (
-        f"{missing}: a row of KINDS each, or, where PyTorch has no such optimizer, a word of NOT_COMPARED"
+        f"{missing}: a row of torch_optimizers each, or, where PyTorch has no such optimizer, a word of NOT_COMPARED"
     )
 
 
-@pytest.mark.parametrize("kind", [row.kind for row in KINDS.values() if row.kind not in NOT_COMPARED])
+@pytest.mark.parametrize("kind", [row.kind for row in PYTORCH.values() if row.kind not in NOT_COMPARED])
 def test_the_options_start_as_pytorch_has_them(kind: str) -> None:
     """Every setting that PyTorch has under the same name, or in a pair."""
-    name = next(name for name, row in KINDS.items() if row.kind == kind).rpartition(".")[2]
+    name = next(name for name, row in PYTORCH.items() if row.kind == kind)
     group = getattr(torch.optim, name)([torch.zeros(1)], lr=0.1).param_groups[0]
     pairs = {"betas": PAIRED[:2], "etas": PAIRED[2:4], "step_sizes": PAIRED[4:]}
     expected = dict(group)

@@ -264,7 +264,7 @@ WRONG = [
     ("data", {"dataset": "moons", "samples": 10**9}, "data.samples: 1,000,000,000 (at most 1,000,000)"),
     ("data", {"dataset": "moons", "noise": -1}, "data.noise: must be at least 0"),
     ("data", {"dataset": "moons", "targets": [1]}, "data.targets: goes with inputs"),
-    ("data", {"file": "nowhere.csv"}, "data.file: there is no file"),
+    ("data", {"file": "nowhere.csv"}, "nowhere.csv: there is no such file"),
     ("layers.0.kind", "densee", "layer1.kind: unknown 'densee' (did you mean 'dense'?)"),
     ("layers.0.kind", None, "layer1: 'kind' is missing"),
     ("layers.0.units", None, "layer1: 'units' is missing"),

@@ -14,9 +14,9 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Ref
+from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import condition, finite, part, reshaped, values
-from bptui.model.source.captured.known.complex_numbers import matmul, pairs
+from bptui.model.source.captured.known.complex_numbers import is_complex, matmul, pairs, quotient
 from bptui.model.source.captured.known.equations import power_of
 from bptui.model.source.captured.known.registry import complex_known, taking
 from bptui.model.source.captured.known.shapes import turned
@@ -87,7 +87,7 @@ def solve(u: Call, A: Any, B: Any, *, left: bool = True, check_errors: bool = Fa
 def solve_triangular(u: Call, A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Node:
     """Of one triangle, with the rest as 0: the real matrix is none."""
     finite(u, A, B)
-    a, b, side = pairs(u, A), pairs(u, B), A.shape[-2 if _complex(A) else -1]
+    a, b, side = pairs(u, A), pairs(u, B), A.shape[-2 if is_complex(A) else -1]
     less = (1 if upper else -1) * unitriangular
     kept = condition(
         u, (side, side, 1), lambda: (np.triu if upper else np.tril)(np.ones((side, side)), less)[..., None]
@@ -96,10 +96,6 @@ def solve_triangular(u: Call, A: Any, B: Any, *, upper: bool, left: bool = True,
     if unitriangular:
         a = u.use("add", a, u.constant((side, side, 2), lambda: np.eye(side)[..., None] * [1.0, 0.0], "identity"))
     return _solved(u, a, b) if left else _turned(u, _solved(u, _turned(u, a), _turned(u, b)))
-
-
-def _complex(x: Any) -> bool:
-    return isinstance(x, Ref) and x.complex
 
 
 def _cholesky(u: Call, a: Any, upper: bool) -> Node:
@@ -156,20 +152,13 @@ def _det(u: Call, matrix: Any) -> Node:
         if rest.shape[-2] > 1:
             row, column = _at(u, rest, slice(0, 1), slice(1, None)), _at(u, rest, slice(1, None), slice(0, 1))
             rest = u.use("sub", _at(u, rest, slice(1, None), slice(1, None)),
-                         u.use("cmul", _over(u, column, pivot), row))  # fmt: skip
+                         u.use("cmul", quotient(u, column, pivot), row))  # fmt: skip
     assert found is not None
-    signed = u.use("mul", reshaped(u, found, (*lead, 2)), u.constant((*lead, 1), lambda: sign[..., None], "sign"))
-    return signed
+    return u.use("mul", reshaped(u, found, (*lead, 2)), u.constant((*lead, 1), lambda: sign[..., None], "sign"))
 
 
 def _at(u: Call, x: Node, rows: slice, columns: slice) -> Node:
     return part(u, part(u, x, -3, rows), -2, columns)
-
-
-def _over(u: Call, a: Node, b: Node) -> Node:
-    """a/b of complex numbers."""
-    below = u.use("sum", u.use("square", b), axis=-1, keepdims=True)
-    return u.use("div", u.use("cmul", a, u.use("conj", b)), below)
 
 
 def _pivots(a: Array) -> tuple[Array, Array, float]:

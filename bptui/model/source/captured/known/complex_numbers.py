@@ -18,18 +18,19 @@ from bptui.model.source.captured.known.registry import complex_known, known, tak
 from bptui.model.source.captured.pairs import OF
 
 
-def _is_complex(x: Any) -> TypeGuard[Ref]:
+def is_complex(x: Any) -> TypeGuard[Ref]:
+    """Is it a recorded complex value?"""
     return isinstance(x, Ref) and x.complex
 
 
 def _lead(x: Any) -> Shape:
     """The shape that PyTorch has for it."""
-    return tuple(x.shape[:-1]) if _is_complex(x) else tuple(x.shape)
+    return tuple(x.shape[:-1]) if is_complex(x) else tuple(x.shape)
 
 
 def _pairs(u: Call, x: Any) -> Tensor:
     """A real tensor or number as complex ones."""
-    if _is_complex(x) or isinstance(x, Node):
+    if is_complex(x) or isinstance(x, Node):
         return x
     if not tensor(x) and not isinstance(x, int | float):
         u.lacks(f"{u.name} with a {type(x).__name__}")
@@ -61,7 +62,7 @@ complex_known("bptui.same")(copies.same)
 def to(u: Call, input: Any, *_: Any, **__: Any) -> Node:
     """In the kind of number of the result, which may be complex where this is not, and the other way round."""
     y, result = copies.to(u, input), u.results[0]
-    if result.complex and not _is_complex(input):
+    if result.complex and not is_complex(input):
         return u.use("complex", y)
     return y if result.complex else u.use("real", y)
 
@@ -108,10 +109,10 @@ def _beside(u: Call, x: Any) -> Any:
 
 @complex_known("mul", "multiply", "__mul__", "__rmul__")
 def mul(u: Call, input: Any, other: Any) -> Node:
-    if _is_complex(input) and _is_complex(other):
+    if is_complex(input) and is_complex(other):
         return u.use("cmul", input, other)
     finite(u, input, other, nan=True)  # PyTorch's product with a real number has it as a complex one: inf·0 is NaN
-    a, b = (input, other) if _is_complex(input) else (other, input)
+    a, b = (input, other) if is_complex(input) else (other, input)
     if not tensor(b) and not isinstance(b, int | float):
         u.lacks(f"{u.name} with a {type(b).__name__}")
     return u.use("mul", a, _beside(u, b))
@@ -119,16 +120,20 @@ def mul(u: Call, input: Any, other: Any) -> Node:
 
 @complex_known("div", "true_divide", "__truediv__", "__div__")
 def div(u: Call, input: Any, other: Any, *, rounding_mode: Any = None) -> Node:
-    """By a complex number: times its conjugate, over the square of its size."""
     if rounding_mode is not None:
         u.lacks("a complex quotient that is rounded")
-    finite(u, input, other, nan=not _is_complex(other))
-    if not _is_complex(other):
+    finite(u, input, other, nan=not is_complex(other))
+    if not is_complex(other):
         if tensor(other) and np.any(values(u, other) == 0):
             u.lacks("a complex quotient by a real 0")
         return u.use("div", input, _beside(u, other))
-    below = u.use("sum", u.use("square", other), axis=-1, keepdims=True)
-    return u.use("div", u.use("cmul", _pairs(u, input), u.use("conj", other)), below)
+    return quotient(u, pairs(u, input), other)
+
+
+def quotient(u: Call, a: Node, b: Tensor) -> Node:
+    """a/b of complex numbers: times the conjugate of b, over the square of its size."""
+    below = u.use("sum", u.use("square", b), axis=-1, keepdims=True)
+    return u.use("div", u.use("cmul", a, u.use("conj", b)), below)
 
 
 @complex_known("sum", "mean")

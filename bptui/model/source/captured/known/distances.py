@@ -11,7 +11,6 @@ import numpy as np
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import alike, axes, finite, line, reshaped, values
-from bptui.model.source.captured.known.reductions import vector_norm_of
 from bptui.model.source.captured.known.registry import known
 from bptui.model.source.captured.known.shapes import flipped
 
@@ -47,20 +46,14 @@ def _by_product(u: Call, a: Any, b: Any) -> Node:
     return u.use("where", apart, u.use("sqrt", u.use("where", apart, square, 1.0)), 0.0)
 
 
-def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:
-    return vector_norm_of(u, away, p, len(away.shape) - 1, keepdim)
-
-
 @known("pairwise_distance")
 def pairwise_distance(u: Call, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> Node:
-    if 1 <= p < inf:
-        return u.use("pairwise_distance", *alike(u, x1, x2), p=p, eps=eps, keepdims=keepdim)
-    return _distance(u, u.use("add", u.use("sub", x1, x2), eps), p, keepdim)
+    return u.use("pairwise_distance", *alike(u, x1, x2), p=p, eps=eps, keepdims=keepdim)
 
 
 @known("dist")
 def dist(u: Call, input: Any, other: Any, p: float = 2) -> Node:
-    return vector_norm_of(u, u.use("sub", input, other), p, None, False)
+    return u.use("norm", u.use("sub", input, other), p=p)
 
 
 @known("torch.nn.functional.normalize")
@@ -68,7 +61,7 @@ def normalize(u: Call, input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e
     """x divided by its norm, which is at least eps."""
     if isinstance(dim, int):
         return reshaped(u, u.use("normalize", line(u, input), axis=dim, eps=eps, p=p), tuple(input.shape))
-    return u.use("div", input, u.use("clip", vector_norm_of(u, input, p, axes(input, dim), True), min=eps))
+    return u.use("div", input, u.use("clip", u.use("norm", input, axis=axes(input, dim), keepdims=True, p=p), min=eps))
 
 
 @known("cosine_similarity")

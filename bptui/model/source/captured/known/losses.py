@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from bptui.model.source.captured.known.common import (
     values,
     whole,
 )
-from bptui.model.source.captured.known.distances import pairwise_distance
 from bptui.model.source.captured.known.registry import Entry, known, taking
 
 F = "torch.nn.functional."
@@ -194,15 +192,7 @@ def margin_ranking(u: Call, input1: Any, input2: Any, target: Any, **settings: A
 
 @loss("triplet_margin_loss", "anchor", "positive", "negative", margin=1.0, p=2, eps=1e-6, swap=False, **REDUCED)
 def triplet_margin(u: Call, anchor: Any, positive: Any, negative: Any, **settings: Any) -> Node:
-    """With swap the nearer of the two is the negative's distance."""
-    p, eps = settings["p"], settings["eps"]
-    if 1 <= p < inf:
-        return u.use("triplet_margin", *alike(u, anchor, positive, negative), **settings)
-    near, far = (pairwise_distance(u, anchor, other, p, eps) for other in (positive, negative))
-    if settings["swap"]:
-        far = u.use("minimum", far, pairwise_distance(u, positive, negative, p, eps))
-    less = u.use("add", u.use("sub", near, far), settings["margin"])
-    return finished(u, u.use("clip", less, min=0.0), settings["reduction"])
+    return u.use("triplet_margin", *alike(u, anchor, positive, negative), **settings)
 
 
 @loss("cosine_embedding_loss", "input1", "input2", "target", margin=0, **REDUCED)

@@ -100,11 +100,6 @@ known("var_mean")(_spread("var", "mean"))
 known("std_mean")(_spread("std", "mean"))
 
 
-def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> Node:
-    """(Σ|x|^p)^(1/p), whose gradient is 0 where all of x is; inf: the largest |x|."""
-    return u.use("norm", x, axis=over, keepdims=keepdim, p=order)
-
-
 @known("norm")
 def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Node:
     order = 2.0 if p in ("fro", None) else p
@@ -112,12 +107,12 @@ def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = F
         return matrix_norm(u, input, "nuc", [0, 1] if dim is None else dim, keepdim, dtype=dtype)
     if isinstance(order, str):
         u.lacks(f"norm {p}")
-    return vector_norm_of(u, converted(u, input, dtype), float(order), axes(input, dim), keepdim)
+    return u.use("norm", converted(u, input, dtype), axis=axes(input, dim), keepdims=keepdim, p=float(order))
 
 
 @known("torch.linalg.vector_norm")
 def vector_norm(u: Call, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    return vector_norm_of(u, converted(u, x, dtype), float(ord), axes(x, dim), keepdim)
+    return u.use("norm", converted(u, x, dtype), axis=axes(x, dim), keepdims=keepdim, p=float(ord))
 
 
 @known("torch.linalg.matrix_norm")
@@ -127,7 +122,7 @@ def matrix_norm(
     """By Frobenius; by sums of |x| over one axis, of which the largest or smallest counts; by singular values."""
     rows, columns = (axis(A, d) for d in dim)
     if ord == "fro":
-        return vector_norm_of(u, converted(u, A, dtype), 2.0, (rows, columns), keepdim)
+        return u.use("norm", converted(u, A, dtype), axis=(rows, columns), keepdims=keepdim)
     if 0 in A.shape:  # of no elements it is 0
         return u.use("sum", A, axis=(rows, columns), keepdims=keepdim)
     if dtype is not None or isinstance(A, Node):
@@ -140,8 +135,8 @@ def matrix_norm(
         return reshaped(u, y, u.results[0].shape)
     summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
     sums = u.use("sum", u.use("abs", A), axis=summed, keepdims=True)
-    kind, read = "max" if ord > 0 else "min", lambda: np.sum(np.abs(values(u, A)), summed, keepdims=True)
-    y = extreme(u, kind, sums, other, True, read)
+    y = extreme(u, np.max if ord > 0 else np.min, sums, other, True,
+                lambda: np.sum(np.abs(values(u, A)), summed, keepdims=True))  # fmt: skip
     return y if keepdim else reshaped(u, y, u.results[0].shape)
 
 
@@ -176,9 +171,10 @@ known("softmax", "log_softmax", "torch.special.softmax", "torch.special.log_soft
 
 
 # ----------------------------------------------------------------------------------------------------- extremes
-def extreme(u: Call, kind: str, x: Tensor, over: Any, keepdim: bool, read: Any, nan: bool = True) -> Node:
-    """The largest or smallest, whose gradient all that are equal share: it is their mean. `read` gives the numbers of
-    x. nan: where it is NaN those that are NaN share it; else all elements have NaN, as with `amax`."""
+def extreme(u: Call, pick: Any, x: Tensor, over: Any, keepdim: bool, read: Any, nan: bool = True) -> Node:
+    """The one that `pick` (np.max, np.min) takes, whose gradient all that are equal share: it is their mean. `read`
+    gives the numbers of x. nan: where it is NaN those that are NaN share it; else all elements have NaN, as with
+    `amax`."""
     rank = len(x.shape)
     reduced = range(rank) if over is None else over if isinstance(over, tuple) else (over,)
     inside = tuple(1 if n in reduced else size for n, size in enumerate(x.shape))
@@ -186,7 +182,7 @@ def extreme(u: Call, kind: str, x: Tensor, over: Any, keepdim: bool, read: Any, 
 
     def found() -> Any:
         array = read()
-        best = (np.max if kind == "max" else np.min)(array, over, keepdims=True)
+        best = pick(array, over, keepdims=True)
         return (array == best) | ((np.isnan(array) | (not nan)) & np.isnan(best))
 
     def count() -> Any:
@@ -203,7 +199,7 @@ def _extreme_of(u: Call, input: Any, dim: Any, keepdim: bool) -> Node:
     if tensor(dim):
         return u.use("maximum" if u.name == "max" else "minimum", input, dim)
     if dim is None:
-        return extreme(u, u.name, input, None, False, u.reader(input))
+        return extreme(u, getattr(np, u.name), input, None, False, u.reader(input))
     return chosen(u, input, dim, keepdim)
 
 
@@ -215,12 +211,12 @@ def largest(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, othe
 @known("amax", "amin")
 def amax(u: Call, input: Any, dim: Any = (), keepdim: bool = False) -> Node:
     over = axes(input, list(dim) if isinstance(dim, tuple) else dim)
-    return extreme(u, u.name.removeprefix("a"), input, over, keepdim, u.reader(input), False)
+    return extreme(u, getattr(np, u.name), input, over, keepdim, u.reader(input), False)
 
 
 @known("aminmax")
 def aminmax(u: Call, input: Any, *, dim: Any = None, keepdim: bool = False) -> list[Node]:
-    return [extreme(u, kind, input, axes(input, dim), keepdim, u.reader(input), False) for kind in ("min", "max")]
+    return [extreme(u, pick, input, axes(input, dim), keepdim, u.reader(input), False) for pick in (np.min, np.max)]
 
 
 def chosen(u: Call, input: Any, dim: int, keepdim: bool = True) -> Node:
@@ -239,14 +235,7 @@ def median(u: Call, input: Any, dim: Any = None, keepdim: bool = False) -> Node:
     """Of all elements: those that are equal to it share the gradient."""
     if dim is not None:
         return chosen(u, input, dim, keepdim)
-    result = u.results[0]
-
-    def found() -> Any:
-        array, middle = values(u, input), values(u, result)
-        return (array == middle) | (np.isnan(array) & np.isnan(middle))
-
-    total = u.use("sum", u.use("where", condition(u, input.shape, found), input, 0.0))
-    return u.use("div", total, u.constant((), lambda: np.asarray(np.sum(found(), dtype=np.float64))))
+    return extreme(u, lambda array, over, keepdims: values(u, u.results[0]), input, None, False, u.reader(input))
 
 
 known("mode")(taking(chosen, "input", dim=-1, keepdim=False))

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.findings.diagnose import diagnose, trials
+from bptui.model.debugger.findings.diagnose import diagnose, ranked, trials
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.probe import Prober
-from bptui.model.debugger.findings.ranking import ranked
 from bptui.model.debugger.findings.rates import with_rate
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.progress import Cancelled, Progress

@@ -12,7 +12,6 @@ from bptui.model.source.formula import parse
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind_arrays, full_tensor
 from bptui.torch import reference
-from bptui.torch.composites import COMPOSITES
 from bptui.torch.indexing import Unlike
 from tests.unit.model.engine.ops.executor import attributes_of, graph_of_composite, run, run_graph
 from tests.unit.model.engine.ops.samples import uses
@@ -67,7 +66,7 @@ class Asked:
 
     def theirs(self, position, number):
         """PyTorch's; None where it has no such operation."""
-        call = reference.CALLS.get(self.row.name) or COMPOSITES.get(self.row.name)
+        call = reference.CALLS.get(self.row.name)
         inputs, upstream = self.with_number(position, number)
         tensors = [torch.tensor(x, requires_grad=n in self.floats) for n, x in enumerate(inputs)]
         known = {name: value for name, value in self.attributes.items() if name in self.row.attributes}

@@ -323,7 +323,7 @@ def test_after_its_update_the_original_has_nothing_to_promise(line):
     registry.run(session, "goto end")
     told = registry.run(session, line).text
     assert "promised  nothing: original has no training step 1" in told
-    assert "original has not this training step" in told
+    assert "original has no training step 1" in told
 
 
 def test_what_moved_the_loss_is_told_of_a_recorded_step_too():

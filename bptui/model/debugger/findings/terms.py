@@ -1,0 +1,152 @@
+"""The terms of a captured step's loss: one that falls without end, and a target that the gradient goes through, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.finding import Finding, Measured
+from bptui.model.debugger.findings.settings import maximizes
+from bptui.model.debugger.findings.structure import MOVES, REGRESSION, WEIGHTED, Layer
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.engine.graph import Node
+
+SAME = 1e-4
+"""How far, in their own size, gradients may be from each other that are one number."""
+GROWS = ("exp", "square")
+"""What grows faster than anything linear; a power of 2 is one, too."""
+STRAIGHT = (*MOVES, "mul", "div", "neg", "add", "sub", "dropout", "cast", "sum", "mean")
+"""Operations that are linear where at most one side of them is computed with parameters."""
+PARTS = ("slice", "chunk", "split", "unbind")
+"""Operations that take a part: mean and variance are two of what one layer gives."""
+
+
+def terms(subject: Subject) -> Iterator[Finding]:
+    """A square or an exponential of what a layer gives that makes the loss smaller the larger it is; a target made of
+    given numbers and of the network's own, through which the gradient goes, too."""
+    if not maximizes(subject):
+        yield from _endless(subject)
+    yield from _followed(subject)
+
+
+# ------------------------------------------------------------------------------------------------- without an end
+def _endless(subject: Subject) -> Iterator[Finding]:
+    """Squares and exponentials of outputs of layers whose gradient is one number below 0 for all samples. Those beside
+    which another one of the same layer pulls the other way are no such."""
+    found: list[tuple[Node, Layer, int, float]] = []
+    held: set[int] = set()
+    for node in subject.graph.ops:
+        if not _grows(node) or node.id not in subject.reached or not node.wants_grad:
+            continue
+        straight, gradient = _straight_from(subject, node), subject.recording(0).grad(node)
+        if straight is None:
+            continue
+        pull = _one(gradient)
+        if pull is not None and pull < 0:
+            found.append((node, *straight, pull))
+        elif gradient is None or np.any(gradient):
+            held.add(straight[1])
+    ends = [each for each in found if each[2] not in held]
+    if not ends:
+        return
+    node, layer, _, pull = ends[0]
+    yield Finding(
+        "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", layer.place, *(e[1].place for e in ends)))),
+        f"the loss falls the larger {node.name} is, for every sample alike: it has no lower end",
+        node=node.name, phase="backward",
+        measured=Measured(pull, 0.0, "the sign of its gradient, the same for all samples"),
+
+        evidence=tuple(f"∂L/∂{each.name} = {numbers.significant(slope, 3)}, computed of {made.z.name}"
+                       for each, made, _, slope in ends[:4]),
+        advice=("the other sign before this term",),
+    )  # fmt: skip
+
+
+def _grows(node: Node) -> bool:
+    if node.op is None:
+        return False
+    twice = node.op.name == "mul" and len(node.inputs) == 2 and len(set(node.inputs)) == 1
+    return twice or node.op.name in GROWS or (node.op.name == "power" and node.attributes.get("exponent") == 2)
+
+
+def _straight_from(subject: Subject, node: Node) -> tuple[Layer, int] | None:
+    """The layer that what is squared comes from in a straight line, and the id of the part of it that is taken: beside
+    constants, and nothing that is given, since a difference from a target is no such."""
+    structure = subject.structure
+    made = {layer.z.id: layer for layer in structure.layers}
+    source, part = subject.graph.nodes[node.inputs[0]], -1
+    while source.id not in made:
+        computed = [side for side in structure.inputs(source) if side.op is not None or side.role != "const"]
+        if source.op is None or source.op.name not in (*STRAIGHT, *PARTS) or len(computed) != 1:
+            return None
+        part = source.id if source.op.name in PARTS else part
+        source = computed[0]
+    return made[source.id], source.id if part < 0 else part
+
+
+def _one(gradient: Array | None) -> float | None:
+    """The number that a gradient is everywhere, None where it is not one."""
+    if gradient is None or gradient.size < 2 or not np.isfinite(gradient).all():
+        return None
+    wide = gradient.astype(np.float64)
+    middle = float(wide.mean())
+    return middle if middle and float(np.ptp(wide)) <= SAME * abs(middle) else None
+
+
+# ------------------------------------------------------------------------------------------- a target that follows
+def _followed(subject: Subject) -> Iterator[Finding]:
+    """Of a comparison of numbers, one side that adds what is given to what the network says of other inputs, with
+    weights of the other side: the gradient goes through both, and moves the target, too."""
+    structure = subject.structure
+    for node in subject.graph.ops:
+        if node.op is None or node.op.name not in REGRESSION or node.id not in subject.reached or len(node.inputs) < 2:
+            continue
+        prediction, target = structure.inputs(node)[:2]
+        for one, other in ((prediction, target), (target, prediction)):
+            shared = _shared(subject, one, other)
+            if not other.wants_grad or not shared or not _sum_with_given(subject, other):
+                continue
+            yield Finding(
+                "wrong-gradient", "warning", tuple(dict.fromkeys(("loss", *structure.places(other)))),
+                f"{other.name} adds what is given to what the network itself says of other inputs, and has a gradient: "
+                "the step moves the target, too",
+                node=other.name, phase="backward",
+                measured=Measured(float(len(shared)), 0.0, "exact; Sutton and Barto, semi-gradients"),
+
+                evidence=(f"{', '.join(shared[:3])} are on both sides of {node.name}, each of other inputs",),
+                advice=("the target under torch.no_grad(), or .detach()",),
+            )  # fmt: skip
+            return
+
+
+def _shared(subject: Subject, one: Node, other: Node) -> Sequence[str]:
+    """The weights that both sides multiply by, each of another input."""
+    structure = subject.structure
+    read: list[dict[int, set[int]]] = []
+    for side in (one, other):
+        found: dict[int, set[int]] = {}
+        for node in structure.before(side):
+            if node.op is not None and node.op.name in WEIGHTED:
+                weight = structure.through(structure.inputs(node)[1], MOVES)
+                if weight.op is None and weight.role == "param":
+                    found.setdefault(weight.id, set()).add(node.inputs[0])
+        read.append(found)
+    return [
+        subject.graph.nodes[weight].name
+        for weight, inputs in read[0].items()
+        if weight in read[1] and inputs.isdisjoint(read[1][weight])
+    ]
+
+
+def _sum_with_given(subject: Subject, node: Node) -> bool:
+    """Is it a sum of numbers that are given, one for each sample, and of something computed?"""
+    structure = subject.structure
+    node = structure.through(node, (*MOVES, "cast"))
+    if node.op is None or node.op.name != "add":
+        return False
+    sides = structure.inputs(node)
+    given = [side for side in sides if structure.is_data(side) and side.shape and side.role != "const"]
+    return len(given) == 1 and any(side.wants_grad for side in sides)
