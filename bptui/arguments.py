@@ -8,13 +8,12 @@ with one line, as everywhere.
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shlex
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from bptui.formula_words import json_value
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger import script
 
@@ -315,6 +314,24 @@ def parser(command: str) -> Parser:
     return made
 
 
+def usage() -> str:
+    """All commands, in as many columns as the terminal has."""
+    width, columns = max(map(len, PARTS)), max(40, shutil.get_terminal_size().columns - 2)
+    lines = textwrap.wrap("bptui: step a neural network forward and backward in time, one operation at a time", columns)
+    lines.append("")
+    for name, about in PARTS.items():
+        lines += textwrap.wrap(f"  bptui {name:<{width}}  {about}", columns, subsequent_indent=" " * (width + 10))
+    lines.append("")
+    for typed, about in (
+        ("", "home: lessons, examples, a formula; --theme, --ascii, --no-color"),
+        ("run xor", "debug an example; ? shows the keys, q leaves"),
+        ("eval " + EXAMPLES["eval"][0], ""),
+        ("COMMAND --help", "the options of a command"),
+    ):
+        lines += textwrap.wrap(f"  bptui {typed:<24}{about}", columns, subsequent_indent=" " * 32)
+    return "\n".join(lines)
+
+
 HOME = ("--no-color", "--ascii", "--theme")
 """Options of `bptui` without a command, the last of which has a value."""
 
@@ -332,44 +349,10 @@ def of_home(words: Sequence[str]) -> Sequence[str]:
     return words
 
 
-def opened(text: str) -> list[str]:
-    """A line as one would type it at home, as the words of a command line: a file or an example, or a formula with its
-    values, in quotes as in the shell or without: `L = (y - w*x)**2 x=2 y=2 w=0.5 --train w`."""
-    text = re.sub(r"^(bptui\s+)?(run|eval)\s+", "", text.strip())
-    text = os.path.expanduser(text) if text.startswith("~") else text
-    if re.search(r"\s--weight", text) and "=" not in text:
-        return ["run", *_words(text)]
-    if "=" not in text or os.path.isfile(text):
-        return ["run", text]
-    if text[0] in "'\"":
-        return ["eval", *_words(text)]
-    words: list[str] = []
-    while found := re.search(r"\s(--(?:train|lr|values|optimizer|dtype)[\s=]+\S+)$", text):
-        words[:0] = re.split(r"[\s=]+", found[1], maxsplit=1)
-        text = text[: found.start()].rstrip()
-    starts = [match.start(1) for match in re.finditer(r"\s([^\W\d][\w.]*)=(?!=)", text)]
-    for at in reversed(starts):  # values from the end, as long as they are values: what is left is the formula
-        try:
-            json_value(text[at:].partition("=")[2], "")
-        except UserError:
-            break
-        words.insert(0, text[at:].strip())
-        text = text[:at].rstrip()
-    return ["eval", text, *words]
-
-
 def step(at: int) -> None:
     """UserError where `--at` is not the number of a training step."""
     if not 0 <= at < MAX_STEPS:
         raise UserError("--at", f"there is no training step {at}", f"0 to {MAX_STEPS - 1:,}")
-
-
-def _words(text: str) -> list[str]:
-    """The words of a line, as a shell would have them."""
-    try:
-        return shlex.split(text)
-    except ValueError as problem:
-        raise UserError("formula", str(problem).lower(), f'"{EXAMPLE[0]}" {EXAMPLE[1]}') from None
 
 
 def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:

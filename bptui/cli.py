@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import sys
 import textwrap
 import traceback
@@ -17,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bptui import arguments, showing
+from bptui import arguments, home_line, showing
 from bptui.arguments import PARTS
 from bptui.keeper import Keeper, keeper
 from bptui.model.base.errors import UserError, did_you_mean
@@ -94,7 +93,7 @@ def _main(argv: list[str]) -> int:
         return _home(argv)
     command, rest = argv[0], argv[1:]
     if command in ("-h", "--help", "help"):
-        print(arguments.parser(_known(rest[0])).format_help() if rest else _usage(), end="" if rest else "\n")
+        print(arguments.parser(_known(rest[0])).format_help() if rest else arguments.usage(), end="" if rest else "\n")
         return 0
     if command in ("--version", "-V"):
         print(f"bptui {_version()}")
@@ -116,24 +115,6 @@ def _known(command: str) -> str:
         return command
     right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
     raise UserError(command[:60], "is not a command", _as_target(command) or arguments.HABITS.get(command) or right)
-
-
-def _usage() -> str:
-    """All commands, in as many columns as the terminal has."""
-    width, columns = max(map(len, PARTS)), max(40, shutil.get_terminal_size().columns - 2)
-    lines = textwrap.wrap("bptui: step a neural network forward and backward in time, one operation at a time", columns)
-    lines.append("")
-    for name, about in PARTS.items():
-        lines += textwrap.wrap(f"  bptui {name:<{width}}  {about}", columns, subsequent_indent=" " * (width + 10))
-    lines.append("")
-    for typed, about in (
-        ("", "home: lessons, examples, a formula; --theme, --ascii, --no-color"),
-        ("run xor", "debug an example; ? shows the keys, q leaves"),
-        ("eval " + arguments.EXAMPLES["eval"][0], ""),
-        ("COMMAND --help", "the options of a command"),
-    ):
-        lines += textwrap.wrap(f"  bptui {typed:<24}{about}", columns, subsequent_indent=" " * 32)
-    return "\n".join(lines)
 
 
 def _as_target(word: str) -> str:
@@ -165,7 +146,7 @@ def _home(argv: list[str]) -> int:
     if options.theme is not None:
         check_theme(options.theme)
     if not has_screen():
-        print(f"{_usage()}\n\nexamples")
+        print(f"{arguments.usage()}\n\nexamples")
         return _examples(Namespace(ascii=options.ascii, rest=[]))
     fits()
     from bptui import app
@@ -174,7 +155,7 @@ def _home(argv: list[str]) -> int:
 
     def keeper_of(text: str) -> Keeper | None:
         """Who keeps the session of what was chosen or typed at home."""
-        command, target, *_ = arguments.opened(text)
+        command, target, *_ = home_line.opened(text)
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(_opened, keeper_of, showing.screen_of, around_of(options, config, None))
@@ -182,7 +163,7 @@ def _home(argv: list[str]) -> int:
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
     """What was chosen or typed at home, as `bptui run` or `bptui eval` would take it."""
-    command, *words = arguments.opened(text)
+    command, *words = home_line.opened(text)
     options = arguments.parser(command).parse_intermixed_args(words)
     if command == "eval":
         options.formula, *options.rest = options.rest

@@ -298,8 +298,9 @@ def _explorers() -> Line:
 def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room: int) -> list[Line]:
     item = state.item
     recent = _around(state, of[RECENT], max(2, room // (6 if state.picture is None else 10)))
+    none = f" none with '{state.wanted}'" if state.wanted else " nothing yet"
     below: list[Line] = [_rule(state, RECENT, "", width), ()]
-    below += [_short(state, at, each, width) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
+    below += [_short(state, at, each, width) for at, each in recent] or [(Span(none, "dim"),)]
     below += [(), (Span(" o", "text bold"), Span(" opens a file, a formula", "dim"))]
     play = of[PLAYGROUND]
     middle: list[Line] = [_rule(state, PLAYGROUND, "", width), ()] if play else []

@@ -35,7 +35,8 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "neg", "exp", "log", "sqrt", "rsqrt",
                          "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1", "erf",
                          "sigmoid", "tanh", "relu", "selu", "matmul", "detach", "sign", "floor", "ceil", "trunc",
-                         "round", "asin", "acos", "atan", "atan2", "erfc", "lgamma", "xlogy", "logaddexp")
+                         "round", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "erfc", "lgamma",
+                         "xlogy", "logaddexp")
         },
         **{
             name: calls.functional(name)

@@ -86,6 +86,7 @@ ARENAS: dict[str, Arena] = {
     "taken": ((_mixed(6, 5), np.array([4, 1, 4, 0])), {"axis": 0}),
     "table": ((_mixed(6, 5), np.array([4, 1, 4])), {}),
     "angles": ((KINKED / 2,), {}),
+    "beyond 1": ((1 + POSITIVE,), {}),
     "point": ((KINKED, _mixed(4)), {}),
     "entropies": ((_changed(_random.uniform(0.3, 2.0, (3, 4)), {(1, 1): 0.0}), POSITIVE), {}),
     "shuffled": ((_mixed(1, 8, 3, 2),), {"factor": 2}),

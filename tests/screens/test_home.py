@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from bptui import arguments, cli
+from bptui import cli, home_line
 from bptui.app import HomeApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, plain
@@ -296,12 +296,34 @@ async def test_all_keys_can_be_read_where_they_have_no_room() -> None:
     ],
 )  # fmt: skip
 def test_what_is_typed_becomes_a_command_line(text: str, words: list[str]) -> None:
-    assert arguments.opened(text) == words
+    assert home_line.opened(text) == words
 
 
 def test_a_home_is_written_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert arguments.opened("~/net.toml") == ["run", "/home/me/net.toml"]
+    assert home_line.opened("~/net.toml") == ["run", "/home/me/net.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("check xor", "bptui check xor; here xor alone"),
+        ("lesson 3", "learn 3"),
+        ("xor --theme light", "xor alone; theme NAME is a line of its own"),
+    ],
+)
+def test_words_of_the_shell_lead_to_what_is_typed_here(text: str, right: str) -> None:
+    with pytest.raises(UserError) as told:
+        home_line.opened(text)
+    assert told.value.right == right
+
+
+async def test_what_is_filtered_is_not_said_to_be_nothing() -> None:
+    async with at_home(120, 36) as at:
+        assert "nothing yet" in at.text
+        await at.press("slash", *"relu")
+        assert "none with 'relu'" in at.text
+        assert "nothing yet" not in at.text
 
 
 @pytest.mark.parametrize("text", ["", "=", "L = ", "'L = x", "L = x x=", "--train", "nosuch.toml", "L=os() x=1",

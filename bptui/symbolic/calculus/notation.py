@@ -180,6 +180,15 @@ class detach(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class acosh(sp.Function):  # type: ignore[misc]
+    """The number from 0 on whose cosh is u; SymPy's derivative of its own has a root of u - 1 and one of u + 1."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return 1 / sp.sqrt(self.args[0] ** 2 - 1)
+
+
 class polygamma(sp.Function):  # type: ignore[misc]
     """polygamma(n, u), the n-th derivative of digamma."""
 
@@ -234,8 +243,8 @@ ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}
 FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
     "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": sign, "floor": sp.floor, "round": Round, "detach": detach,
-    "asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2,
-    **{kind.__name__: kind for kind in (lgamma, digamma, polygamma)}, **ROUNDED,
+    "asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2, "asinh": sp.asinh, "atanh": sp.atanh,
+    **{kind.__name__: kind for kind in (acosh, lgamma, digamma, polygamma)}, **ROUNDED,
 }  # fmt: skip
 """What the functions of a definition are in SymPy's terms; but for max and min, which choose."""
 CALLED: Mapping[Any, str] = {

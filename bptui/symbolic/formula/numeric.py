@@ -28,7 +28,8 @@ FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
     "erf": lambda x: np.asarray(_erf(x), np.float64), "round": np.rint, "detach": np.positive,
-    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "lgamma": lgamma, "digamma": digamma,
     "polygamma": of_order,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
 }  # fmt: skip

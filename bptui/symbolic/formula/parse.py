@@ -29,7 +29,8 @@ MAX_EXPONENT = 64
 FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
     "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "round": (1, 1),
-    "asin": (1, 1), "acos": (1, 1), "atan": (1, 1), "atan2": (2, 2), "lgamma": (1, 1), "digamma": (1, 1),
+    "asin": (1, 1), "acos": (1, 1), "atan": (1, 1), "atan2": (2, 2),
+    "asinh": (1, 1), "acosh": (1, 1), "atanh": (1, 1), "lgamma": (1, 1), "digamma": (1, 1),
     "polygamma": (2, 2),
     "detach": (1, 1),
     "float32": (1, 1), "float16": (1, 1), "bfloat16": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),

@@ -1,5 +1,5 @@
-"""More elementary functions: tan, sinh, cosh, asin, acos, atan, atan2, log1p, expm1, erf, erfc, lgamma, digamma,
-polygamma, xlogy, logaddexp."""
+"""More elementary functions: tan, sinh, cosh, asin, acos, atan, atan2, asinh, acosh, atanh, log1p, expm1, erf, erfc,
+lgamma, digamma, polygamma, xlogy, logaddexp."""
 
 from __future__ import annotations
 
@@ -73,6 +73,21 @@ OPS = (
         analytic=False,
         convention="the gradient at the origin is 0",
     ),
+    unary(
+        "asinh",
+        "y = asinh(x)",
+        np.arcsinh,
+        lambda g, y, x: g / np.sqrt(x * x + 1),
+        "The number of this hyperbolic sine.",
+    ),
+    unary(
+        "acosh",
+        "y = acosh(x)",
+        np.arccosh,
+        lambda g, y, x: g / np.sqrt((x - 1) * (x + 1)),
+        "The number from 0 on of this hyperbolic cosine.",
+    ),
+    unary("atanh", "y = atanh(x)", np.arctanh, lambda g, y, x: g / ((1 - x) * (x + 1)), "The number of this tanh."),
     unary("erf", "y = erf(x)", erf, lambda g, y, x: np.exp(-(x * x)) * (2 / np.sqrt(np.pi)) * g, "The error function."),
     unary(
         "erfc",

@@ -24,8 +24,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 """PyTorch's, NumPy's and JAX's words → the words here, of which an operation has at most one."""
 
 OPERATIONS: Mapping[str, str] = {
-    "absolute": "abs", "amax": "max", "amin": "min", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
-    "arctan2": "atan2", "argsort": "sort", "astype": "cast", "binary_cross_entropy": "bce",
+    "absolute": "abs", "amax": "max", "amin": "min", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
+    "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh",
+    "argsort": "sort", "astype": "cast", "binary_cross_entropy": "bce",
     "binary_cross_entropy_with_logits": "bce_with_logits", "binary_crossentropy": "bce", "bmm": "matmul",
     "cat": "concat", "categorical_crossentropy": "cross_entropy", "clamp": "clip", "concatenate": "concat",
     "divide": "div", "dot": "matmul", "eq": "equal", "expand": "broadcast_to", "expand_dims": "reshape",
@@ -77,9 +78,6 @@ ABSENT: Mapping[str, str] = {
             "diag": "diagonal(a), or diag_embed(x)", "xlog1py": "xlogy(a, 1 + b)", "entr": "-xlogy(x, x)",
             "threshold": "where(x > t, x, v)", "heaviside": "where(x == 0, v, x > 0)",
             "addmm": "c + a @ b", "addmv": "c + a @ b", "baddbmm": "c + a @ b", "std_mean": "std(x) and mean(x)",
-            "asinh": "log(x + sqrt(x**2 + 1))", "arcsinh": "log(x + sqrt(x**2 + 1))",
-            "acosh": "log(x + sqrt(x**2 - 1))", "arccosh": "log(x + sqrt(x**2 - 1))",
-            "atanh": "log((1 + x)/(1 - x))/2", "arctanh": "log((1 + x)/(1 - x))/2",
             "dist": "norm(a - b)", "addcmul": "a + v*b*c", "addcdiv": "a + v*b/c", "addr": "c + outer(a, b)",
             "ger": "outer(a, b)", "addbmm": "c + sum(a @ b, axis=0)", "copysign": "abs(a)*sign(b)", "rsub": "b - a",
             "rad2deg": "x*57.29577951308232", "deg2rad": "x*0.017453292519943295", "ldexp": "a*2**b",

@@ -13,6 +13,9 @@ known("asin", "arcsin")(uses("asin"))
 known("acos", "arccos")(uses("acos"))
 known("atan", "arctan")(uses("atan"))
 known("atan2", "arctan2")(uses("atan2", "input", "other"))
+known("asinh", "arcsinh")(uses("asinh"))
+known("acosh", "arccosh")(uses("acosh"))
+known("atanh", "arctanh")(uses("atanh"))
 known("lgamma", "torch.special.gammaln")(uses("lgamma"))
 
 
@@ -36,20 +39,3 @@ def polygamma(u: Call, n: int, input: Any) -> Node:
 @known("torch.Tensor.polygamma")
 def polygamma_method(u: Call, input: Any, n: int) -> Node:
     return polygamma(u, n, input)
-
-
-@known("atanh", "arctanh")
-def atanh(u: Call, input: Any) -> Node:
-    """(log(1 + x) - log(1 - x))/2."""
-    return u.use("mul", u.use("sub", u.use("log1p", input), u.use("log1p", u.use("neg", input))), 0.5)
-
-
-@known("asinh", "arcsinh")
-def asinh(u: Call, input: Any) -> Node:
-    """log(1 + x + x²/(1 + √(1 + x²))): far below 0 it has fewer digits than float64."""
-    finite(u, input, nan=True)
-    if u.results[0].dtype == "float64":
-        u.lacks("asinh in float64: by logarithms it has fewer digits")
-    square = u.use("square", input)
-    below = u.use("add", u.use("sqrt", u.use("add", square, 1.0)), 1.0)
-    return u.use("log1p", u.use("add", input, u.use("div", square, below)))

@@ -129,6 +129,7 @@ ONE = [
     Law("gelu", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}, far_but_finite),
     Law("softsign", F.softsign), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
     Law("asin", torch.asin), Law("acos", torch.acos), Law("atan", torch.atan, apart=far), Law("erfc", torch.erfc),
+    Law("asinh", torch.asinh), Law("acosh", torch.acosh, apart=lambda x: x == -1), Law("atanh", torch.atanh),
     Law("lgamma", torch.lgamma), Law("digamma", Digamma.apply, apart=lambda x: (x < 0) | np.isinf(x)),
     *(Law("polygamma", lambda x, n=n: Polygamma.apply(x, n), {"n": n}, apart=lambda x: (x < 0) | np.isinf(x))
       for n in (0, 1, 2)),

@@ -60,7 +60,7 @@ class Use:
                 signs = rng.choice([-1, 1], shape[-1]) if self.op in ("inv", "det", "slogdet", "solve") else 1.0
                 found.append(rng.uniform(-0.6, 0.6, shape) + 2 * signs * np.eye(shape[-1]))
             else:
-                values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1)
+                values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1) + (self.op in BEYOND_1)
                 found.append(values if self.positive else values * rng.choice([-1, 1], shape))
         return found
 
@@ -68,5 +68,6 @@ class Use:
 WITHOUT = {name for name, row in ops.OPS.items() if not any(map(row.differentiable, range(len(row.inputs))))}
 """Operations that no gradient passes."""
 SQUARE = {"inv", "solve", "solve_triangular", "det", "logdet", "slogdet", "cholesky"}
-WITHIN_1 = {"asin", "acos"}
-POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}
+WITHIN_1 = {"asin", "acos", "atanh"}
+BEYOND_1 = {"acosh"}
+POSITIVE = {"acosh", "xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div", "tweedie"}

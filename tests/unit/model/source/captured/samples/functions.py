@@ -17,7 +17,9 @@ def functions(t: Draw) -> None:
         t(*shape).arctan2(t(4))
         torch.lgamma(t(*shape))
         for name in ("atanh", "arctanh", "asinh", "arcsinh"):
-            getattr(torch, name)(t(*shape).tanh().float())
+            getattr(torch, name)(t(*shape).tanh())
+        for name in ("acosh", "arccosh"):
+            getattr(torch, name)(t.positive(*shape) + 1)
         torch.special.gammaln(t.positive(*shape))
         for digamma in (torch.digamma, torch.special.digamma, torch.special.psi):
             digamma(t.positive(*shape).float())
