@@ -18,7 +18,6 @@ import os
 import runpy
 import signal
 import sys
-import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -38,6 +37,7 @@ from bptui.model.source.captured.record import Step
 from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 from bptui.torch.capturing.sites import raised
+from bptui.torch.capturing.taking_part import Optimizers
 from bptui.torch.capturing.untouched import code_of, without_us
 from bptui.torch.capturing.wanted import NOT_FINITE, Outcome, Wanted, Written
 from bptui.torch.capturing.window import Mark, is_bad, mark, window
@@ -77,8 +77,7 @@ class Capture:
         self.failed = self._lacks = ""
         self.written: deque[Written] = deque()
         self._writers: deque[Writer] = deque()
-        self._made: set[int] = set()
-        self._optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
+        self._optimizers = Optimizers()
         self._cycle: set[int] = set()
         self._takes_part: set[int] | None = None
         self._passes = self._updates = 0
@@ -174,10 +173,9 @@ class Capture:
         @functools.wraps(init)
         def watched(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             init(optimizer, *args, **kwargs)
-            if not self._made and self.number:
+            if not self._optimizers and self.number:
                 self.number -= 1  # the last backward pass belongs to the step that this one is made for
-            self._made.add(id(optimizer))
-            self._optimizers.append(weakref.ref(optimizer))
+            self._optimizers.made(optimizer)
             self._first()
 
         return watched
@@ -214,7 +212,7 @@ class Capture:
         @functools.wraps(backward)
         def watched(*args: Any, **kwargs: Any) -> Any:
             alone = not self._takes_part and not self._cycle
-            if alone and not self._made and self._recorder is not None and self._recorder.step.backwards:
+            if alone and not self._optimizers and self._recorder is not None and self._recorder.step.backwards:
                 self._finish("")
             result = backward(*args, **kwargs)
             if alone:
@@ -226,7 +224,7 @@ class Capture:
     def _passed(self) -> None:
         """A backward pass is done, and no optimizer has stepped so far."""
         self._passes += 1
-        if self._made:
+        if self._optimizers:
             if self._passes >= UNUSED:
                 self._finish(f"no optimizer has stepped in {UNUSED} backward passes")
             return
@@ -253,7 +251,7 @@ class Capture:
     def _turning(self, optimizer: Any) -> None:
         """An optimizer is about to step: one that has stepped already begins the next training step."""
         self._tidy()
-        if id(optimizer) in self._cycle:
+        if self._optimizers.part(optimizer) in self._cycle:
             self._turn()
 
     def _updating(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
@@ -268,12 +266,12 @@ class Capture:
 
     def _stepped(self, optimizer: Any) -> None:
         """An optimizer has stepped, or was not let."""
-        self._cycle.add(id(optimizer))
+        self._cycle.add(self._optimizers.part(optimizer))
         self._back = self._now()
         if self._takes_part is not None:
             over = self._takes_part <= self._cycle
         else:
-            over = self._made <= self._cycle and self.wanted.step is None
+            over = self._optimizers.parts() <= self._cycle and self.wanted.step is None
         if over:
             self._turn()
             self._begin(self.number)
@@ -318,13 +316,14 @@ class Capture:
             return
         self._over.append(recorder)
         back = self._back if self._back != Mark() and not reason else mark(recorder.step)
-        held = recorder.held(found for reference in self._optimizers if (found := reference()) is not None)
+        held = recorder.held(self._optimizers)
         step = window(recorder.end(), self._front, back)
         about = {
             **self._about,
             "script": self.wanted.script,
             "step": self.number,
             "held": held,
+            "renewed": self._optimizers.renewed,
             "reason": reason or self._reason(step),
         }
         step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}

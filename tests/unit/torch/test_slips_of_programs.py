@@ -288,6 +288,50 @@ SLIPS = {
         "    return F.cross_entropy(z, k)\n" + LOOP,
         ("model[4].weight.data.div_(2)",), ("model[4].weight.data.norm()",),
     ),
+    "the other model's optimizer": Slip(
+        "no-update", "those of another model", "teacher = net(5)\n"
+        "optimizer = torch.optim.Adam({0}.parameters(), 0.002)\ndef loss():\n    with torch.no_grad():\n"
+        "        z = teacher(x).softmax(1)\n    return F.kl_div(model(x).log_softmax(1), z, reduction='batchmean')\n"
+        + LOOP, ("teacher",), ("model",),
+    ),
+    "one of two losses": Slip(
+        "no-gradient", "come back as a plain number in add", "other = nn.Linear(20, 1)\n"
+        "optimizer = torch.optim.SGD([*model.parameters(), *other.parameters()], rate)\n"
+        "loss = lambda: F.cross_entropy(model(x), k) + F.mse_loss(other(model[:4](x)).squeeze(1), y){0}\n" + LOOP,
+        (".item()",), ("",),
+    ),
+    "cut off to be probabilities": Slip(
+        "output-activation", "takes probabilities", SGD + "b = (y > 0).float()\n"
+        "loss = lambda: F.binary_cross_entropy(model(x).squeeze(1){0}, b)\n" + LOOP,
+        (".sub(0.3).clamp(0, 1)",), (".sub(0.3).sigmoid()",), 1,
+    ),
+    "an overlap that is to grow": Slip(
+        "unbounded-loss", "smallest where all are wrong", SGD + "b = (y > 0).float()\ndef loss():\n"
+        "    p = model(x).squeeze(1).sigmoid()\n    return {0}2 * (p * b).sum() / (p.sum() + b.sum())\n" + LOOP,
+        ("",), ("1 - ",), 1,
+    ),
+    "a table that was drawn": Slip(
+        "frozen", "and as PyTorch draws them", "embed = nn.Embedding.from_pretrained({0})\n"
+        "mix, out = nn.GRU(16, 16, batch_first=True), nn.Linear(16, 11)\n"
+        "optimizer = torch.optim.Adam([*mix.parameters(), *out.parameters()], 0.01)\n"
+        "loss = lambda: F.cross_entropy(out(mix(embed(t[:, :-1]))[0]).transpose(1, 2), t[:, 1:])\n" + LOOP,
+        ("torch.randn(11, 16)",), ("torch.randn(11, 16).cumsum(0) / 3",),
+    ),
+    "sent back twice": Slip(
+        "stale-gradient", "its gradient counts 2-fold", SGD + CLASSES + LOOP.replace(
+            "loss().backward()", "l = loss()\n    l.backward(retain_graph=True)\n    {0}"),
+        ("l.backward()",), ("l.item()",),
+    ),
+    "from sample to sample": Slip(
+        "data-dependence", "from sample to sample", "mix, out = nn.GRU(1, 16{0}), nn.Linear(16, 5)\n"
+        "optimizer = torch.optim.Adam([*mix.parameters(), *out.parameters()], 0.01)\n"
+        "loss = lambda: F.cross_entropy(out(mix(x[..., None])[0][:, -1]), k)\n" + LOOP, ("",), (", batch_first=True",),
+    ),
+    "an optimizer in each step": Slip(
+        "optimizer", "made anew", CLASSES + "optimizer = torch.optim.Adam(model.parameters(), 0.001)\n" +
+        LOOP.replace("zero_grad()", "zero_grad()\n    {0}"),
+        ("optimizer = torch.optim.Adam(model.parameters(), 0.001)",), ("pass",), step=2,
+    ),
     "labels from 1": Slip("exception", "out of bounds", SGD + "k = k + {0}\n" + CLASSES + LOOP, ("1",), ("0",), step=0),
 }  # fmt: skip
 SOME = ("column against row, absolute", "probabilities by hand", "layers in a list", "through NumPy", "clipped before",
@@ -360,6 +404,15 @@ HEALTHY = {
     "    return (a.T @ b - torch.eye(5)).square().mean()\n" + LOOP,
     "a mean by hand": SGD + "loss = lambda: F.kl_div(model(x).log_softmax(1), F.one_hot(k, 5) * 0.8 + 0.04, "
     "reduction='batchmean')\n" + LOOP,
+    "inputs that are levelled": "x = 40 * x + 90\n"
+    "model = nn.Sequential(nn.Linear(6, 20), nn.BatchNorm1d(20), nn.ReLU(), "
+    "nn.Linear(20, 5))\n" + SGD + CLASSES + LOOP,
+    "heads as long as a batch": "e = nn.Embedding(11, 16)\n"
+    "layer = nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True)\n"
+    "model = nn.ModuleList([e, layer, nn.Linear(16, 5)])\n" + SGD + "s = t[:8, :6]\n"
+    "loss = lambda: F.cross_entropy(model[2](layer(e(s)).mean(1)), s[:, 2] % 5)\n" + LOOP,
+    "all ignored but a few": SGD + "i = torch.where(torch.arange(32) < 30, -100, k)\n"
+    "loss = lambda: F.cross_entropy(model(x), i)\n" + LOOP,
     "a copy of what is given": WORDS + "def loss():\n    h = embed(t)\n    q, k, v = mix(h).chunk(3, -1)\n"
     "    return F.cross_entropy(out(h + F.scaled_dot_product_attention(q, k, v)).transpose(1, 2), t)\n" + LOOP,
     "two optimizers in turn": "head = nn.Linear(5, 5)\n" + SGD +

@@ -268,6 +268,20 @@ def _unit_length(subject: Subject, node: Node) -> int | None:
 
 
 # ----------------------------------------------------------------------------------------------- read in another order
+def _turned(subject: Subject, node: Node) -> bool:
+    """Are its first two axes swapped next, as (positions, samples · heads, size) of an attention are? It split the last
+    one, which may be as long as another."""
+    readers = subject.structure.readers(node)
+    return (
+        len(node.shape) == 3
+        and bool(readers)
+        and all(
+            each.op is not None and each.op.name == "transpose" and each.attributes.get("axes") == (1, 0, 2)
+            for each in readers
+        )
+    )
+
+
 def _heads(whole: tuple[int, ...], split: tuple[int, ...]) -> bool:
     """Is the last of three axes split, and a part of it before the second: (2, 7, 12) and (2, 3, 7, 4)?"""
     if len(whole) != 3 or len(split) != 4:
@@ -287,6 +301,8 @@ def _reread(subject: Subject) -> Iterator[Finding]:
         after = tuple(size for size in node.shape if size > 1)
         swapped = before != after and len(set(before)) == len(before) > 2 and sorted(before) == sorted(after)
         if not swapped and not _heads(before, after) and not _heads(after, before):
+            continue
+        if swapped and _turned(subject, node):
             continue
         if zero(subject.recording(0).grad(node)):
             continue

@@ -14,13 +14,14 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.captured import of
 from bptui.model.debugger.findings.change import Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Measured, Remedy
+from bptui.model.debugger.findings.scaled import scale_of
 from bptui.model.debugger.findings.subject import Subject, rms
 from bptui.model.debugger.findings.symptoms import GUESS, MORE, SOLVED, constant_answer
 
 LONGER_LOSS, RISE = 2.0, "the loss of the same batch with the parameters of before and after"
 """So many times the loss of before is a step too long."""
-THROWN = 0.1
-"""Part of their own size by which a step moves the weights, in the midst of a training."""
+THROWN, TIMES = 0.1, 8.0
+"""Part of their own size by which a step moves the weights, in the midst of a training; so many times the loss."""
 SHORTER = tuple(2.0**-n for n in range(1, 31))
 SHORT, LONGER, STRAIGHT, BEGUN, COUNTS = 1e-5, 1000.0, 0.85, 20, 0.01
 """Part of the loss up to which a step promises too little; so many times as long it is still straight: ρ of that; from
@@ -92,13 +93,15 @@ def overshot(subject: Subject) -> Iterator[Finding]:
     if suits is not None and len(rates) == 1:
         made = remedy("the same step, shorter", Change("optimizer.learning_rate", float(f"{suits * rates[0]:.2g}")))
         remedies = (replace(made, loss_before=after, loss_after=step.at(suits)),)
+    times = scale_of(subject)
+    told = f"the loss was multiplied by {significant(times)} before backward(), and nothing divided the gradients"
     yield Finding(
         "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
         f"the step overshot: the loss of this batch goes from {significant(before, 4)} to "
         f"{significant(after, 4)}",
         node=subject.graph.params[0].name, phase="update", measured=Measured(after / before, LONGER_LOSS, RISE),
         evidence=(f"ΔL = {significant(step.promised, 3)} promised by g·Δw",
-                  *(f"learning rate {significant(rate)}" for rate in rates)),
+                  *(f"learning rate {significant(rate)}" for rate in rates), *((told,) if times >= TIMES else ())),
         remedies=remedies, rule="rate high",
     )  # fmt: skip
 

@@ -23,8 +23,9 @@ from bptui.model.source.captured.verdicts import check_event
 
 LOSSES = ("_loss", "cross_entropy", "_with_logits", "kl_div")
 """How the names of PyTorch's criteria end."""
-PUT, NEVER = "bptui.put", 64
-"""What a recorder calls a write through a view; backward passes after which no update is to be expected."""
+PUT, NEVER, AGAIN = "bptui.put", 64, 2
+"""What a recorder calls a write through a view; backward passes after which no update is to be expected; times that an
+optimizer may be made of the same parameters, as for another phase of a training."""
 
 
 def of(subject: Subject) -> CapturedRecording:
@@ -149,6 +150,7 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     optimizer that never steps, or two that step by one gradient."""
     recording = of(subject)
     yield from _never(recording.record.step)
+    yield from _renewed(recording.record.step)
     yield from _twice(subject)
     step, node_of = recording.record.step, recording.captured.node_of
     held = [subject.graph.nodes[node_of[row.value]] for _, row in rows(step) if row.value in node_of]
@@ -158,14 +160,16 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     free = [node for node in subject.graph.nodes
             if node.op is None and node.id in used and node.id not in ids and node.scope and node.wants_grad
             and not zero(recording.grad(node.id))]  # fmt: skip
-    if held and len(unused) == len(held) and free:
+    came = {value for backward in step.backwards for value in backward.grads}
+    if held and free and (len(unused) == len(held) or all(row.value not in came for _, row in rows(step))):
         kind = step.updates[0].kind.rpartition(".")[2]
         yield Finding(
             "no-update", "error", ("optimizer", *places(free)),
-            f"{kind} updates {len(held)} parameters, and the loss depends on none of them: those of another model",
+            f"{kind} updates {len(held)} parameters, and no gradient comes to any of them: those of another model",
             node=free[0].name, phase="update", measured=Measured(0.0, float(len(held)), "exact; TrainCheck"),
             evidence=(f"{named(free)}: a gradient, and in no optimizer",),
             advice=(f"make the optimizer after the model, of its parameters: {kind}(model.parameters(), …)",),
+            rule="another model",
         )  # fmt: skip
     elif held and len(unused) == len(held) and step.backwards and all(row.grad is None for _, row in rows(step)):
         yield Finding(
@@ -186,6 +190,20 @@ def _never(step: Step) -> Iterator[Finding]:
         f"no optimizer stepped in {len(step.backwards)} backward passes: nothing is trained", phase="backward",
         measured=Measured(float(len(step.backwards)), float(NEVER), "exact"),
         advice=("optimizer.step() after loss.backward()",),
+    )  # fmt: skip
+
+
+def _renewed(step: Step) -> Iterator[Finding]:
+    """An optimizer that forgets, since it is made anew of the same parameters time and again."""
+    times = step.about.get("renewed")
+    if not isinstance(times, int) or times < AGAIN or not any(row.states_after for _, row in rows(step)):
+        return
+    kind = step.updates[0].kind.rpartition(".")[2]
+    yield Finding(
+        "optimizer", "warning", ("optimizer",),
+        f"{kind} was made anew {times} times, of the same parameters: what it keeps of earlier steps is lost",
+        phase="update", measured=Measured(float(times), float(AGAIN), "exact: counted where optimizers are made"),
+        advice=("make the optimizer once, before the loop",),
     )  # fmt: skip
 
 
@@ -270,7 +288,8 @@ def carried(subject: Subject) -> Iterator[Finding]:
 
 
 def accumulated(subject: Subject) -> Iterator[Finding]:
-    """Losses that are means, each of its own batch, whose gradients are added up and divided by nothing."""
+    """One loss that is sent back twice; losses that are means, each of its own batch, whose gradients are added up and
+    divided by nothing."""
     step = of(subject).record.step
     for update in step.updates:
         values = {row.value for group in update.groups for row in group.rows}
@@ -278,6 +297,16 @@ def accumulated(subject: Subject) -> Iterator[Finding]:
         makers = [step.made_by.get(value) for b in passes for value, start in b.losses if start is None]
         means = [event for event in makers if event is not None and event.kwargs.get("reduction", "mean") == "mean"
                  and event.name.startswith("torch.nn.functional.") and event.name.endswith(LOSSES)]  # fmt: skip
+        losses = {value for b in passes for value, start in b.losses if start is None}
+        if len(passes) > 1 and len(losses) == 1 and values.intersection(*(b.grads for b in passes)):
+            yield Finding(
+                "stale-gradient", "warning", ("loss", "optimizer"),
+                f"{len(passes)} backward passes of one loss before one update{at(passes[-1].site)}: its gradient "
+                f"counts {len(passes)}-fold",
+                phase="backward", measured=Measured(float(len(passes)), 1.0, "exact"),
+                advice=("one backward() for each loss",),
+            )  # fmt: skip
+            return
         if len(passes) < 2 or len(means) < len(passes) or len({(event.name, event.site) for event in means}) > 1:
             continue
         yield Finding(

@@ -39,7 +39,9 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "weight decay", "biases",
     ),
     "optimized": ("cut off",),
-    "not moved": ("optimized",),
+    "cut off": ("another model",),
+    "not moved": ("another model", "optimized"),
+    "weight decay": ("numeric before", "numeric", "numeric given"),
     "biases": ("constant column",),
     "signal": (
         "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units", "reduction",

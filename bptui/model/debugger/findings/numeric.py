@@ -147,6 +147,13 @@ def _empty_row(recording: Recording, node: Node, born: NonFinite) -> int:
     return int(row.size) if np.isneginf(row).all() else 0
 
 
+def _all_ignored(recording: Recording, node: Node) -> bool:
+    """Does a loss leave out all of its targets?"""
+    ignored = node.attributes.get("ignore_index")
+    targets = recording.value(node.inputs[1]) if len(node.inputs) > 1 and isinstance(ignored, int) else None
+    return targets is not None and bool((targets == ignored).all())
+
+
 def _infinity(
     subject: Subject, recording: Recording, node: Node, born: NonFinite, all_of: list[tuple[int, NonFinite]]
 ) -> Iterator[str]:
@@ -233,6 +240,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         said = f"all {hidden} scores of its row are -inf: the softmax of nothing is 0/0"
     elif any(0 in recording.graph.nodes[i].shape for i in node.inputs):
         said = f"{node.op.name} of no numbers: 0/0"
+    elif phase == "forward" and _all_ignored(recording, node):
+        said = f"all targets are {node.attributes['ignore_index']}, which is ignored: a mean of no numbers is 0/0"
     elif said:
         pass
     elif len(given) == 1 and first is not None:
@@ -250,9 +259,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
     else:
         bad = next((recording.graph.nodes[i].name for i in node.inputs if not_finite(recording.value(i))), "")
         said = f"{node.op.name} of what is not finite in {bad}" if bad else ""
-    return (
-        "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers goes beyond the largest"
-    )
+    told = "has no value there" if np.isnan(born.number) else "goes beyond the largest"
+    return "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers {told}"
 
 
 def _at(value: Array | None, shape: tuple[int, ...], at: tuple[int, ...]) -> float | None:

@@ -32,6 +32,8 @@ def scale(subject: Subject) -> Iterator[Finding]:
         if not np.isfinite(size) or (SMALLEST <= size <= LARGEST and apart <= APART):
             continue
         wide = SMALLEST <= size <= LARGEST
+        if not wide and _levelled(subject, data.node):
+            continue
         large = "large" if size > LARGEST else "small"
         text = f"the inputs are {large}: rms({data.node.name}) = {significant(size, 3)}"
         if wide:
@@ -82,6 +84,18 @@ def _normalised(subject: Subject, node: Node) -> bool:
         if kind in MOVES and _normalised(subject, reader):
             return True
     return False
+
+
+def _levelled(subject: Subject, node: Node) -> bool:
+    """Is what each layer makes of it brought to a scale by the batch itself, however large it is?"""
+    structure = subject.structure
+    layers = [layer for layer in structure.layers if layer.x is node]
+    for layer in layers:
+        norms = [each for each in structure.readers(layer.z) if structure.kind(each) in NORMS]
+        calls = [subject.graph.composite_calls.get(each.composite) for each in norms]
+        if not any(call is not None and call.attributes.get("training", True) for call in calls):
+            return False
+    return bool(layers)
 
 
 def _apart(values: Array) -> float:

@@ -70,7 +70,7 @@ def _little(subject: Subject) -> Iterator[Finding]:
         if ours is not None and theirs is not None:
             used += float(np.sum(np.square(ours.astype(np.float64))))
             came += float(np.sum(np.square(theirs.astype(np.float64))))
-    scale = _scale(subject)
+    scale = scale_of(subject)
     share = scale * sqrt(used / came) if came and np.isfinite(came) else 1.0
     taken = subject.taken
     if not 0 < share < CLIPPED or subject.network.optimizer.kind in ADAPTIVE or taken is None:
@@ -91,7 +91,7 @@ def _little(subject: Subject) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _scale(subject: Subject) -> float:
+def scale_of(subject: Subject) -> float:
     """What the loss was multiplied by before the backward pass, for a gradient scaler: 1 where that is not known."""
     loss = subject.structure.loss
     gradient = None if loss is None or loss.node.shape else of(subject).grad(loss.node)

@@ -204,7 +204,7 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
             shifted = np.abs(now - mean) / np.where(spread > 0, spread, 1)
             wider = np.maximum(spread, 1e-12) / np.maximum(kept, 1e-12)
             off = float(np.max(np.maximum(shifted, np.maximum(wider, 1 / wider))))
-        node = next(n for n in subject.graph.nodes if n.composite == name)
+        node = [n for n in subject.graph.nodes if n.composite == name][-1]
         if off > OFF:
             sizes = [significant(rms(each), 3) for each in (now, mean, spread, kept)]
             told = "mean {} of the batch, {} kept; std {} of the batch, {} kept".format(*sizes)

@@ -14,8 +14,9 @@ from bptui.model.debugger.findings.structure import MOVES, REGRESSION, WEIGHTED,
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 
-SAME = 1e-4
-"""How far, in their own size, gradients may be from each other that are one number."""
+SAME, EACH = 1e-4, 4
+"""How far, in their own size, gradients may be from each other that are one number; numbers of each target
+that say something by their sign."""
 GROWS = ("exp", "square")
 """What grows faster than anything linear; a power of 2 is one, too."""
 STRAIGHT = (*MOVES, "mul", "div", "neg", "add", "sub", "dropout", "cast", "sum", "mean")
@@ -25,10 +26,13 @@ PARTS = ("slice", "chunk", "split", "unbind")
 
 
 def terms(subject: Subject) -> Iterator[Finding]:
-    """A square or an exponential of what a layer gives that makes the loss smaller the larger it is; a target made of
-    given numbers and of the network's own, through which the gradient goes, too."""
+    """A square or an exponential of what a layer gives that makes the loss smaller the larger it is; probabilities that
+    are pushed away from their targets; those that are cut off at 0 and 1; a target made of given numbers and of the
+    network's own, through which the gradient goes, too."""
     if not maximizes(subject):
         yield from _endless(subject)
+        yield from _away(subject)
+    yield from _clipped(subject)
     yield from _followed(subject)
 
 
@@ -94,6 +98,71 @@ def _one(gradient: Array | None) -> float | None:
     wide = gradient.astype(np.float64)
     middle = float(wide.mean())
     return middle if middle and float(np.ptp(wide)) <= SAME * abs(middle) else None
+
+
+# ------------------------------------------------------------------------------------------------- probabilities
+def _away(subject: Subject) -> Iterator[Finding]:
+    """Probabilities of which the loss grows wherever the target is 1 and falls wherever it is 0."""
+    structure = subject.structure
+    for node in subject.graph.ops:
+        if node.op is None or node.op.name not in ("sigmoid", "softmax") or node.id not in subject.reached:
+            continue
+        gradient = subject.recording(0).grad(node)
+        if gradient is None or gradient.size < 2 * EACH or not np.isfinite(gradient).all():
+            continue
+        for target in _beside(subject, node):
+            values = subject.recording(0).value(target)
+            if values is None or values.shape != gradient.shape or not np.isin(values, (0, 1)).all():
+                continue
+            yes, no = gradient[values == 1], gradient[values == 0]
+            if min(yes.size, no.size) < EACH or not (yes > 0).all() or not (no <= 0).all() or not (no < 0).any():
+                continue
+            yield Finding(
+                "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", *structure.places(node)))),
+                f"the loss pushes every number of {node.name} away from its target: it is smallest where all are wrong",
+                node=node.name, phase="backward",
+                measured=Measured(float(yes.min()), 0.0, "the sign of its gradient, for all numbers"),
+                evidence=(f"∂L/∂{node.name} is above 0 wherever {target.name} is 1, and below where it is 0",),
+                advice=("1 - score, or -score: the loss is what is to become small",),
+            )  # fmt: skip
+            return
+
+
+def _beside(subject: Subject, node: Node) -> Iterator[Node]:
+    """The given numbers that something is computed with together with a node, moved or not."""
+    structure = subject.structure
+    waiting = [node]
+    while waiting:
+        for reader in structure.readers(waiting.pop()):
+            if reader.op is not None and reader.op.name in (*MOVES, "cast"):
+                waiting.append(reader)
+            else:
+                sides = (structure.through(side, (*MOVES, "cast")) for side in structure.inputs(reader))
+                yield from (side for side in sides if structure.is_data(side))
+
+
+def _clipped(subject: Subject) -> Iterator[Finding]:
+    """Numbers that are cut off at 0 and 1 to be probabilities: what lies outside has no gradient."""
+    loss, structure = subject.structure.loss, subject.structure
+    if loss is None or loss.prediction is None or loss.compares.prediction != "probability":
+        return
+    made = structure.through(loss.prediction, MOVES)
+    if made.op is None or made.op.name != "clip" or not made.wants_grad:
+        return
+    value = subject.recording(0).value(made.inputs[0])
+    if value is None or not value.size:
+        return
+    outside = float(np.mean((value < 0) | (value > 1)))
+    if not outside:
+        return
+    yield Finding(
+        "output-activation", "warning", tuple(dict.fromkeys((structure.place(made), "loss", made.name))),
+        f"{numbers.significant(100 * outside, 3)} % of what {made.name} gets lies outside of 0 to 1, and has no "
+        f"gradient behind it: {loss.kind} takes probabilities",
+        node=made.name, measured=Measured(outside, 0.0, "exact: the derivative of clip"),
+        evidence=("from {} to {}".format(*(numbers.significant(float(end), 4) for end in (value.min(), value.max()))),),
+        advice=("a sigmoid gives probabilities; or the loss that takes logits",),
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- a target that follows

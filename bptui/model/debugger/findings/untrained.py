@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import prod, sqrt
+from math import erf, prod, sqrt
 
 import numpy as np
 
@@ -19,9 +19,9 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.record import FLOATS, Event, Step, Update
 from bptui.model.source.captured.recording import CapturedRecording
 
-DRAWN, FEWEST = 1.63, 16
+DRAWN, FEWEST, MOST = 1.63, 16, 500
 """Kolmogorov-Smirnov: √n times the largest distance from a uniform distribution, up to which 99 of 100 samples of one
-are; from so many numbers on it says something."""
+are; from so many numbers on it says something; rows of a table that are looked at."""
 FLAT = ("round", "floor", "ceil", "trunc", "sign", "fix", "heaviside")
 """Functions whose derivative is 0 wherever it is defined."""
 WEIGHTED = ("Linear", "Conv", "Bilinear", "NonDynamicallyQuantizableLinear")
@@ -106,12 +106,14 @@ def _end(recording: CapturedRecording, value: int, update: Update) -> tuple[Even
         if waiting.isdisjoint(event.inputs) or event.phase != "forward" or event.id in leading:
             continue
         waiting.update(event.outs)
-        back = next((back for out in event.outs if (back := _given_again(recording, out))), "")
+        back = next(
+            (back for out in event.outs if (back := _given_again(recording, out) or _plain(recording, out))), ""
+        )
         found = (event, back) if back else found
     if found is None:
         return None
     event, back = found
-    said = f"the numbers of {_called(event)}{at(event.site)} come back as {back}, a tensor of its own"
+    said = f"the numbers of {_called(event)}{at(event.site)} come back as {back}"
     return event, said, "stay in PyTorch: through NumPy, .item() or torch.tensor() no gradient comes back"
 
 
@@ -135,7 +137,20 @@ def _given_again(recording: CapturedRecording, value: int) -> str:
                 and np.array_equal(ours.ravel(), theirs.ravel())
             ):
                 node = recording.captured.node_of.get(other)
-                return "another" if node is None else recording.graph.nodes[node].name
+                return f"{'another' if node is None else recording.graph.nodes[node].name}, a tensor of its own"
+    return ""
+
+
+def _plain(recording: CapturedRecording, value: int) -> str:
+    """What calls the loss's way with a single value as a plain number, as `.item()` gives it; "" where nothing does."""
+    step = recording.record.step
+    array = None if prod(step.values[value].shape) != 1 else recording.record.array(value)
+    number = None if array is None or step.values[value].dtype not in FLOATS else float(array.reshape(-1)[0])
+    if number is None or number == round(number):  # (0 and 1 are anyone's)
+        return ""
+    for event in step.leading:
+        if any(isinstance(each, float) and each == number for each in (*event.args, *event.kwargs.values())):
+            return f"a plain number in {_called(event)}{at(event.site)}"
     return ""
 
 
@@ -283,6 +298,9 @@ def _ranges(recording: CapturedRecording, kind: str, values: Sequence[int]) -> t
     gates = GATES.get(kind.removesuffix("Cell"))
     if gates is not None:
         return "recurrent", {"1/√hidden": every * sqrt(weight.shape[0] / gates)}
+    if kind.startswith("Embedding"):
+        rows = weight[np.any(weight != 0, axis=1)][:MOST]  # (the padding's is 0)
+        return "tables", {"a normal distribution": np.vectorize(erf)(rows.reshape(-1) / sqrt(2))} if rows.size else {}
     if not kind.startswith(WEIGHTED):
         return None
     size = prod(weight.shape[2:])

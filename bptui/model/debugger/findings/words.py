@@ -14,12 +14,14 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.captured import of
+from bptui.model.debugger.findings.captured import at, of
 from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 
 EMBEDDINGS = ("embedding", "padded_embedding")
+RECURRENT, PLAIN = ("gru", "lstm", "rnn_tanh", "rnn_relu"), 9
+"""Recurrent calls, and how many arguments they have where sequences are not packed; the last is batch_first."""
 SOFTMAX = ("softmax", "masked_softmax")
 PRODUCTS = (
     "matmul",
@@ -53,7 +55,8 @@ class Sequence:
 
 def words(subject: Subject) -> Iterator[Finding]:
     """Targets that are the words given at their own places, or that an attention sees at the next place; an attention
-    that sees only padding; a loss that counts it."""
+    that sees only padding; a loss that counts it; a recurrent layer that goes from sample to sample."""
+    yield from _across(subject)
     sequences = list(_sequences(subject))
     for sequence in sequences:
         yield from _only_padding(subject, sequence)
@@ -66,6 +69,34 @@ def words(subject: Subject) -> Iterator[Finding]:
         yield from found
         if found:
             return
+
+
+def _across(subject: Subject) -> Iterator[Finding]:
+    """A recurrent layer that goes along the axis of the samples: as many steps as there are targets, beside others."""
+    recording, targets = of(subject), subject.targets
+    step = recording.record.step
+    if targets is None or not targets.values.ndim:
+        return
+    for event in step.leading:
+        if event.name.rpartition(".")[2] not in RECURRENT or len(event.args) != PLAIN or event.args[-1] is not False:
+            continue
+        given = event.args[0].get("v") if isinstance(event.args[0], dict) else None
+        shape = step.values[given].shape if isinstance(given, int) else ()
+        if len(shape) != 3 or shape[1] < 2 or shape[0] < 2 or shape[0] == shape[1]:
+            continue
+        if len(targets.values) != shape[0] or not targets.values.size % (shape[0] * shape[1]):
+            continue
+        nodes = recording.captured.nodes_of.get(event.id, ())
+        yield Finding(
+            "data-dependence", "warning", (event.module or event.name, "data.inputs"),
+            f"{event.name.rpartition('.')[2]}{at(event.site)} goes along axis 0 of {numbers.shape(shape)}, and that "
+            f"has a target each: from sample to sample, not from moment to moment",
+            node=subject.graph.nodes[nodes[0]].name if nodes else "",
+            measured=Measured(float(shape[0]), float(len(targets.values)), "the definition of batch_first"),
+            evidence=(f"targets {numbers.shape(targets.values.shape)}",),
+            advice=("batch_first=True, or the axes swapped: transpose(0, 1)",),
+        )  # fmt: skip
+        return
 
 
 def _sequences(subject: Subject) -> Iterator[Sequence]:

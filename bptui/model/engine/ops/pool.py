@@ -138,14 +138,21 @@ def _taps(room: Array, out: Array, attributes: Attributes) -> list[Array]:
 
 
 def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[Array]:
-    x = contiguous(emit, inputs[0])
-    room, inner = _padded(emit, x, out, attributes, -np.inf)
+    return _combined(emit, np.maximum, -np.inf, inputs[0], out, attributes)
+
+
+def _combined(
+    emit: Emit, function: np.ufunc, border: float, x: Array, out: Array, attributes: Attributes
+) -> list[Array]:
+    """What a function of two makes of all elements of each window, `border` around x; the taps, which it reads."""
+    x = contiguous(emit, x)
+    room, inner = _padded(emit, x, out, attributes, border)
     if room is not x:
         emit(np.copyto, inner, x)
     first, *rest = taps = _taps(room, out, attributes)
     emit(np.copyto, out, first)
     for tap in rest:
-        emit(np.maximum, out, tap, out=out)
+        emit(function, out, tap, out)
     return taps
 
 
@@ -250,15 +257,8 @@ def _counts(emit: Emit, x: Array, out: Array, attributes: Attributes) -> Array:
 
 
 def _mean(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    x = contiguous(emit, inputs[0])
-    room, inner = _padded(emit, x, out, attributes, 0.0)
-    if room is not x:
-        emit(np.copyto, inner, x)
-    first, *rest = _taps(room, out, attributes)
-    emit(np.copyto, out, first)
-    for tap in rest:
-        emit(np.add, out, tap, out)
-    emit(np.multiply, out, _counts(emit, x, out, attributes), out)
+    _combined(emit, np.add, 0.0, inputs[0], out, attributes)
+    emit(np.multiply, out, _counts(emit, inputs[0], out, attributes), out)
 
 
 def _mean_vjp(emit: Emit, ctx: Backward) -> None:
