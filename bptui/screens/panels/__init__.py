@@ -62,6 +62,12 @@ class Panel(NamedTuple):
     def _function(self, name: str) -> Any:
         return _function(self.module, name)
 
+    @property
+    def about(self) -> str:
+        """What `help` says of it: the first paragraph of its module's docstring."""
+        said = import_module(f"{__name__}.{self.module}").__doc__ or ""
+        return " ".join(said.partition("\n\n")[0].split())
+
     def lines(self, scene: Scene) -> list[Line]:
         """What it shows."""
         return list(self._function("lines")(scene))
