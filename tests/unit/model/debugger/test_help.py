@@ -57,9 +57,9 @@ def test_every_mark_that_is_drawn_has_help():
 VOCABULARY = sorted({
     *get_args(RowName), *get_args(Verdict), *get_args(Method), *get_args(Role), *get_args(Severity), *PHASES, *VIEWS,
     "network", "operation", "tensor", "timeline", "ulp", "1 of 2 in", "2 of 2 in", "W 1/2 o", "x 2/3 o",
-    "upstream", "local", "downstream", "contribution", "proved", "seed", "story", "convention", "η", "β1", "β2", "dead", "saturated", "opaque",
-    "composite", "backpropagation", "backprop", "chain", "weight", "bias", "parameter", "neuron", "unit", "layer",
-    "activation", "element", "axis", "breakpoint", "vjp", "jacobian", "overfitting",
+    "upstream", "local", "downstream", "contribution", "proved", "seed", "story", "convention", "η", "β1", "β2",
+    "dead", "saturated", "opaque", "composite", "backpropagation", "backprop", "chain", "weight", "bias", "parameter",
+    "neuron", "unit", "layer", "activation", "element", "axis", "breakpoint", "vjp", "jacobian", "overfitting",
 } - {"none"})  # fmt: skip
 
 

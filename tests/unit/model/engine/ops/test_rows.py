@@ -34,7 +34,7 @@ def test_row_is_complete(row):
 
 def test_every_row_is_used_here():
     used = {use.row.name for use in USES}
-    same_rows(used, ops.OPS, "a use of it, `yield Use(name, shapes, attributes)`, in ops/samples.py or beside it")
+    same_rows(used, ops.OPS, "a use in samples.py here, yield Use(name, shapes); of a reduction a word of REDUCTIONS")
 
 
 def test_names_do_not_collide():
