@@ -156,7 +156,7 @@ class Filling:
                 self.prefer[item] = out
             if slow and item.write.args == (called, (np.divide,)):
                 return
-            operands = item.inputs[:0:-1] if item.selects else item.inputs
+            operands = item.inputs[:0:-1] if item.selects and len(item.inputs) > 2 else item.inputs
             same = [s for s in _behind(operands) if s.array is None and s.shape == item.shape]
             same = [s for s in same if s.dtype == item.dtype and s.kind == item.kind == "elementwise"]
             if not same:

@@ -87,7 +87,7 @@ class Standin(NDArrayOperatorsMixin):
         if self.kind != "elementwise":
             return False
         function = self.write.args[0]
-        return function in (selected, scaled_unless) or (function is kept_where and self.size < LARGE)
+        return function in (selected, kept_unless, scaled_unless) or (function is kept_where and self.size < LARGE)
 
     # ------------------------------------------------------------------------------------------- as NumPy's arrays
     ndim = property(lambda self: len(self.shape))
@@ -213,8 +213,6 @@ class Trace:
                 return self.note("elementwise", scaled_unless, (condition, a), (factor,), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
         dtype = function.resolve_dtypes((*(self._kind(item) for item in operands), None))[-1]
-        if function is np.less_equal and prod(shape) >= LARGE and (within := _within(*operands)):
-            return self.elementwise(np.logical_and, *(self.elementwise(*comparison) for comparison in within))
         if function is np.minimum and isinstance(operands[1], float):
             operands = _bounds(operands[0], operands[1]) or operands
             function = np.minimum if len(operands) == 2 else CLIP
@@ -301,15 +299,6 @@ def _bounds(low: Any, above: float) -> tuple[Any, ...]:
         return ()
     x, below = low.inputs
     return (x, below, above) if isinstance(below, float) and isinstance(x, Standin) else ()
-
-
-def _within(size: Any, bound: Any) -> tuple[Any, ...]:
-    """The two comparisons that |x| <= a number is, which of many numbers take less than |x|; else nothing."""
-    if getattr(size, "kind", "") != "elementwise" or size.write.args != (called, (np.absolute,)):
-        return ()
-    (x,) = size.inputs
-    real = isinstance(bound, float) and x.dtype.kind == "f"
-    return ((np.greater_equal, x, -bound), (np.less_equal, x, bound)) if real else ()
 
 
 def _number(item: Any) -> Any:

@@ -136,11 +136,11 @@ def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
 
 
 def kept_unless(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
-    """np.where(condition, 0, a) of `LARGE` arrays or larger ones."""
+    """np.where(condition, 0, a) of `LARGE` arrays or larger ones: the bits that stay lie where the result will."""
     condition, a = arrays
-    every = emit.temp(condition.shape, np.int8)
+    every = out.view(bits(out))
     emit(np.subtract, condition.view(np.int8), np.array(1, np.int8), every)
-    emit(np.bitwise_and, a.view(bits(out)), every, out.view(bits(out)))
+    emit(np.bitwise_and, a.view(bits(out)), every, every)
 
 
 def sign_set(emit: Emit, arrays: Sequence[Any], out: Array) -> None:

@@ -15,10 +15,10 @@ from bptui.model.engine.rule import Rule
 
 
 def traced(function, x):
-    """What a function leaves where it is planned for float64 numbers."""
-    emit, out = Calls(np.dtype(np.float64)), np.zeros(x.shape)
+    """What a function leaves where it is planned for numbers of this kind."""
+    emit, out = Calls(x.dtype), np.zeros_like(x)
     Rule(function, None).forward(emit, [x], out, {})
-    with np.errstate(all="raise", under="ignore"):
+    with np.errstate(all="raise", under="ignore", over="raise" if x.dtype == np.float64 else "ignore"):
         for call in emit.calls:
             call()
     return out
@@ -65,6 +65,16 @@ def test_the_normal_distribution_by_fifty_digits():
     far = np.array([-9, -1e300, -np.inf, 9, 1e300, np.inf])
     np.testing.assert_array_equal(traced(normal_cdf, far), [0, 0, 0, 1, 1, 1])
     assert np.isnan(traced(normal_cdf, np.array([np.nan, -np.nan, 0.0]))).tolist() == [True, True, False]
+
+
+def test_the_normal_distribution_of_float32():
+    x = np.concatenate([np.linspace(-8, 8, 2001), [0.0, 1e-30, -1e-30, 5.3, -5.3]]).astype(np.float32)
+    expected, _ = exact(mp.ncdf, x)
+    found = traced(normal_cdf, x)
+    assert found.dtype == np.float32
+    assert np.max(np.abs(found - expected)) <= 2**-22
+    far = np.array([-np.inf, -1e30, -9, 9, 1e30, np.inf, np.nan], np.float32)
+    np.testing.assert_array_equal(traced(normal_cdf, far), np.array([0, 0, 0, 1, 1, 1, np.nan], np.float32))
 
 
 @pytest.mark.parametrize("integral", [_ERF, _NORMAL])
