@@ -68,11 +68,13 @@ class Plot:
             bits, _ = self._dots.get(cell, (0, ""))
             self._dots[cell] = (bits | BRAILLE[row % down][x % across], style)
 
-    def line(self, x0: int, y0: int, x1: int, y1: int, style: str = "") -> None:
-        """A line from dot (x0, y0) to dot (x1, y1)."""
+    def line(self, x0: int, y0: int, x1: int, y1: int, style: str = "", every: int = 1) -> None:
+        """A line from dot (x0, y0) to dot (x1, y1); a dotted one has a dot at `every` so many columns."""
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for k in range(steps + 1):
-            self.dot(x0 + round((x1 - x0) * k / steps), round(y0 + (y1 - y0) * k / steps), style)
+            x = x0 + round((x1 - x0) * k / steps)
+            if x % every == 0:
+                self.dot(x, round(y0 + (y1 - y0) * k / steps), style)
 
     def join(self, x0: int, y0: int, x1: int, y1: int, style: str = "") -> None:
         """A line from the left edge of cell (x0, y0) to the right edge of cell (x1, y1), at half their height."""

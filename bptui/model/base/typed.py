@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_WHOLE = re.compile(r"[0-9]{1,12}")
+_WHOLE = re.compile(r"[0-9]{1,20}")
 
 
 def whole(text: str, least: int = 0, most: int = 10**12) -> int | None:

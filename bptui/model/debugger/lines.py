@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,50 +28,34 @@ def kind(node: Node) -> str:
     return "parameter" if node.role == "param" else "value" if node.op is not None else "text"
 
 
-def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Line]:
-    """A tensor as rows of numbers, its middle elided: scalars and vectors are one row, more axes are titled slices."""
+def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN, pairs: bool = False) -> list[Line]:
+    """A tensor as rows of numbers, its middle elided: scalars and vectors are one row, more axes are titled slices.
+    `pairs`: of complex numbers, whose parts lie on the last axis: 1.2-0.5i."""
     values = np.asarray(array)
     if values.ndim == 0:
         return [line((numbers.significant(float(values)), style))]
     if values.size == 0:
         return [line(("(empty)", "dim"))]
-    if values.ndim <= 2:
-        table = np.atleast_2d(values)
-        decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
-        seen = [[None if x is None else float(table[y, x]) for x in across] for y in down if y is not None]
-        apart = numbers.touching([[x for x in row if x is not None] for row in seen], decimals)
-        made = iter([_row(row, numbers.WIDTH + apart, decimals, style) for row in seen])
-        if values.ndim == 1:
-            return list(made)
-        return [line(("  …", "dim")) if y is None else line((f"[{y}]", "dim"), *next(made)) for y in down]
-    rows: list[Line] = []
-    for i in _shown(len(values), most):
-        rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
-    return rows
-
-
-def complex_tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Line]:
-    """The same of complex numbers, whose parts lie on the last axis: 1.2-0.5i."""
-    values = np.asarray(array)
-    if values.size == 0:
-        return [line(("(empty)", "dim"))]
-    if values.ndim > 3:
+    axes, gone = values.ndim - pairs, line(("  …", "dim"))
+    if axes > 2:
         rows: list[Line] = []
         for i in _shown(len(values), most):
-            part = [] if i is None else complex_tensor(values[i], style, most)
-            rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *part]
+            rows += [gone] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most, pairs)]
         return rows
-    table = values.reshape((1,) * (3 - values.ndim) + values.shape)
+    table = values.reshape((1,) * (2 - axes) + values.shape)
     decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
-    cells = {(y, x): _pair(table[y, x], decimals) for y in down if y is not None for x in across if x is not None}
-    width = max(map(len, cells.values())) + 1
+    seen = [[table[y, x] for x in across if x is not None] for y in down if y is not None]
+    if pairs:
+        texts = [[_pair(parts, decimals) for parts in row] for row in seen]
+        width = max(len(text) for row in texts for text in row) + 1
+    else:
+        texts = [[numbers.field(float(x), decimals=decimals) for x in row] for row in seen]
+        width = numbers.WIDTH + numbers.touching([[float(x) for x in row] for row in seen], decimals)
     made = []
-    for y in down:
-        row = [(" …", "dim") if x is None or y is None else (cells[y, x].rjust(width), style) for x in across]
-        made.append(
-            line(("  …", "dim")) if y is None else line(*([(f"[{y}]", "dim")] if values.ndim > 2 else []), *row)
-        )
-    return made
+    for y, cells in zip((y for y in down if y is not None), map(iter, texts), strict=True):
+        row = [(" …", "dim") if x is None else (next(cells).rjust(width), style) for x in across]
+        made.append(line(*([(f"[{y}]", "dim")] if axes == 2 else []), *row))
+    return made if None not in down else [*made[: most // 2], gone, *made[most // 2 :]]
 
 
 def _pair(parts: Array, decimals: int) -> str:
@@ -84,12 +67,6 @@ def _shown(count: int, most: int) -> list[int | None]:
     if count <= most:
         return list(range(count))
     return [*range(most // 2), None, *range(count - most // 2, count)]
-
-
-def _row(row: Sequence[float | None], width: int, decimals: int, style: str) -> Line:
-    """Numbers of the usual width in cells of this one, so that a wider cell has a gap and no longer number."""
-    texts = (None if x is None else numbers.field(x, decimals=decimals).rjust(width) for x in row)
-    return line(*((" …", "dim") if text is None else (text, style) for text in texts))
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:
@@ -111,8 +88,8 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
         return [line(*title, f" = {'true' if value else 'false'}")]
     if value.dtype.kind == "i":
         return [line(*title, f" = {numbers.index(value.tolist()) or '[]'}")]
-    shown = complex_tensor if _is_complex(session, expression.text, value) else tensor
-    rows = _titled(title, shown(value, _style(expression.text)))
+    pairs = _is_complex(session, expression.text, value)
+    rows = _titled(title, tensor(value, _style(expression.text), pairs=pairs))
     if session.hidden and kept_back(value).any():
         rows[-1] = line(*rows[-1], (f"  {hidden.REASON}", "dim"))
     return rows

@@ -62,54 +62,52 @@ class Panel(NamedTuple):
     def _function(self, name: str) -> Any:
         return _function(self.module, name)
 
+    def _said(self, name: str, otherwise: Any, *given: Any) -> Any:
+        """What a function of its module says; `otherwise` where it has none of that name."""
+        function = self._function(name)
+        return otherwise if function is None else function(*given)
+
     def lines(self, scene: Scene) -> list[Line]:
         """What it shows."""
         return list(self._function("lines")(scene))
 
     def title(self, scene: Scene) -> tuple[Line, Line]:
         """What its rule says after the name, and at the right."""
-        function = self._function("title")
-        return function(scene) if function is not None else ((), ())
+        title: tuple[Line, Line] = self._said("title", ((), ()), scene)
+        return title
 
     def named(self, scene: Scene) -> str:
         """What its rule calls it: its name, where it does not say another."""
-        function = self._function("name")
-        return str(function(scene)) if function is not None else self.name
+        return str(self._said("name", self.name, scene))
 
     def move(self, scene: Scene, down: int, right: int) -> str:
         """Move in it by so many rows and columns; why it cannot be, "" where it was done."""
-        function = self._function("move")
-        return str(function(scene, down, right)) if function is not None else move_element(scene, down, right)
+        return str((self._function("move") or move_element)(scene, down, right))
 
     def enter(self, scene: Scene) -> str:
         """The command line of enter, "" for none."""
-        function = self._function("enter")
-        return str(function(scene)) if function is not None else ""
+        return str(self._said("enter", "", scene))
 
     def divider(self, scene: Scene) -> int | None:
         """The column of an upright rule that the rules above and below meet."""
-        function = self._function("divider")
-        return None if function is None else function(scene)
+        column: int | None = self._said("divider", None, scene)
+        return column
 
     def stands(self, session: Session) -> bool:
         """Is it there now? What is not in the place of another always is."""
-        function = self._function("stands")
-        return function is None or bool(function(session))
+        return bool(self._said("stands", True, session))
 
     def columns(self, width: int) -> int:
         """The columns that it has at the left of a screen of that width; 0 for the usual."""
-        function = self._function("columns")
-        return int(function(width)) if function is not None else 0
+        return int(self._said("columns", 0, width))
 
     def footer(self, session: Session) -> tuple[tuple[str, str], ...]:
         """(keys, word) pairs that stand first in the footer."""
-        function = self._function("footer")
-        return tuple(function(session)) if function is not None else ()
+        return tuple(self._said("footer", (), session))
 
     def digit(self, session: Session, number: int) -> str:
         """The command line that a digit runs while it has the focus, "" to go to the panel of that number."""
-        function = self._function("digit")
-        return str(function(session, number)) if function is not None else ""
+        return str(self._said("digit", "", session, number))
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -123,8 +121,7 @@ class Panel(NamedTuple):
 
     def wide(self, session: Session) -> bool:
         """Does it need the whole width?"""
-        function = self._function("wide")
-        return function is not None and bool(function(session))
+        return bool(self._said("wide", False, session))
 
 
 PANELS = (

@@ -326,7 +326,7 @@ def _losses(scene: Scene) -> list[Line]:
     page = plot.Plot(width - plot.LABEL - 2, CURVE - 2, look.unicode)
     scale = plot.scale_of(np.concatenate((own, other)))
     if scale is not None:
-        for losses, style, every in ((other, "dim", 3), (own, "value bold", 0)):
+        for losses, style, every in ((other, "dim", 3), (own, "value bold", 1)):
             _curve(page, losses, count, scale, style, every)
     ends = (
         Span(" " * (plot.LABEL + 1)),
@@ -346,16 +346,5 @@ def _curve(page: plot.Plot, losses: np.ndarray, count: int, scale: plot.Scale, s
             before = None
             continue
         here = round(n * apart), round(float(scale.part(np.float64((low + high) / 2))) * (page.tall - 1))
-        if not every:
-            page.line(*(before or here), *here, style)
-        else:
-            _dotted(page, before or here, here, style, every)
+        page.line(*(before or here), *here, style, every)
         before = here
-
-
-def _dotted(page: plot.Plot, start: tuple[int, int], end: tuple[int, int], style: str, every: int) -> None:
-    steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
-    for k in range(steps + 1):
-        x = start[0] + round((end[0] - start[0]) * k / steps)
-        if x % every == 0:
-            page.dot(x, round(start[1] + (end[1] - start[1]) * k / steps), style)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why_lines
 from bptui.model.debugger.explained import Explained, Row, label, percent
+from bptui.screens.bars import bar
 from bptui.screens.panels.figures import kind_of, shown, symbol_of, window
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, fit, length, under
@@ -22,7 +24,6 @@ GUTTER, LABEL, CELL, SHARE = 2, 5, 10, 5
 """Cells of the cursor, of a row's label, of a number, of its share."""
 NAME = 10
 """Cells of the name of a term."""
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class Texts(NamedTuple):
@@ -134,7 +135,7 @@ class _Down:
         spans += [number, Span(f"{percent(share):>{SHARE}}", "dim"), Span(" ")]
         room = width - length(spans) - 1
         if share and room >= 4:
-            spans += _bar(share, room, self.style, self.scene.options.unicode)
+            spans += bar(0.0, share * room, room, self.style, self.scene.options)
         made = fit(spans, width)
         return under(made, "on-cursor") if here else made
 
@@ -319,8 +320,8 @@ class _Across(_Down):
             if room < 2 or not share:
                 return []
             width = self.scene.width - GUTTER - LABEL - SHARE - 1
-            bar = fit(_bar(share, width, "gradient", self.scene.options.unicode), width)
-            made.append(line(" " * GUTTER, (f"{label(row):<{LABEL}}", "dim"), *bar, f"{percent(share):>{SHARE}}"))
+            drawn = bar(0.0, share * width, width, "gradient", self.scene.options)
+            made.append(line(" " * GUTTER, (f"{label(row):<{LABEL}}", "dim"), *drawn, f"{percent(share):>{SHARE}}"))
         return made
 
     def remarks(self) -> list[Line]:
@@ -343,7 +344,7 @@ def _name(row: Row) -> str:
 def _only(found: Explained, kept: tuple[Row, ...]) -> Explained:
     """The same with some rows first, whose numbers are printed."""
     others = tuple(row for row in found.rows if not any(row is each for each in kept))
-    return found.__class__(**{**vars(found), "rows": (*kept, *others)})
+    return replace(found, rows=(*kept, *others))
 
 
 def _zeros(found: Explained, row: Row) -> list[Line]:
@@ -360,15 +361,6 @@ def equal(found: Explained) -> Line:
     size = math.fsum(abs(row.sum) for row in found.rows) + abs(found.rest[1])
     same = abs(added - found.number) <= 1024 * found.eps * size
     return line(("✓", "ok"), (" equal", "dim")) if same else line(("FAIL", "fail reverse"))
-
-
-def _bar(share: float, room: int, style: str, unicode: bool) -> Line:
-    """A share as a bar of so many cells at most, in eighths of a cell."""
-    cells = share * room
-    if not unicode:
-        return (Span("#" * max(1, round(cells)), style),)
-    full, part = divmod(max(1, round(cells * 8)), 8)
-    return (Span("█" * full + (_EIGHTHS[part] if part else ""), style),)
 
 
 def _right_side(written: Line) -> Line:

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from bptui.model.base.printable import printable
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import Names, number
+from bptui.symbolic.formula.printing import Names
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.formula.width import measure
 
@@ -170,12 +170,8 @@ class _Writer:
         return name(self.names.symbol(base).text)
 
     def atom(self, base: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[str, int]:
-        if numbers and self.names.numbers is not None:
-            place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
-            value = self.names.numbers(base, place) if place is None or -1 not in place else None
-            if value is not None:
-                text = value if isinstance(value, str) else number(value)
-                return scientific(text), _level(text)
+        if numbers and (text := self.names.number(base, index)) is not None:
+            return scientific(text), _level(text)
         symbol = self.symbol(base)
         if not index or base in self.names.bare:
             return symbol, _MUL if symbol.startswith(r"\frac") else _ATOM

@@ -45,6 +45,14 @@ class Names:
         """The span for a name."""
         return self.symbols.get(name) or Span(self.letters.get(name, name))
 
+    def number(self, name: str, index: tuple[Tree, ...] | None) -> str | None:
+        """What is printed in the place of a name, or of its element at an index of numbers; None for its symbol."""
+        if self.numbers is None:
+            return None
+        place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
+        value = self.numbers(name, place) if place is None or -1 not in place else None
+        return value if value is None or isinstance(value, str) else number(value)
+
 
 class Setting(float):
     """A number that someone wrote (a learning rate, eps): printed as it was written."""
@@ -200,13 +208,8 @@ class _Printer:
 
     def atom(self, name: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[list[Span], int]:
         symbol = self.names.symbol(name)
-        if numbers and self.names.numbers is not None:
-            place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
-            if place is None or -1 not in place:
-                value = self.names.numbers(name, place)
-                if value is not None:
-                    text = value if isinstance(value, str) else number(value)
-                    return [Span(text, symbol.style)], _ADD if text.startswith("-") else _ATOM
+        if numbers and (text := self.names.number(name, index)) is not None:
+            return [Span(text, symbol.style)], _ADD if text.startswith("-") else _ATOM
         level = _MUL if "/" in symbol.text else _ATOM
         if not index or name in self.names.bare:
             return [symbol], level

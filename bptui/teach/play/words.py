@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bptui.model.base import typed
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.numbers import significant
 from bptui.teach.play.setup import MAX_LAYERS, MAX_UNITS
@@ -49,9 +50,10 @@ def whole(low: int, high: int, off: str = "") -> Callable[[Sequence[str]], int |
         word = one(words)
         if off and word == off:
             return None
-        if not word.lstrip("-").isdecimal() or len(word) > 20 or not low <= int(word) <= high:
+        number = typed.whole(word, low, high)
+        if number is None:
             raise ValueError(f"found '{word[:40]}' (a whole number from {low} to {high})")
-        return int(word)
+        return number
 
     return parse
 

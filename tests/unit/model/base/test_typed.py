@@ -7,15 +7,23 @@ from bptui.model.base.typed import whole
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
+from bptui.teach.play import settings
+from bptui.teach.play.setup import opened
 
 
 @pytest.mark.parametrize(
     ("text", "number"),
     [("0", 0), ("07", 7), ("40", 40), ("41", None), ("", None), ("-1", None), ("1.0", None), ("٣", None), ("²", None),
-     ("9" * 13, None), (" 3", None)],
+     ("9" * 30, None), (" 3", None)],
 )  # fmt: skip
 def test_whole(text: str, number: int | None) -> None:
     assert whole(text, 0, 40) == number
+
+
+@pytest.mark.parametrize("line", ["layers --5", "stride ٣", "seed -1"])
+def test_a_setting_of_the_playground_in_words_of_its_own(line: str) -> None:
+    with pytest.raises(UserError, match="whole number"):
+        settings.said(opened(None), line)
 
 
 @pytest.mark.parametrize(
