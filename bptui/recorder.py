@@ -23,7 +23,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base import numbers
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, reason
 from bptui.model.base.spans import plain
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Recorder:
         except FileExistsError:
             raise UserError("--record", f"{path} is there already", "another name; nothing is overwritten") from None
         except (OSError, ValueError) as error:
-            raise UserError("--record", f"{path}: {getattr(error, 'strerror', None) or error}") from None
+            raise UserError("--record", f"{path}: {reason(error)}") from None
         self.lost, self._size = "", size
         self._write({"format": FORMAT, "target": list(target), "size": list(size)})
 

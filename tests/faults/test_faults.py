@@ -101,7 +101,7 @@ def test_a_wrong_composite(fault):
     assert composites.detached in fault.change.values() or rows == whole
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=8)  # that a right one is no fault is the law of test_clean, too
 @pytest.mark.parametrize("use", sorted({f.use for f in composites.FAULTS}, key=str), ids=str)
 def test_the_control_of_the_composites(use):
     report = check_step(composites.step(composites.Composite(use, "nothing", {})))
@@ -109,7 +109,7 @@ def test_the_control_of_the_composites(use):
     assert {r.row for r in report.rows if r.op == use.op} == {"forward", "symbolic"}
 
 
-@pytest.mark.corpus(rows=4)
+@pytest.mark.corpus(rows=8)
 @pytest.mark.parametrize("pair", sorted({(f.op, f.arena) for f in backward.FAULTS}), ids="-".join)
 def test_the_control_is_clean(pair):
     """What is planted does it: the same numbers through the true row are fine."""

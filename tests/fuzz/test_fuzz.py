@@ -16,14 +16,14 @@ SLOW = ("continue", "train", "untrain")
 
 
 def times(full: bool, count: int) -> int:
-    return 18 * count if full else count
+    return 24 * count if full else count
 
 
 @pytest.mark.parametrize("part", range(2))
 def test_network_files(part, full, tmp_path):
     random_ = random.Random(f"network files {part}")
     inputs = []
-    for number in range(times(full, 40)):
+    for number in range(times(full, 30)):
         path = str(draw.network_file(random_, tmp_path, number))
         command = random_.choice((
             ["trace", path, "--json"], ["check", path], ["run", path, "--batch", "-ex", "info network"],
@@ -35,26 +35,26 @@ def test_network_files(part, full, tmp_path):
 
 def test_data_files(full, tmp_path):
     random_ = random.Random("data files")
-    inputs = [("shell", ["trace", str(draw.data_file(random_, tmp_path, n))]) for n in range(times(full, 40))]
+    inputs = [("shell", ["trace", str(draw.data_file(random_, tmp_path, n))]) for n in range(times(full, 30))]
     assert rig.run(inputs) == []
 
 
 def test_files_of_weights(full, tmp_path):
     random_ = random.Random("weights")
-    inputs = [("shell", ["trace", str(draw.weights_file(random_, tmp_path, n))]) for n in range(times(full, 40))]
+    inputs = [("shell", ["trace", str(draw.weights_file(random_, tmp_path, n))]) for n in range(times(full, 30))]
     assert rig.run(inputs) == []
 
 
 def test_models_of_elsewhere(full, tmp_path):
     random_ = random.Random("models")
-    inputs = [("shell", ["convert", str(draw.model_file(random_, tmp_path, n))]) for n in range(times(full, 60))]
+    inputs = [("shell", ["convert", str(draw.model_file(random_, tmp_path, n))]) for n in range(times(full, 45))]
     assert rig.run(inputs) == []
 
 
 @pytest.mark.parametrize("part", range(2))
 def test_command_lines_of_the_shell(part, full):
     random_ = random.Random(f"shell {part}")
-    assert rig.run(("shell", draw.words(random_)) for _ in range(times(full, 40))) == []
+    assert rig.run(("shell", draw.words(random_)) for _ in range(times(full, 30))) == []
 
 
 @pytest.mark.parametrize("part", range(2))
@@ -64,6 +64,6 @@ def test_command_lines_of_the_debugger(part, full):
     commands = [command.word for command in COMMANDS if command.word not in SLOW]
     inputs = [
         ("debugger", [random_.choice(draw.SMALL), [draw.line(random_, commands) for _ in range(40)]])
-        for _ in range(times(full, 5))
+        for _ in range(times(full, 4))
     ]
     assert rig.run(inputs) == []

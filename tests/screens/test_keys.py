@@ -120,12 +120,15 @@ def test_everything_has_a_way_without_ctrl() -> None:
         assert all(not key.startswith("f1") for key in command.keys[:1])
 
 
-async def test_every_key_of_the_registry_answers_in_every_panel() -> None:
-    """Whatever has the focus, each key works, and none breaks a panel."""
+async def test_every_key_of_the_registry_answers_in_every_panel(full: bool) -> None:
+    """Whatever has the focus, each key works, and none breaks a panel. By default each key meets two of the four, the
+    next key the other two: what a panel does with a key that it does not have is one code."""
     async with debug("xor", 120, 36) as screen:
         debugger = screen.app.debugger
-        for focus in "1234":
-            for key in (key for command in COMMANDS for key in command.keys if command.word != "quit"):
+        for place, focus in enumerate("1234"):
+            for n, key in enumerate(key for command in COMMANDS for key in command.keys if command.word != "quit"):
+                if (n + place) % 2 and not full:
+                    continue
                 debugger.press(focus)
                 debugger.press(key)
                 await screen.settle()

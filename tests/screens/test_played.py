@@ -170,7 +170,7 @@ JSON = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*GOOD, *MAP]), JSON)
 def test_any_value_in_any_place_is_read_or_is_none(folder: Path, key: str, value: object) -> None:
     write(folder, {**GOOD, "map": MAP | ({key: value} if key in MAP else {}), **({key: value} if key in GOOD else {})})

@@ -93,6 +93,7 @@ def test_nothing_moves_when_the_answer_is_told() -> None:
     assert not before[19].strip()
 
 
+@pytest.mark.corpus(every=3)  # the row is kept by the page of all lessons
 @pytest.mark.parametrize("number", LESSONS)
 def test_a_question_keeps_its_row(number: int) -> None:
     """Where the page stays at its moment; an explanation that says what comes after has other numbers."""

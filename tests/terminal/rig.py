@@ -120,6 +120,13 @@ class Terminal:
                 break
         raise AssertionError(f"{mark!r} never stood on the screen:\n{self.text()}")
 
+    def frame(self, at_most: float = 20.0) -> None:
+        """Read on until the frame that is being sent is whole: synchronized output says where one ends."""
+        end = time.perf_counter() + at_most
+        while not self.sent.endswith(b"\x1b[?2026l"):
+            assert time.perf_counter() < end, "a frame without an end"
+            self.read(0.02)
+
     def write(self, keys: str | bytes) -> None:
         """Press all of these keys, wait for nothing; a pseudo-terminal takes 4 kB: what comes is read meanwhile."""
         left, end = keys.encode() if isinstance(keys, str) else keys, time.perf_counter() + 20.0

@@ -46,7 +46,7 @@ class SlowTerminal(Terminal):
     def drained(self) -> None:
         """Read until nothing comes for a while."""
         silent = 0
-        while silent < 25:
+        while silent < 12:
             silent = 0 if self.read(0) else silent + 1
 
     def bytes_until(self, keys: str, mark: str) -> int:

@@ -61,13 +61,14 @@ def restored(terminal: Terminal) -> bool:
 def test_a_step_costs_no_more_than_its_cells(size: tuple[int, int]) -> None:
     """At most 1.3 of what the changed cells alone would take, median over a training step."""
     with start(columns=size[0], rows=size[1]) as terminal:
-        terminal.quiet(2.0)  # what is derived in the background is drawn, too
+        terminal.until("✗")  # what is derived and checked in the background is drawn, too
+        terminal.quiet()
         ratios = []
         for moment in (*range(2, 14), 1):
             before, already = terminal.grid(), len(terminal.sent)
             terminal.write("s")
             terminal.until(f"moment {moment} of 13")
-            terminal.quiet(0.1)
+            terminal.frame()
             sent = terminal.sent[already:]
             after = terminal.grid()
             assert changed_cells(before, after)

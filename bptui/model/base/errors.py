@@ -41,6 +41,11 @@ def as_user_error(problem: BaseException) -> UserError:
     return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
 
 
+def reason(problem: Exception) -> str:
+    """What the system says of an error, without its number; of any other what it says itself."""
+    return str(getattr(problem, "strerror", None) or problem)
+
+
 ELSEWHERE = {
     "lr": "learning_rate", "eta": "learning_rate", "linear": "dense", "fc": "dense", "fully_connected": "dense",
     "out_features": "units", "features": "units", "neurons": "units", "size": "units", "dim": "axis",

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from bptui.model.base.errors import UserError, nearest
+from bptui.model.base.errors import UserError, nearest, reason
 
 
 def refuse_taken(name: str, where: str) -> None:
@@ -45,7 +45,7 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
     except RuntimeError:  # `~nobody`
         raise UserError(where, f"{name}: there is no such home", "a place one can write to") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = reason(error)
         missing = [
             folder for folder in path.parents if isinstance(error, FileNotFoundError) and not os.path.exists(folder)
         ]
@@ -114,7 +114,7 @@ def read_bytes(name: str | Path, where: str, most: int, more: str = "") -> bytes
     except FileNotFoundError:
         raise UserError(where, f"{it}there is no such file", near(str(name))) from None
     except (OSError, ValueError) as problem:
-        raise UserError(where, f"{it}cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
+        raise UserError(where, f"{it}cannot be read: {reason(problem)}") from None
     if len(content) > most:
         raise UserError(where, f"{it}the file grows while it is read", room)
     return content

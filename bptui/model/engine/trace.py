@@ -106,11 +106,9 @@ class Standin(NDArrayOperatorsMixin):
             return self._reduce(ufunc, inputs[0], **options)
         if method != "__call__" or options or ufunc.nout != 1:
             return NotImplemented
-        trace = self.trace
-        operands = [trace.operand(item) for item in inputs]
         if ufunc.signature is not None:
-            return _matmul(trace, operands) if ufunc is np.matmul else NotImplemented
-        return trace.elementwise(ufunc, *operands)
+            return _matmul(self.trace, *inputs) if ufunc is np.matmul else NotImplemented
+        return self.trace.elementwise(ufunc, *inputs)
 
     def _reduce(self, ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
         if options.get("dtype") is not None or options.get("out") is not None:
@@ -193,9 +191,10 @@ class Trace:
             self._known[key] = Standin(self, tuple(shape), np.dtype(dtype), kind, write, inputs)
         return self._known[key]
 
-    def elementwise(self, function: Any, *operands: Any) -> Standin:
-        """A ufunc, or np.where, of broadcasting operands."""
-        shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
+    def elementwise(self, function: Any, *inputs: Any) -> Standin:
+        """A ufunc, or np.where, of what broadcasts."""
+        operands: tuple[Any, ...] = tuple(map(self.operand, inputs))
+        shape = _broadcast(operands)
         if function is np.where:
             condition, a, b = operands
             dtype = np.result_type(*(self._kind(item) for item in (a, b)))
@@ -222,12 +221,12 @@ class Trace:
         return item.dtype if isinstance(item, Standin) else self.emit.dtype if isinstance(item, float) else type(item)
 
 
-def _matmul(trace: Trace, operands: Sequence[Any]) -> Any:
-    a, b = operands
+def _matmul(trace: Trace, *factors: Any) -> Any:
+    a, b = map(trace.operand, factors)
     if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
         raise TypeError(f"the shapes {a.shape} and {b.shape} do not fit a product of matrices")
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    return trace.note("whole", multiplied, operands, (), shape, np.result_type(a.dtype, b.dtype))
+    return trace.note("whole", multiplied, (a, b), (), shape, np.result_type(a.dtype, b.dtype))
 
 
 def noted(
@@ -235,34 +234,32 @@ def noted(
 ) -> Any:
     """A stand-in for what `fill(*inputs, *options, out)` writes, of this shape; at least one input is a stand-in.
     `options` are hashable; the dtype is that of the first input, unless it is said."""
-    trace = _trace_of(inputs)
-    operands = [trace.operand(item) for item in inputs]
-    kind = operands[0].dtype if dtype is None else dtype
-    return trace.note("whole", filled_by, operands, (fill, options), shape, kind)
+    return _of("whole", filled_by, inputs, (fill, options), shape, dtype)
 
 
 def planned(plan: Callable[..., None], shape: Shape, *inputs: Any, dtype: Any = None, options: Any = ()) -> Any:
     """The same for what `plan(emit, inputs, out, *options)` emits: what does not change from step to step, as a view of
     an array is none, is made once there."""
-    trace = _trace_of(inputs)
-    operands = [trace.operand(item) for item in inputs]
-    return trace.note("whole", plan, operands, options, shape, operands[0].dtype if dtype is None else dtype)
+    return _of("whole", plan, inputs, options, shape, dtype)
 
 
 def each(fill: Callable[..., None], *inputs: Any, dtype: Any = None) -> Any:
     """The same for a function of broadcasting elements, which may run over any part of them: `fill(*inputs, out)`."""
-    trace = _trace_of(inputs)
+    return _of("elementwise", filled_by, inputs, (fill, ()), None, dtype)
+
+
+def _of(kind: str, function: Any, inputs: Sequence[Any], options: Any, shape: Shape | None, dtype: Any) -> Standin:
+    """What is noted in the trace of the first stand-in; without a shape, of that to which the inputs broadcast."""
+    trace = next((item.trace for item in inputs if isinstance(item, Standin)), None)
+    if trace is None:
+        raise TypeError("a function that fills its last argument is for arrays that are there when the calls run")
     operands = [trace.operand(item) for item in inputs]
-    shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
-    kind = operands[0].dtype if dtype is None else dtype
-    return trace.note("elementwise", filled_by, operands, (fill, ()), shape, kind)
+    wanted = _broadcast(operands) if shape is None else shape
+    return trace.note(kind, function, operands, options, wanted, operands[0].dtype if dtype is None else dtype)
 
 
-def _trace_of(inputs: Sequence[Any]) -> Trace:
-    for item in inputs:
-        if isinstance(item, Standin):
-            return item.trace
-    raise TypeError("a function that fills its last argument is for arrays that are there when the calls run")
+def _broadcast(operands: Sequence[Any]) -> Shape:
+    return np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
 
 
 def minus_size(x: Any) -> Any:
@@ -338,10 +335,6 @@ def _reduction(ufunc: Any) -> Any:
     return lambda trace, x, axis=None, keepdims=False: x._reduce(ufunc, x, axis, keepdims)
 
 
-def _where(trace: Trace, condition: Any, a: Any, b: Any) -> Standin:
-    return trace.elementwise(np.where, *(trace.operand(item) for item in (condition, a, b)))
-
-
 def _place_of(function: Any) -> Any:
     def found(trace: Trace, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
         shape = _without(x.shape, _axes(axis, x.ndim), keepdims)
@@ -391,7 +384,7 @@ def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.where: _where,
+    np.where: lambda trace, *items: trace.elementwise(np.where, *items),
     np.sum: _reduction(np.add),
     np.prod: _reduction(np.multiply),
     np.max: _reduction(np.maximum),

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, reason
 
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 FORMAT = "bptui captured step"
@@ -55,7 +55,7 @@ class Mapped:
         except FileNotFoundError:
             raise UserError(where, "is missing") from None
         except (OSError, ValueError) as problem:
-            raise UserError(where, f"cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
+            raise UserError(where, f"cannot be read: {reason(problem)}") from None
         self.content = memoryview(self._map) if self._map is not None else memoryview(b"")
 
     def forget(self) -> None:
@@ -89,7 +89,7 @@ def opened(path: Path) -> Container:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as problem:
-        raise UserError(where, f"{getattr(problem, 'strerror', None) or problem}", "the folder of a capture") from None
+        raise UserError(where, reason(problem), "the folder of a capture") from None
     if stat.S_ISDIR(mode):
         return _Folder(path)
     if not stat.S_ISREG(mode):
@@ -215,7 +215,7 @@ def target(path: Path) -> Target:
         if path.is_dir() and (other := next((name for name in os.listdir(path) if not _ours(path, name)), None)):
             raise _taken(path, f"is a folder with '{other}', which is of no captured step")
     except (OSError, ValueError) as problem:
-        raise UserError(str(path), f"{getattr(problem, 'strerror', None) or problem}", "another place") from None
+        raise UserError(str(path), reason(problem), "another place") from None
     return _ToFolder(path)
 
 

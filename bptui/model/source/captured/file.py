@@ -18,7 +18,7 @@ import numpy as np
 from bptui.model.base import safetensors
 from bptui.model.base.collecting import no_collecting
 from bptui.model.base.documents import strict_json
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, reason
 from bptui.model.base.types import Array
 from bptui.model.source.captured import rows, table
 from bptui.model.source.captured.container import EVENTS, FORMAT, MANIFEST, Container, opened, shard, target
@@ -115,9 +115,7 @@ class Writer:
         try:
             yield
         except (OSError, ValueError) as problem:
-            raise UserError(
-                str(self.path), f"cannot be written: {getattr(problem, 'strerror', None) or problem}"
-            ) from None
+            raise UserError(str(self.path), f"cannot be written: {reason(problem)}") from None
 
     def _sealed(self, step: Step, lines: bytes) -> bytes:
         """The manifest, with the checksum of itself: of its bytes with eight zeros in the place of the checksum."""
