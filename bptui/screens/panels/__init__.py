@@ -67,6 +67,12 @@ class Panel(NamedTuple):
         function = self._function(name)
         return otherwise if function is None else function(*given)
 
+    @property
+    def about(self) -> str:
+        """What `help` says of it: the first paragraph of its module's docstring."""
+        said = import_module(f"{__name__}.{self.module}").__doc__ or ""
+        return " ".join(said.partition("\n\n")[0].split())
+
     def lines(self, scene: Scene) -> list[Line]:
         """What it shows; nothing where it has no room at all."""
         return list(self._function("lines")(scene)) if scene.width > 0 and scene.height > 0 else []

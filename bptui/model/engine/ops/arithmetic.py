@@ -167,7 +167,7 @@ OPS = (
         "rsqrt",
         "y = 1/sqrt(x)",
         lambda x: np.reciprocal(np.sqrt(x)),
-        lambda g, y, x: g * y / x * -0.5,
+        lambda g, y, x: g * y * y * y * -0.5,  # by the result alone, as autograd's (known/derivatives.py, BY_RESULT)
         "One over the square root.",
         hint="-y/(2*x)",
     ),
