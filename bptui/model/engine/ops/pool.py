@@ -152,7 +152,7 @@ def _combined(
     first, *rest = taps = _taps(room, out, attributes)
     emit(np.copyto, out, first)
     for tap in rest:
-        emit(function, out, tap, out)
+        emit(function, out, tap, out=out)  # NumPy wants the name, of np.maximum
     return taps
 
 
