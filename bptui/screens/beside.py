@@ -54,6 +54,7 @@ def keys(reading: Reading, width: int) -> Pairs:
     here = focused(reading)
     moved = (("esc", "to the page"),) if reading.course.away or not here else ()
     panel = (("tab", "panel"),)
+    leave = reading.leaving(leave)
     rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
     return ((enter, reading.enters), *choose, *moved, *rest) if here else (*moved, *rest)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.commands.help import help_here
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
@@ -14,7 +15,7 @@ from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.command_line import CommandLine
 from bptui.screens.keys import DEBUGGING, PALETTE, Place, keys_text
-from bptui.screens.panels import PANELS, Panel
+from bptui.screens.panels import ANSWERS, INSTEAD, PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length
 
@@ -97,8 +98,15 @@ def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
 
 
 def about(word: str, width: int, session: Session | None = None) -> tuple[Line, ...]:
-    """What a word means, in `width` columns; in a session the names of its network, too."""
-    first, *rest = help_here(session, word)
+    """What a word means, in `width` columns; in a session the names of its network, too. A panel's name that means
+    nothing else is what its module says of it."""
+    try:
+        first, *rest = help_here(session, word)
+    except UserError:
+        row = next((each for each in (*PANELS, *ANSWERS, *INSTEAD) if each.name.casefold() == word.casefold()), None)
+        if row is None:
+            raise
+        first, rest = f"{row.name}  panel {row.number}", [f"  {row.about}"]
     rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
     return tuple(part for row in rows for part in wrap(row, width, _indent(row, width)))
 

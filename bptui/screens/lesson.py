@@ -70,7 +70,7 @@ class LessonScreen(Debugger):
         return Course(opened(self._front.path, self._front.key), page, reached.answers)
 
     def _read(self, course: Course) -> None:
-        self.reading = self.ui.lesson = Reading(course)
+        self.reading = self.ui.lesson = Reading(course, home=len(self.app.screen_stack) > 1)
         self._turned()
 
     # ------------------------------------------------------------------------------------------------ pages
@@ -182,6 +182,8 @@ class LessonScreen(Debugger):
             rows.append(under(fit((Span(" "), *self.ui.message), width), "on-band"))
         else:
             onwards, *keys = CERTIFICATE.footer()
+            if self.reading is not None:
+                keys[-1] = self.reading.leaving(keys[-1])
             pairs = (onwards, *keys) if self._after is not None else tuple(keys)
             rows.append(under(footer.hints(pairs, width), "on-band"))
         return drawable(rows, self.ui.look)

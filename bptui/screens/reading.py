@@ -21,6 +21,7 @@ class Reading:
     chosen  of a choice, the option with the cursor, counted from 0
     remark  on what was typed and is no answer, until the next key
     notes   what is for the teacher is shown
+    home    what it was opened from, where who leaves comes to; else the shell
     """
 
     course: Course
@@ -29,6 +30,11 @@ class Reading:
     chosen: int = 0
     remark: Line = ()
     notes: bool = False
+    home: bool = True
+
+    def leaving(self, pair: tuple[str, str]) -> tuple[str, str]:
+        """The key that leaves, and where to."""
+        return pair if self.home else (pair[0], "leave")
 
     def turned(self) -> None:
         """Another page is open."""

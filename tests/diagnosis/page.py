@@ -62,6 +62,11 @@ most of what was missed was no fault (a rate a hundred times as high that learns
 now, and rules were changed after it (dead units in batches of two, an output behind a mean, rates whose harm a trial
 shows, parity). So these figures, too, are those of cases that were seen.
 
+Of captured steps there was a blind test: 52 PyTorch programs with one slip each, and their repaired twins, written
+before the rules for them were read. The slip was named first in 35 of 52, and no twin was accused; then rules were
+mended and added. A second such set of 22, of kinds chosen to be missed, found 11 of 22 named first and 2 twins accused;
+then those, too, were mended (19 of 22, none accused: no blind figure any more).
+
 Not told: too few units where nothing else is wrong; labels that were shuffled and are learnt by heart all the same (a
 tenth better than random ones, or to less than half the loss of a constant answer); a rate too high that does no harm.
 

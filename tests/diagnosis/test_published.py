@@ -52,4 +52,5 @@ def test_the_figures_that_are_asked_for(full: bool) -> None:
 
 
 def test_the_page_has_the_rules_as_they_are() -> None:
-    assert "\n".join((HEAD, *rules())) in (DOCS / "diagnosis.md").read_text(encoding="utf-8")
+    written = (DOCS / "diagnosis.md").read_text(encoding="utf-8")
+    assert "\n".join((HEAD, *rules())) in written, "python -m tests.diagnosis.page > docs/diagnosis.md"

@@ -11,6 +11,7 @@ import pytest
 
 from bptui.model.engine import ops
 from bptui.symbolic.check import check_step
+from tests.forgotten import nothing_missing
 from tests.paths import DOCS
 from tests.unit.model.engine.ops.use import WITHOUT
 
@@ -30,7 +31,8 @@ TABLE = {id(fault): table for table in page.TABLES for fault in table.faults}
 def bad(fault: plant.Fault) -> list:
     """What the check rejects; and that the page's line of the fault says so."""
     _, heads, columns = TABLE[id(fault)]
-    assert page.line(fault, heads, columns)[0] in LINES
+    made = page.line(fault, heads, columns)[0]
+    assert made in LINES, "docs/faults.md is not what the check says now: python -m tests.faults.page > docs/faults.md"
     return [row for row in plant.said(fault).rows if row.verdict == "FAIL"]
 
 
@@ -144,11 +146,13 @@ def test_the_corpus_is_large_enough():
     assert len(definitions.FAULTS) >= 15
     assert len(steps.RULES) + len(steps.PATCHES) >= 15
     assert len(composites.FAULTS) >= 20
-    assert {f.op for f in composites.FAULTS} >= {name for name, row in ops.COMPOSITES.items() if row.definition}
+    defined = {name for name, row in ops.COMPOSITES.items() if row.definition}
+    nothing_missing(defined - {f.op for f in composites.FAULTS}, "a wrong part of it in composites.py here")
     of_fewer_axes = {name for name in ops.OPS if name[:-2] + "1d" in ops.OPS or name[:-2] + "2d" in ops.OPS}
     passing = ops.OPS.keys() - of_fewer_axes - WITHOUT
-    assert {f.op for f in backward.FAULTS} >= passing, "a new operation needs a planted fault"
-    assert {f.op for f in definitions.FAULTS} >= WITHOUT, "what no gradient passes has a definition that may be wrong"
+    wrong = {f.op for f in backward.FAULTS}
+    nothing_missing(passing - wrong, "a wrong rule of it, B(…), in elementwise.py here or one of backward.py's tables")
+    nothing_missing(WITHOUT - {f.op for f in definitions.FAULTS}, "a wrong definition of it in definitions.py here")
     every = [told(f) + str(getattr(f, "input", "")) for f in (*backward.FAULTS, *definitions.FAULTS, *steps.RULES)]
     assert len(set(every)) == len(every)
 

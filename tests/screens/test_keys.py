@@ -31,7 +31,9 @@ from bptui.screens.keys import (
     keys_text,
 )
 from bptui.screens.panels import footer
+from tests.forgotten import is_made
 from tests.keys_page import page
+from tests.paths import DOCS
 from tests.screens.rig import debug
 
 
@@ -57,7 +59,7 @@ def test_a_key_of_a_place_means_one_thing_and_is_written(place: Place) -> None:
 
 
 def test_the_page_of_keys_is_made_from_the_rows() -> None:
-    assert (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8") == page()
+    is_made(DOCS / "keys.md", page(), "tests.keys_page")
 
 
 def test_every_key_of_the_line_does_something() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from bptui.app import ScreenApp
+from bptui import cli, showing
+from bptui.app import HomeApp, ScreenApp
 from bptui.model.base.spans import plain
 from bptui.screens.lesson import LessonScreen
 from bptui.screens.panels import LESSON as PANEL
@@ -320,3 +321,17 @@ async def test_a_lesson_that_errs_does_not_open(tmp_path: Path) -> None:
         while app.is_running:
             await pilot.pause(0.005)
     assert "::gto: no such directive or command" in str(app.error)
+
+
+async def test_who_leaves_a_lesson_is_told_where_to() -> None:
+    async with reading(FOUR) as at:
+        assert "q leave" in at.text.splitlines()[-1]
+    app = HomeApp(cli._opened, screen_of=showing.screen_of)
+    async with piloted(app, 80, 24) as pilot:
+        await pilot.press("o", *"learn", "space", "4", "enter")
+        while not isinstance(app.screen, LessonScreen) or app.screen.reading is None:
+            await pilot.pause(0.005)
+        await pilot.pause()
+        assert "q home" in plain(app.screen.canvas.rows[-1])
+        await pilot.press("q")
+        assert app.screen is app.home

@@ -12,6 +12,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.debugger.view import Answer
 from bptui.model.source.network import from_formula
 from bptui.screens import panels
+from bptui.screens.help import about
 from bptui.screens.keys import PANEL
 from bptui.screens.panels import ACTIVATION, ANSWERS, LESSON, PANELS, Panel
 from bptui.screens.render import RenderOptions
@@ -38,10 +39,11 @@ def sessions() -> list[Session]:
 
 def test_each_digit_and_each_place_is_taken_once() -> None:
     numbers = [row.number for row in PANELS]
-    assert numbers == sorted(set(numbers))
-    assert {*numbers} <= {*range(1, MOST + 1)} - {LESSON.number, ACTIVATION.number}
+    assert numbers == sorted(set(numbers)), "the rows of PANELS in the order of their numbers, each once"
+    free = {*range(1, MOST + 1)} - {LESSON.number, ACTIVATION.number}
+    assert {*numbers} <= free, f"a panel's number is from 1 to {MOST}, not that of Lesson or Activation"
     alone = [row.place for row in PANELS if row.place != "column"]
-    assert sorted(alone) == ["bottom", "left", "main", "under"]
+    assert sorted(alone) == ["bottom", "left", "main", "under"], "only `column` is a place of many panels"
     assert all(row.place == "main" for row in ANSWERS)
     assert len({row.name for row in PANELS}) == len({row.module for row in PANELS}) == len(PANELS)
 
@@ -49,8 +51,9 @@ def test_each_digit_and_each_place_is_taken_once() -> None:
 @rows
 def test_a_row_has_its_functions(row: Panel) -> None:
     module = import_module(f"bptui.screens.panels.{row.module}")
-    assert callable(module.lines)
-    assert module.__doc__
+    assert callable(module.lines), f"lines(scene) is missing in {row.module}.py"
+    assert module.__doc__, f"what the panel is, in a docstring at the top of {row.module}.py: help {row.name} says it"
+    assert about(row.name, 80)
 
 
 @rows

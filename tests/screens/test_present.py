@@ -73,6 +73,33 @@ async def test_a_question_then_its_answer_then_the_next() -> None:
         assert screen.rows[1].startswith("─ 1 Network ")
 
 
+@pytest.mark.parametrize("moment", [6, 7, 8, 9])
+@pytest.mark.parametrize("shown", [False, True])
+def test_before_it_is_derived_a_gradient_is_not_called_a_value(moment: int, shown: bool) -> None:
+    """Its number never stands under the name of what it is the gradient of."""
+    session = presenting("xor-stuck")
+    session.goto(str(moment))
+    session.view.asks = not shown
+    for rules in (None, service()):
+        drawn = Scene(session, 120, 35, RenderOptions(), rules=rules)
+        made = presented.slide(drawn)
+        asked = plain(made.number.symbol) if made.number is not None else ""
+        assert asked.startswith("∂L/∂") or made.equation is not None
+        assert "What" in plain(made.question)
+
+
+def test_a_local_derivative_comes_into_its_place() -> None:
+    session = presenting("xor-stuck")
+    session.goto("8")
+    before, after = ([plain(row) for row in presented.lines(Scene(session, 120, 35, RenderOptions(), rules=rules))]
+                     for rules in (None, service()))  # fmt: skip
+    assert "deriving" in " ".join(before)
+    assert [n for n, row in enumerate(before) if "upstream" in row] == [
+        n for n, row in enumerate(after) if "upstream" in row
+    ]
+    assert [row.count("┏") > 0 for row in before] == [row.count("┏") > 0 for row in after]
+
+
 async def test_what_the_class_says_is_marked_and_told_what_it_did() -> None:
     """Picture 23a: -0.0247 is about a quarter of what came in."""
     async with debug("lesson-2-2-1") as screen:
@@ -386,7 +413,7 @@ def test_a_sum_has_its_signs_its_count_and_at_the_backward_moment_the_rule_of_th
 def test_what_is_written_out_is_never_the_beginning_of_something() -> None:
     """Of weights at 60x20 the row of numbers, not half of the formula; of a part of a vector where it is from."""
     rows = shown("transformer", 23, 60, 20)
-    assert any(row.startswith("exp(-") and "/" in row for row in rows)
+    assert any(row.lstrip("= ").startswith("exp(-") and "/" in row for row in rows)
     assert "weights[0,0,4,4] = exp(scaled[0,0,4,4])" not in rows
     assert "key_parts[0,0,1,2] = key[0,0,6]" in " ".join(shown("transformer", 15, 60, 20))
 

@@ -7,13 +7,14 @@ import tomllib
 
 import tests.file_page
 from bptui.model.source.network import from_mapping
+from tests.forgotten import is_made
 from tests.paths import DOCS
 
 PAGE = DOCS / "network-file.md"
 
 
 def test_the_page_is_made_from_the_rows():
-    assert PAGE.read_text(encoding="utf-8") == tests.file_page.page()
+    is_made(PAGE, tests.file_page.page(), "tests.file_page")
 
 
 def test_its_examples_run():

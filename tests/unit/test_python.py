@@ -6,7 +6,6 @@ import copy
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +14,8 @@ import bptui
 from bptui.model.engine import ops
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
+from tests.forgotten import is_made
+from tests.paths import ROOT
 from tests.stub import stub
 
 
@@ -205,4 +206,4 @@ def test_a_report_as_text_is_the_counts_and_what_does_not_agree():
 
 
 def test_the_stub_is_made_from_the_rows():
-    assert (Path(bptui.__file__).parent / "__init__.pyi").read_text(encoding="utf-8") == stub()
+    is_made(ROOT / "bptui" / "__init__.pyi", stub(), "tests.stub")

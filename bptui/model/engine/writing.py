@@ -138,9 +138,9 @@ def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
 def kept_unless(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     """np.where(condition, 0, a) of `LARGE` arrays or larger ones: the bits that stay lie where the result will."""
     condition, a = arrays
-    every = out.view(bits(out))
+    every = (emit.temp(out.shape) if np.may_share_memory(a, out) else out).view(bits(out))
     emit(np.subtract, condition.view(np.int8), np.array(1, np.int8), every)
-    emit(np.bitwise_and, a.view(bits(out)), every, every)
+    emit(np.bitwise_and, a.view(bits(out)), every, out.view(bits(out)))
 
 
 def sign_set(emit: Emit, arrays: Sequence[Any], out: Array) -> None:

@@ -2,7 +2,7 @@
 
 A panel is a module of this package with functions of a Scene (`bptui.screens.scene`):
 
-    lines(scene) -> list[Line]           what it shows, at most `height` lines of `width` cells
+    lines(scene) -> list[Line]           what it shows, at most `height` lines of `width` cells, of which there are some
     title(scene) -> (Line, Line)         optional: what its rule says after the name, and at the right
     move(scene, down, right) -> str      optional: what the arrows do in it; why nothing, if nothing
     enter(scene) -> str                  optional: the command line that enter runs, "" for none
@@ -67,9 +67,15 @@ class Panel(NamedTuple):
         function = self._function(name)
         return otherwise if function is None else function(*given)
 
+    @property
+    def about(self) -> str:
+        """What `help` says of it: the first paragraph of its module's docstring."""
+        said = import_module(f"{__name__}.{self.module}").__doc__ or ""
+        return " ".join(said.partition("\n\n")[0].split())
+
     def lines(self, scene: Scene) -> list[Line]:
-        """What it shows."""
-        return list(self._function("lines")(scene))
+        """What it shows; nothing where it has no room at all."""
+        return list(self._function("lines")(scene)) if scene.width > 0 and scene.height > 0 else []
 
     def title(self, scene: Scene) -> tuple[Line, Line]:
         """What its rule says after the name, and at the right."""

@@ -92,8 +92,6 @@ def footer(session: Session) -> tuple[tuple[str, str], ...]:
 def lines(scene: Scene) -> list[Line]:
     """List and chosen finding, beside one another where there is room, else one over the other."""
     session, width, height, look = scene.session, scene.width, scene.height, scene.options
-    if width < 1 or height < 1:
-        return []
     diagnosis = session.branch.diagnosis
     if diagnosis is None:
         rows = _before(width)

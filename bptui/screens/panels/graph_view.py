@@ -56,8 +56,6 @@ def key_item(session: Session, made: Circuit, focused: bool) -> Item:
 def lines(scene: Scene) -> list[Line]:
     """The circuit, and the equation of this Moment below."""
     session, width, height, look, card = scene[:5]
-    if width < 1 or height < 1:
-        return []
     why = fits(session, width, height)
     if why:
         rows = no_view("graph", why, width)

@@ -40,7 +40,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def lines(scene: Scene) -> list[Line]:
     """The page in its room. What does not fit of it goes from the prose, which was read before the question."""
     reading, width, height = scene.lesson, scene.width, scene.height
-    if reading is None or width < 1 or height < 1:
+    if reading is None:
         return []
     rows = _strip(reading, width, height) if width >= STRIP and height < LOW else _page(reading, width, height)
     if not scene.options.unicode:

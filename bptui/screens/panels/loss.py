@@ -43,8 +43,6 @@ def move(scene: Scene, down: int, right: int) -> str:
 def lines(scene: Scene) -> list[Line]:
     """What the losses are in numbers, then their curve over the training steps, the current one marked."""
     session, width, height, look = scene[:4]
-    if width < 1 or height < 1:
-        return []
     losses, ends = _losses(session), session.history.ends
     if ends and len(losses) == 1:  # no other will ever be there: it is said why
         return boxed(_alone(float(losses[0]), (Span(ends, "dim"),), width), width, height, look)

@@ -114,8 +114,10 @@ def enter(scene: Scene) -> str:
 
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:
-    """What is special here."""
-    return (("s/S", "step"), ("n/N", "module"), ("x/X", "finding"), ("enter", "fold"))
+    """What is special here: first of all that there is an answer to what went wrong."""
+    asked = session.branch.diagnosis is not None
+    find = ("x/X", "finding") if asked else ("x", "what is wrong")
+    return (("s/S", "step"), ("n/N", "module"), find, ("enter", "fold"))
 
 
 def lines(scene: Scene) -> list[Line]:

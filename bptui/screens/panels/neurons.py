@@ -73,8 +73,6 @@ def selected(session: Session, found: tuple[Column, ...]) -> tuple[int, int]:
 def lines(scene: Scene) -> list[Line]:
     """Names, the columns, and the equation of this Moment below."""
     session, width, height, look, card = scene[:5]
-    if width < 1 or height < 1:
-        return []
     why = fits(session, width, height)
     if why:
         rows = no_view("neurons", why, width)

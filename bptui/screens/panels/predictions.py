@@ -73,8 +73,6 @@ def enter(scene: Scene) -> str:
 def lines(scene: Scene) -> list[Line]:
     """The table around the chosen sample, and what its columns mean."""
     session, width, height, look = scene[:4]
-    if width < 1 or height < 1:
-        return []
     found = predictions(session)
     if isinstance(found, str):
         told = [(Span(" "), *row) for row in wrap((Span(found, "dim"),), max(1, width - 2))]

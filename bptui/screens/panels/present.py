@@ -12,7 +12,7 @@ from itertools import product as every_pair
 from typing import NamedTuple
 
 from bptui.model.base import prose
-from bptui.model.base.numbers import HIDDEN, concealed
+from bptui.model.base.numbers import HIDDEN, NOT_YET, concealed
 from bptui.model.base.spans import Line, Span, bold
 from bptui.screens.card.band import OPERATORS, kind_of_symbol
 from bptui.screens.panels.answers import listed, replies, reply_rows, strong
@@ -238,7 +238,8 @@ def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, d
     """upstream × local = downstream: what each is, its symbol, its number."""
     texts, sign = three(full.numbers)
     shown = [HIDDEN if concealed(x) else text for x, text in zip(made.numbers, texts, strict=True)]
-    places = [PLACE if concealed(x) else text for x, text in zip(full.numbers, texts, strict=True)]
+    later = (NOT_YET, "")  # a local derivative that is being derived comes into its place, and nothing moves
+    places = [PLACE if concealed(x) or text in later else text for x, text in zip(full.numbers, texts, strict=True)]
     kinds = [kind_of_symbol(operand.symbol) for operand in made]
     symbols = [bold(operand.symbol) for operand in made]
     styles = [_style(x, kind) for x, kind in zip(made.numbers, kinds, strict=True)]

@@ -65,7 +65,15 @@ def asked(session: Session, card: Card) -> Asked:
         return _update(session, card, node)
     if session.timeline.is_seed(session.cursor):
         return _seed(session, node)
+    if phase == "backward" and (found := worked_out(card)):
+        return _gradient(card, found[-1])
     return _forward(session, card, node)
+
+
+def _gradient(card: Card, fact: Fact) -> Asked:
+    """What is asked of a gradient of which it is not known yet, or never, what it is the product of."""
+    symbol: Line = tuple(Span(span.text, "gradient") for span in fact.left)
+    return Asked(line("What is ", *symbol, "?"), (), (), None, symbol, _result(card, None))
 
 
 def asked_of_loss(session: Session) -> Asked:

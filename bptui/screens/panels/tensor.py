@@ -102,8 +102,6 @@ def enter(scene: Scene) -> str:
 def lines(scene: Scene) -> list[Line]:
     """The selected node in at most `height` rows of at most `width` cells."""
     session, width, height, look = scene[:4]
-    if width < 1 or height < 1:
-        return []
     made, element = quantities(session)
     if session.state.missing(session.node):
         return [clip((Span("  not recorded", "dim"),), width)]

@@ -34,7 +34,7 @@ def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
 
 def _elu_vjp(g: Any, y: Any, x: Any, alpha: float, scale: float = 1.0) -> Any:
     slope = np.exp(np.minimum(x, 0))  # 1 where x is positive
-    return _times(slope if alpha == 1 else np.where(x > 0, 1, slope * alpha), scale) * g
+    return _times(slope if alpha == 1 else np.where(x > 0, slope, slope * alpha), scale) * g
 
 
 def _times(x: Any, factor: float) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -11,8 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import many_axes, total
-from bptui.model.engine.ops.reduce import BOTH, definition_of, filled_shape, reduced_shape
-from bptui.model.engine.rule import Rule
+from bptui.model.engine.ops.reduce import filled_shape, reduced_shape, reduction
 from bptui.model.engine.trace import noted
 
 
@@ -24,8 +23,8 @@ def _blocked(x: Any, axes: Sequence[int]) -> tuple[Any, list[int]]:
     return np.reshape(np.transpose(x, order), (*(x.shape[axis] for axis in kept), size)), order
 
 
-def _extreme(pick: Any) -> Rule:
-    """The rule of max (pick: np.argmax) and min: the first extreme (or nan) of each block has it all."""
+def _extreme(pick: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """forward and vjp of max (pick: np.argmax) and min: the first extreme (or nan) of each block has it all."""
 
     def forward(x: Any, axis: Any, keepdims: bool) -> Any:
         blocks, _ = _blocked(x, many_axes(axis, x.shape))
@@ -39,7 +38,7 @@ def _extreme(pick: Any) -> Rule:
         turned = np.reshape(given, tuple(x.shape[axis] for axis in order))
         return np.transpose(turned, [order.index(axis) for axis in range(len(order))])
 
-    return Rule(forward, by_x)
+    return forward, by_x
 
 
 def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
@@ -52,36 +51,19 @@ def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) ->
     moved[...] = (left * right * upstream.reshape((*blocks.shape[:-1], 1))).reshape(moved.shape)
 
 
-_PROD = Rule(
-    lambda x, axis, keepdims: np.prod(x, axis, keepdims=keepdims),
-    lambda g, y, x, axis, keepdims: noted(_give_prod, x.shape, g, x, options=(many_axes(axis, x.shape),)),
-)
-
-
 def _row(kind: str, pick: Any, which: str) -> Op:
-    return Op(
-        kind,
-        ("x",),
-        definition_of(lambda use: f"{use.y} = {total(use.element, use.reduced, function=kind)}"),
-        filled_shape,
-        *_extreme(pick).pair,
-        f"The {which} element over axes, or of all.",
-        BOTH,
-        analytic=False,
+    return reduction(
+        kind, lambda use: f"{use.y} = {total(use.element, use.reduced, function=kind)}", *_extreme(pick),
+        f"The {which} element over axes, or of all.", shape=filled_shape, analytic=False,
         convention="among equals the first gets all of the gradient",
-    )
+    )  # fmt: skip
 
 
 OPS = (
     _row("max", np.argmax, "largest"),
     _row("min", np.argmin, "smallest"),
-    Op(
-        "prod",
-        ("x",),
-        definition_of(lambda use: f"{use.y} = {total(use.element, use.reduced, function='prod')}"),
-        reduced_shape,
-        *_PROD.pair,
-        "The product over axes, or of all elements.",
-        BOTH,
-    ),
-)
+    reduction("prod", lambda use: f"{use.y} = {total(use.element, use.reduced, function='prod')}",
+              lambda x, axis, keepdims: np.prod(x, axis, keepdims=keepdims),
+              lambda g, y, x, axis, keepdims: noted(_give_prod, x.shape, g, x, options=(many_axes(axis, x.shape),)),
+              "The product over axes, or of all elements."),
+)  # fmt: skip

@@ -10,19 +10,9 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.as_operation import held
-from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.ops.common import at, literal, many_axes, masking, total
-from bptui.model.engine.ops.reduce import (
-    BOTH,
-    Letters,
-    definition_of,
-    filled_shape,
-    hint_of,
-    kept_shape,
-    reduced_shape,
-    spread,
-)
-from bptui.model.engine.rule import Rule
+from bptui.model.engine.ops.reduce import Letters, filled_shape, kept_shape, reduced_shape, reduction, spread
 from bptui.model.engine.trace import noted
 
 
@@ -74,9 +64,8 @@ def length(y: str, x: str, p: float, along: Sequence[str], most: str) -> str:
     return f"{y} = ({whole(power)})**{root}"
 
 
-def _p_definition(signature: Signature) -> str:
-    use = Letters(signature)
-    return length(use.y, use.element, signature["p"], use.reduced, at("m", use.mean))
+def _p_definition(use: Letters) -> str:
+    return length(use.y, use.element, use.signature["p"], use.reduced, at("m", use.mean))
 
 
 def _p_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -139,50 +128,28 @@ def _logsumexp_over_nodes(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> 
     return np.exp(x - spread(y, x, axis)) * spread(g, x, axis)
 
 
-_NORM = Rule(
-    lambda x, axis, keepdims, p: noted(
-        _norm, reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}), x, options=(many_axes(axis, x.shape),)
-    ),
-    lambda g, y, x, axis, keepdims, p: x * spread(np.where(y != 0, g / y, 0), x, axis),  # 0 at 0 is PyTorch's rule
-)
-_P_NORM = Rule(_p_norm, _p_norm_vjp)
-_LOGSUMEXP = Rule(_logsumexp, _logsumexp_vjp)
+def _euclidean(x: Any, axis: Any, keepdims: bool, p: float) -> Any:
+    shape = reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims})
+    return noted(_norm, shape, x, options=(many_axes(axis, x.shape),))
+
+
+def _euclidean_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, p: float) -> Any:
+    """0 at 0, as PyTorch's."""
+    return x * spread(np.where(y != 0, g / y, 0), x, axis)
 
 
 OPS = (
-    Op(
-        "norm",
-        ("x",),
-        definition_of(lambda use: f"{use.y} = sqrt({use.sum(use.element + '**2')})"),
-        reduced_shape,
-        *_NORM.pair,
-        "The length over axes, or of all elements: the Euclidean one, or that of order p (`p_norm`).",
-        {**BOTH, "p": ORDER},
-        hint_of(lambda use: f"{use.row}{use.other}/{use.y}"),
-        convention="the gradient at length 0 is 0",
-        dispatch=lambda shapes, attributes: None if attributes["p"] == 2 else "p_norm",
-    ),
-    Op(
-        "p_norm",
-        ("x",),
-        _p_definition,
-        _p_shape,
-        *_P_NORM.pair,
-        "The length of order p: the p-th root of the sum of |x|^p; of 0 how many are not 0; of inf the largest |x|, of "
-        "-inf the least.",
-        {**BOTH, "p": Attribute(1.0, masking)},
-        analytic=False,
-        convention="the gradient at 0 is 0; equally large ones share that of the largest",
-    ),
-    Op(
-        "logsumexp",
-        ("x",),
-        definition_of(lambda use: f"{use.y} = log({use.sum(f'exp({use.element})')})"),
-        reduced_shape,
-        *_LOGSUMEXP.pair,
-        "The logarithm of the sum of exponentials over axes: a smooth max.",
-        BOTH,
-        hint_of(lambda use: f"{use.row}exp({use.other} - {use.y})"),
-        over_nodes=(_logsumexp_over_nodes,),
-    ),
-)
+    reduction("norm", lambda use: f"{use.y} = sqrt({use.sum(use.element + '**2')})", _euclidean, _euclidean_vjp,
+              "The length over axes, or of all elements: the Euclidean one, or that of order p (`p_norm`).",
+              attributes={"p": ORDER}, hint=lambda use: f"{use.row}{use.other}/{use.y}",
+              convention="the gradient at length 0 is 0",
+              dispatch=lambda shapes, attributes: None if attributes["p"] == 2 else "p_norm"),
+    reduction("p_norm", _p_definition, _p_norm, _p_norm_vjp,
+              "The length of order p: the p-th root of the sum of |x|^p; of 0 how many are not 0; of inf the largest "
+              "|x|, of -inf the least.",
+              attributes={"p": Attribute(1.0, masking)}, shape=_p_shape, analytic=False,
+              convention="the gradient at 0 is 0; equally large ones share that of the largest"),
+    reduction("logsumexp", lambda use: f"{use.y} = log({use.sum(f'exp({use.element})')})", _logsumexp, _logsumexp_vjp,
+              "The logarithm of the sum of exponentials over axes: a smooth max.",
+              hint=lambda use: f"{use.row}exp({use.other} - {use.y})", over_nodes=(_logsumexp_over_nodes,)),
+)  # fmt: skip

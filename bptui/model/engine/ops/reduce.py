@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -59,9 +59,11 @@ def spread(g: Any, x: Any, axis: Any) -> Any:
 
 
 class Letters:
-    """The words of a reduction's definition and hint: x, y, sums at their indices, another element of the same row."""
+    """The words of a reduction's definition and hint: x, y, sums at their indices, another element of the same row; the
+    signature has its attributes."""
 
     def __init__(self, signature: Signature) -> None:
+        self.signature = signature
         rank = signature.ranks[0]
         axes = many_axes(signature["axis"], rank)
         self.x = letters(rank)
@@ -80,31 +82,41 @@ class Letters:
         return total(term, self.reduced)
 
 
-def definition_of(make: Callable[[Letters], str]) -> Callable[[Signature], str]:
-    """A definition by words."""
-    return lambda signature: make(Letters(signature))
+def reduction(
+    name: str,
+    definition: Callable[[Letters], str],
+    forward: Callable[..., Any],
+    vjp: Callable[..., Any],
+    doc: str,
+    *,
+    attributes: Mapping[str, Attribute] | None = None,
+    shape: Callable[[Sequence[Shape], Attributes], Shape] = reduced_shape,
+    hint: Callable[[Letters], str] | None = None,
+    **more: Any,
+) -> Op:
+    """A reduction of x over the axes `axis`, all of them where none is said: y = forward(x, axis, keepdims, …) and
+    g · ∂y/∂x = vjp(g, y, x, axis, keepdims, …), `…` being the attributes that it has beside these two. The hint is
+    none where nothing is reduced."""
 
-
-def hint_of(make: Callable[[Letters], str]) -> Callable[[Signature], dict[str, str]]:
-    """A hint by words; none where nothing is reduced."""
-
-    def hint(signature: Signature) -> dict[str, str]:
+    def hinted(signature: Signature) -> dict[str, str]:
         use = Letters(signature)
-        return {"x": make(use)} if use.reduced else {}
+        return {"x": hint(use)} if hint is not None and use.reduced else {}
 
-    return hint
+    return Op(
+        name, ("x",), lambda signature: definition(Letters(signature)), shape, *Rule(forward, vjp).pair, doc,
+        {**BOTH, **(attributes or {})}, hinted if hint is not None else None, **more,
+    )  # fmt: skip
 
 
-def _var_definition(signature: Signature, root: bool = False) -> str:
-    use = Letters(signature)
+def _var_definition(use: Letters, root: bool = False) -> str:
     mean = at("mean", use.mean)
-    square = f"{use.sum(f'({use.element} - {mean})**2')}/{_degrees(use, signature)}"
+    square = f"{use.sum(f'({use.element} - {mean})**2')}/{_degrees(use)}"
     return f"{mean} = {use.sum(use.element)}/{use.size}; {use.y} = {f'sqrt({square})' if root else square}"
 
 
-def _degrees(use: Letters, signature: Signature) -> str:
+def _degrees(use: Letters) -> str:
     """What the squares' sum is divided by: N, or N - correction, which is never below 0 (of 1 element the sum is 0)."""
-    size, less = use.size.strip("()"), signature["correction"]
+    size, less = use.size.strip("()"), use.signature["correction"]
     if less <= 1:
         return f"({size} {'-' if less > 0 else '+'} {literal(abs(less))})" if less else use.size
     above = f"{size} - {literal(less)}"
@@ -117,13 +129,11 @@ def _correction(value: Any) -> float:
     return int(number) if number.is_integer() else number
 
 
-def _std_hint(signature: Signature) -> dict[str, str]:
-    use = Letters(signature)
-    below = f"({_degrees(use, signature)}*{use.y})"
-    return {"x": f"{use.row}({use.other} - {at('mean', use.mean)})/{below}"} if use.reduced else {}
+def _std_hint(use: Letters) -> str:
+    return f"{use.row}({use.other} - {at('mean', use.mean)})/({_degrees(use)}*{use.y})"
 
 
-# ---------------------------------------------------------------------------------------------------- sum, mean
+# --------------------------------------------------------------------------------------------------------- mean
 def _over(count: float) -> float:
     """1/count, and nan over nothing: the mean of no elements is 0/0."""
     return 1 / count if count else float("nan")
@@ -132,16 +142,6 @@ def _over(count: float) -> float:
 def _count(x: Any, axis: Any) -> int:
     """Of the elements that become one."""
     return prod(x.shape[n] for n in many_axes(axis, x.shape))
-
-
-_SUM = Rule(
-    lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims),
-    lambda g, y, x, axis, keepdims: spread(g, x, axis),
-)
-_MEAN = Rule(
-    lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims) * _over(_count(x, axis)),
-    lambda g, y, x, axis, keepdims: spread(g, x, axis) * _over(_count(x, axis)),
-)
 
 
 # ---------------------------------------------------------------------------------------------------------- var
@@ -173,48 +173,22 @@ def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: floa
     return _away(x, axis) * spread(slope, x, axis) * _share(x, axis, correction)
 
 
-_VAR = Rule(_var, _var_vjp)
-_STD = Rule(lambda x, **attributes: np.sqrt(_var(x, **attributes)), _std_vjp)
-
+_CORRECTED = {"correction": Attribute(0, _correction)}
 
 OPS = (
-    Op(
-        "sum",
-        ("x",),
-        definition_of(lambda use: f"{use.y} = {use.sum(use.element)}"),
-        reduced_shape,
-        *_SUM.pair,
-        "The sum over axes, or of all elements.",
-        BOTH,
-    ),
-    Op(
-        "mean",
-        ("x",),
-        definition_of(lambda use: f"{use.y} = {use.sum(use.element)}{use.over}"),
-        reduced_shape,
-        *_MEAN.pair,
-        "The mean over axes, or of all elements.",
-        BOTH,
-    ),
-    Op(
-        "var",
-        ("x",),
-        _var_definition,
-        reduced_shape,
-        *_VAR.pair,
-        "The variance over axes: the mean squared distance from the mean; inf where N is not above the correction.",
-        {**BOTH, "correction": Attribute(0, _correction)},
-        convention="divided by N (correction = 0), not by N - 1",
-    ),
-    Op(
-        "std",
-        ("x",),
-        lambda signature: _var_definition(signature, root=True),
-        reduced_shape,
-        *_STD.pair,
-        "The standard deviation over axes: the root of the variance.",
-        {**BOTH, "correction": Attribute(0, _correction)},
-        _std_hint,
-        convention="divided by N (correction = 0), not by N - 1; the gradient is 0 where all are equal",
-    ),
-)
+    reduction("sum", lambda use: f"{use.y} = {use.sum(use.element)}",
+              lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims),
+              lambda g, y, x, axis, keepdims: spread(g, x, axis), "The sum over axes, or of all elements."),
+    reduction("mean", lambda use: f"{use.y} = {use.sum(use.element)}{use.over}",
+              lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims) * _over(_count(x, axis)),
+              lambda g, y, x, axis, keepdims: spread(g, x, axis) * _over(_count(x, axis)),
+              "The mean over axes, or of all elements."),
+    reduction("var", _var_definition, _var, _var_vjp,
+              "The variance over axes: the mean squared distance from the mean; inf where N is not above the "
+              "correction.",
+              attributes=_CORRECTED, convention="divided by N (correction = 0), not by N - 1"),
+    reduction("std", lambda use: _var_definition(use, root=True),
+              lambda x, **attributes: np.sqrt(_var(x, **attributes)), _std_vjp,
+              "The standard deviation over axes: the root of the variance.", attributes=_CORRECTED, hint=_std_hint,
+              convention="divided by N (correction = 0), not by N - 1; the gradient is 0 where all are equal"),
+)  # fmt: skip

@@ -21,6 +21,7 @@ from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import from_formula, load
+from tests.forgotten import nothing_missing
 from tests.records import two_layers
 from tests.sessions import snapshot
 
@@ -72,8 +73,8 @@ def moved_in(session: Session) -> Session:
 def test_words_aliases_and_keys_are_each_used_once():
     words = [word for command in COMMANDS for word in command.words]
     keys = [key for command in COMMANDS for key in command.keys]
-    assert len(words) == len(set(words))
-    assert len(keys) == len(set(keys))
+    nothing_missing((word for word in words if words.count(word) > 1), "the word of two commands: take another")
+    nothing_missing((key for key in keys if keys.count(key) > 1), "the key of two commands: take another")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.word)
@@ -92,7 +93,7 @@ def test_a_row_is_complete(command):
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.twin], ids=lambda command: command.word)
 def test_a_twin_is_the_same_in_the_other_direction(command):
     twin = find(command.twin)
-    assert twin.twin == command.word
+    assert twin.twin == command.word, f'`twin="{command.word}"` in the row of {twin.word}'
     assert (twin.takes, twin.usage, twin.group, twin.short) == (
         command.takes,
         command.usage,
@@ -100,7 +101,7 @@ def test_a_twin_is_the_same_in_the_other_direction(command):
         command.short,
     )
     letters = [(a, b) for a, b in zip(command.keys, twin.keys, strict=True) if len(a) == 1 and a.isalpha()]
-    assert all(a.swapcase() == b for a, b in letters)
+    assert all(a.swapcase() == b for a, b in letters), "lowercase goes forward, UPPERCASE does the same backward"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is not None], ids=lambda command: command.word)
@@ -130,7 +131,10 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
     if command.takes == "count":
         lines.add(f"{command.word} 3")
     for text in sorted(lines):
-        reply = run(session, text)
+        try:
+            reply = run(session, text)
+        except UserError as refused:
+            pytest.fail(f"`{text}` is refused ({refused}): an argument that it takes, in ARGUMENT of this file")
         assert reply.asks is None or command.word == "findings"
         assert session.message is reply or command.word == "end"
         assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom", "says")

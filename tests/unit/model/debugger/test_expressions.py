@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +14,8 @@ from bptui.model.debugger.functions import FORMS, FUNCTIONS, NAMES
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from tests.expressions_page import page
+from tests.forgotten import is_made
+from tests.paths import DOCS
 
 XOR = load("xor")
 
@@ -149,7 +149,7 @@ def test_help_print_lists_all_of_it():
 
 
 def test_the_page_is_made_from_the_tables():
-    assert (Path(__file__).parents[4] / "docs" / "expressions.md").read_text(encoding="utf-8") == page()
+    is_made(DOCS / "expressions.md", page(), "tests.expressions_page")
 
 
 def help_lines(word):

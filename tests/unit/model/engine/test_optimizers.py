@@ -14,6 +14,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
 from tests.faults import steps
+from tests.forgotten import same_rows
 from tests.unit.model.engine.small import branching
 
 VARIANTS = [
@@ -174,6 +175,6 @@ def test_a_rule_says_what_it_is() -> None:
 def test_no_kind_is_forgotten() -> None:
     """Here, or in a test of its own (test_lbfgs.py), and among the rules that are planted wrong."""
     elementwise = {kind for kind, rule in OPTIMIZERS.items() if rule.room is None}
-    assert {optimizer.kind for optimizer in VARIANTS} == elementwise
-    assert {rule.kind for rule in steps.RULES} == elementwise
+    same_rows({each.kind for each in VARIANTS}, elementwise, "an Optimizer of this kind in VARIANTS of this file")
+    same_rows({rule.kind for rule in steps.RULES}, elementwise, "a wrong Rule of it in RULES of tests/faults/steps.py")
     assert {fault.kind for fault in steps.PATCHES} >= set(OPTIMIZERS) - elementwise == {"lbfgs"}

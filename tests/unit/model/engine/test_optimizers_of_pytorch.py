@@ -13,6 +13,7 @@ from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.optimizer_table import read_optimizer
 from bptui.model.source.torch_optimizers import OPTIMIZERS as PYTORCH
+from tests.forgotten import nothing_missing
 from tests.unit.model.engine.small import branching
 
 torch = pytest.importorskip("torch")
@@ -116,8 +117,10 @@ NOT_COMPARED = ("lion", "lbfgs")
 def test_every_kind_of_pytorch_is_known_in_a_captured_step() -> None:
     known = {row.kind for row in PYTORCH.values()}
     missing = [kind for kind in OPTIMIZERS if kind not in known and kind not in NOT_COMPARED]
-    assert not missing, (
-        f"{missing}: a row of torch_optimizers each, or, where PyTorch has no such optimizer, a word of NOT_COMPARED"
+    nothing_missing(
+        missing,
+        "a row of OPTIMIZERS in bptui/model/source/torch_optimizers.py, or, where PyTorch has none, a word of "
+        "NOT_COMPARED in this file",
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.ops.base import Op
+from tests.forgotten import same_rows
 from tests.unit.model.engine.ops.executor import arrays_of, attributes_of, forward, run
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.model.engine.ops.use import Use
@@ -32,7 +33,8 @@ def test_row_is_complete(row):
 
 
 def test_every_row_is_used_here():
-    assert {use.row.name for use in USES} == set(ops.OPS)
+    used = {use.row.name for use in USES}
+    same_rows(used, ops.OPS, "a use in samples.py here, yield Use(name, shapes); of a reduction a word of REDUCTIONS")
 
 
 def test_names_do_not_collide():
