@@ -247,6 +247,11 @@ SLIPS = {
         "    kl = -0.5 * (1 + s - mu.pow(2) - s.exp()).mean()\n"
         "    return F.mse_loss(model[1](mu + torch.randn_like(mu) * (s / 2).exp()), x) {0} kl\n" + LOOP, ("-",), ("+",),
     ),
+    "a penalty that pays": Slip(
+        "unbounded-loss", "has no lower end", SGD + "def loss():\n"
+        "    size = sum(p.square().sum() for p in model.parameters() if p.ndim > 1)\n"
+        "    return F.cross_entropy(model(x), k) {0} 0.001 * size\n" + LOOP, ("-",), ("+",),
+    ),
     "one class": Slip("labels", "sorted and not shuffled", "k = k * {0}\n" + SGD + CLASSES + LOOP, ("0",), ("1",)),
     "thrown far": Slip(
         "learning-rate-high", "% of their size",
