@@ -416,6 +416,10 @@ HEALTHY = {
     "    return (a.T @ b - torch.eye(5)).square().mean()\n" + LOOP,
     "a mean by hand": SGD + "loss = lambda: F.kl_div(model(x).log_softmax(1), F.one_hot(k, 5) * 0.8 + 0.04, "
     "reduction='batchmean')\n" + LOOP,
+    "a token of zeros that is frozen": "first = nn.Parameter(torch.zeros(1, 1, 6), requires_grad=False)\n"
+    "body = nn.GRU(6, 16, batch_first=True)\nmodel = nn.ModuleList([body, nn.Linear(16, 5)])\nmodel.first = first\n"
+    + SGD + "def loss():\n    h = torch.cat([first.expand(32, 1, 6), nn.functional.pad(x[:, None], (0, 0, 0, 3))], 1)\n"
+    "    return F.cross_entropy(model[1](body(h)[0].mean(1)), k)\n" + LOOP,
     "inputs that are levelled": "x = 40 * x + 90\n"
     "model = nn.Sequential(nn.Linear(6, 20), nn.BatchNorm1d(20), nn.ReLU(), "
     "nn.Linear(20, 5))\n" + SGD + CLASSES + LOOP,

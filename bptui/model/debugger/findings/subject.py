@@ -91,8 +91,7 @@ class Subject:
         """How many samples a batch has; 0 where the numbers are no samples."""
         if self.captured is None:
             return self.network.samples
-        given = self.inputs or ((self.targets,) if self.targets is not None else ())
-        return max((len(data.values) for data in given if data.values.ndim), default=0)
+        return max((len(data.values) for data in (self.inputs or self.joined) if data.values.ndim), default=0)
 
     @property
     def first(self) -> bool:
@@ -183,22 +182,20 @@ class Subject:
         rows of an embedding."""
         if self.captured is None:
             return ()
+        parameters = set(self.captured.record.step.parameters.values())
+        values_of = self.captured.captured.values_of
         waiting = [layer.x for layer in self.structure.layers]
         found: dict[int, Data] = {}
         while waiting:
             node = waiting.pop()
             for part in self.structure.inputs(node) if node.op is not None and node.op.name in MOVES else ():
-                if self.structure.is_data(part):
-                    values = self.recording(0).value(part)
-                    if (
-                        node.op is not None
-                        and node.op.name in ("concat", "stack")
-                        and values is not None
-                        and values.size
-                    ):
-                        found[part.id] = Data(part, values)
-                else:
+                if not self.structure.is_data(part):
                     waiting.append(part)
+                    continue
+                held = any(parameters.intersection(values_of.get(leaf.id, ())) for leaf in self.structure.leaves(part))
+                values = None if held else self.recording(0).value(part)
+                if values is not None and values.ndim and values.size and np.any(values != values.flat[0]):
+                    found[part.id] = Data(part, values)
         return tuple(found.values())
 
     @cached_property
