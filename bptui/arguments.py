@@ -64,7 +64,8 @@ OPTIONS: tuple[Option, ...] = (
     _option("--formula", _FORMULA, "a formula in the place of TARGET; then NAME=VALUE", metavar="TEXT"),
     _option("--weights", _NETWORK, "of a network file or an example: numbers of all layers, from .safetensors, .npz or "
             ".json (docs/network-file.md)", metavar="FILE"),
-    _option("--weight-layout", _NETWORK, "how dense ones lie there, default out_in", choices=("in_out", "out_in")),
+    _option("--weight-layout", _NETWORK, "how the weights of dense layers lie in it, default out_in",
+            choices=("in_out", "out_in")),
     _option("--values", _VALUES, "a .json or .npz file with the values of names", metavar="FILE"),
     _option("--train", _VALUES, "the names to train, as w,b", metavar="NAMES"),
     _option("--lr", _VALUES, "their learning rate, default 0.1; of --optimizer 0.01, of lbfgs 1", type=float,

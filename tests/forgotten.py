@@ -14,7 +14,7 @@ from tests.paths import ROOT
 
 def nothing_missing(names: Iterable[str], what: str) -> None:
     """Fails where there is a name, and says of it what is to be done."""
-    missing = sorted(names)
+    missing = sorted(set(names))
     if missing:
         pytest.fail(f"{', '.join(missing)}: {what}", pytrace=False)
 

@@ -106,7 +106,7 @@ def about(word: str, width: int, session: Session | None = None) -> tuple[Line, 
         row = next((each for each in (*PANELS, *ANSWERS, *INSTEAD) if each.name.casefold() == word.casefold()), None)
         if row is None:
             raise
-        first, rest = f"{row.name}  panel {row.number}", [f"  {row.about}"]
+        first, rest = row.name, [f"  {row.about}"]
     rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
     return tuple(part for row in rows for part in wrap(row, width, _indent(row, width)))
 

@@ -136,7 +136,7 @@ class Standin(NDArrayOperatorsMixin):
         arrays = [part for part in parts if isinstance(part, Standin | np.ndarray)]
         if not arrays:
             shape = np.broadcast_to(np.empty((), np.bool_), self.shape)[key].shape
-            return self.trace.note("view", lambda array: array[key], (self,), (_frozen(key),), shape, self.dtype)
+            return self.trace.note("view", lambda array: array[key], (self,), (_frozen(parts),), shape, self.dtype)
         whole = all(array.dtype.kind in "iu" for array in arrays)
         if not whole or len(arrays) != len(parts) or len({array.shape for array in arrays}) != 1:
             raise TypeError("an index is of slices and numbers, or of arrays of whole numbers of one shape")
@@ -315,8 +315,7 @@ def _without(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
-def _frozen(key: Any) -> Any:
-    parts = key if isinstance(key, tuple) else (key,)
+def _frozen(parts: Sequence[Any]) -> Any:
     return tuple((part.start, part.stop, part.step) if isinstance(part, slice) else part for part in parts)
 
 
@@ -378,8 +377,7 @@ def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
     first, second = (
         _axes(each if isinstance(each, int) else tuple(each), x.ndim) for each, x in zip(axes, (a, b), strict=True)
     )
-    kept = [n for n in range(a.ndim) if n not in first], [n for n in range(b.ndim) if n not in second]
-    shape = tuple(a.shape[n] for n in kept[0]) + tuple(b.shape[n] for n in kept[1])
+    shape = (*_without(a.shape, first, False), *_without(b.shape, second, False))
     return noted(partial(fill_tensordot, axes), shape, a, b)
 
 

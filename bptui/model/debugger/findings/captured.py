@@ -163,9 +163,10 @@ def optimized(subject: Subject) -> Iterator[Finding]:
     came = {value for backward in step.backwards for value in backward.grads}
     if held and free and (len(unused) == len(held) or all(row.value not in came for _, row in rows(step))):
         kind = step.updates[0].kind.rpartition(".")[2]
+        none = "the loss depends on none of them" if len(unused) == len(held) else "no gradient comes to any of them"
         yield Finding(
             "no-update", "error", ("optimizer", *places(free)),
-            f"{kind} updates {len(held)} parameters, and no gradient comes to any of them: those of another model",
+            f"{kind} updates {len(held)} parameters, and {none}: those of another model",
             node=free[0].name, phase="update", measured=Measured(0.0, float(len(held)), "exact; TrainCheck"),
             evidence=(f"{named(free)}: a gradient, and in no optimizer",),
             advice=(f"make the optimizer after the model, of its parameters: {kind}(model.parameters(), …)",),

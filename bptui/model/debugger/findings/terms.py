@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding, Measured
 from bptui.model.debugger.findings.settings import maximizes
-from bptui.model.debugger.findings.structure import MOVES, REGRESSION, WEIGHTED, Layer
+from bptui.model.debugger.findings.structure import MOVES, REGRESSION, WEIGHTED
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 
@@ -26,7 +27,7 @@ PARTS = ("slice", "chunk", "split", "unbind")
 
 
 def terms(subject: Subject) -> Iterator[Finding]:
-    """A square or an exponential of what a layer gives that makes the loss smaller the larger it is; probabilities that
+    """A square or an exponential of weights or of what a layer gives, that makes the loss smaller; probabilities that
     are pushed away from their targets; those that are cut off at 0 and 1; a target made of given numbers and of the
     network's own, through which the gradient goes, too."""
     if not maximizes(subject):
@@ -38,33 +39,32 @@ def terms(subject: Subject) -> Iterator[Finding]:
 
 # ------------------------------------------------------------------------------------------------- without an end
 def _endless(subject: Subject) -> Iterator[Finding]:
-    """Squares and exponentials of outputs of layers whose gradient is one number below 0 for all samples. Those beside
-    which another one of the same layer pulls the other way are no such."""
-    found: list[tuple[Node, Layer, int, float]] = []
+    """Squares and exponentials of parameters and outputs of layers whose gradient is one number below 0 all over. Those
+    beside which another one of the same pulls the other way are no such."""
+    found: list[tuple[Node, _Source, float]] = []
     held: set[int] = set()
     for node in subject.graph.ops:
         if not _grows(node) or node.id not in subject.reached or not node.wants_grad:
             continue
-        straight, gradient = _straight_from(subject, node), subject.recording(0).grad(node)
-        if straight is None:
+        source, gradient = _straight_from(subject, node), subject.recording(0).grad(node)
+        if source is None:
             continue
         pull = _one(gradient)
         if pull is not None and pull < 0:
-            found.append((node, *straight, pull))
+            found.append((node, source, pull))
         elif gradient is None or np.any(gradient):
-            held.add(straight[1])
-    ends = [each for each in found if each[2] not in held]
+            held.add(source.part)
+    ends = [each for each in found if each[1].part not in held]
     if not ends:
         return
-    node, layer, _, pull = ends[0]
+    node, first, pull = ends[0]
     yield Finding(
-        "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", layer.place, *(e[1].place for e in ends)))),
-        f"the loss falls the larger {node.name} is, for every sample alike: it has no lower end",
+        "unbounded-loss", "warning", tuple(dict.fromkeys(("loss", *(source.place for _, source, _ in ends)))),
+        f"the loss falls the larger {node.name} of {first.name} is, all over alike: it has no lower end",
         node=node.name, phase="backward",
-        measured=Measured(pull, 0.0, "the sign of its gradient, the same for all samples"),
-
-        evidence=tuple(f"∂L/∂{each.name} = {numbers.significant(slope, 3)}, computed of {made.z.name}"
-                       for each, made, _, slope in ends[:4]),
+        measured=Measured(pull, 0.0, "the sign of its gradient, the same for all numbers"),
+        evidence=tuple(f"∂L/∂{each.name} = {numbers.significant(slope, 3)}, computed of {source.name}"
+                       for each, source, slope in ends[:4]),
         advice=("the other sign before this term",),
     )  # fmt: skip
 
@@ -76,19 +76,28 @@ def _grows(node: Node) -> bool:
     return twice or node.op.name in GROWS or (node.op.name == "power" and node.attributes.get("exponent") == 2)
 
 
-def _straight_from(subject: Subject, node: Node) -> tuple[Layer, int] | None:
-    """The layer that what is squared comes from in a straight line, and the id of the part of it that is taken: beside
-    constants, and nothing that is given, since a difference from a target is no such."""
+class _Source(NamedTuple):
+    """What is squared: its place and name, and the id of what is taken of it."""
+
+    place: str
+    name: str
+    part: int
+
+
+def _straight_from(subject: Subject, node: Node) -> _Source | None:
+    """The layer, or the parameter, that what is squared comes from in a straight line: beside constants, and nothing
+    that is given, since a difference from a target is no such."""
     structure = subject.structure
     made = {layer.z.id: layer for layer in structure.layers}
     source, part = subject.graph.nodes[node.inputs[0]], -1
-    while source.id not in made:
+    while source.id not in made and source.role != "param":
         computed = [side for side in structure.inputs(source) if side.op is not None or side.role != "const"]
         if source.op is None or source.op.name not in (*STRAIGHT, *PARTS) or len(computed) != 1:
             return None
         part = source.id if source.op.name in PARTS else part
         source = computed[0]
-    return made[source.id], source.id if part < 0 else part
+    place = made[source.id].place if source.id in made else structure.place(source)
+    return _Source(place, source.name, source.id if part < 0 else part)
 
 
 def _one(gradient: Array | None) -> float | None:

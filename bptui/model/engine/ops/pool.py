@@ -14,7 +14,7 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, leading, literal, optional, whole, zeros
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
 from bptui.model.engine.ops.scatter import added
-from bptui.model.engine.writing import kept_where
+from bptui.model.engine.writing import called, kept_where
 
 POOLED = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
@@ -152,7 +152,7 @@ def _combined(
     first, *rest = taps = _taps(room, out, attributes)
     emit(np.copyto, out, first)
     for tap in rest:
-        emit(function, out, tap, out)
+        called(emit, (out, tap), out, function)
     return taps
 
 

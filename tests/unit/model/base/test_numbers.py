@@ -186,7 +186,10 @@ WRITERS = {"numbers", "arithmetic"}
 def _formats(path):
     """(line, format) of each number that a module of the package writes with Python's general or exponent form, unless
     it is read back at once, to round it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if not re.search(r"[:}\d][gGeE]\}", text):  # no format ends so; to parse all modules takes two seconds
+        return
+    tree = ast.parse(text)
     read_back = {
         id(value)
         for call in ast.walk(tree)

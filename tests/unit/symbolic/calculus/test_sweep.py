@@ -39,6 +39,7 @@ def near(found, expected, what):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12 * scale, err_msg=what)
 
 
+@pytest.mark.corpus(every=1, rows=2)  # in all cases the engine meets PyTorch (test_torch_reference)
 @pytest.mark.parametrize("case", PRIMITIVE, ids=told)
 def test_pytorch_agrees(case):
     given = {k: v for k, v in case["attrs"].items() if k != "note"}

@@ -25,8 +25,8 @@ def test_a_trained_network_fails_no_check(name, step):
     assert failures(Training(load(name)).recording(step)) == []
 
 
-@pytest.mark.corpus(rows=3)  # their parts are checked in both dtypes row by row
-@pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
+@pytest.mark.corpus(rows=3)  # their parts are checked in both dtypes row by row; lstm is below
+@pytest.mark.parametrize("name", ["lenet", "resnet-block", "transformer"])
 def test_a_modern_network_in_single_precision_fails_no_check(name):
     program = dataclasses.replace(load(name), dtype="float32").program()
     program.run(3)
@@ -42,7 +42,7 @@ CANCELS = {
 @pytest.mark.parametrize("case", CANCELS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_gradient_that_cancels_is_known_to_the_rounding_of_its_terms(case, dtype):
-    for seed in range(5):
+    for seed in range(3):
         random = np.random.default_rng(seed)
         shapes = {"x": (40, 6), "W": (6, 6), "b": (6,), "y": (40, 6)}
         values = {name: random.normal(size=shape).tolist() for name, shape in shapes.items()}

@@ -4,10 +4,12 @@ the tests of `known`. It needs torch, and knows nothing of the recorder."""
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -283,14 +285,21 @@ class Seen:
 
 
 class _Watching(TorchFunctionMode):
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: Seen, every: int) -> None:
         super().__init__()
-        self.seen = seen
+        self.seen, self.every = seen, every
+        self.calls: Counter[str] = Counter()
+
+    def chosen(self, name: str) -> bool:
+        """Of the calls of a function the first, and one in `every`: which ones, differs from function to function."""
+        number = self.calls[name]
+        self.calls[name] += 1
+        return number == 0 or (number + crc32(name.encode())) % self.every == 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         state = torch.get_rng_state()
-        if knows(name_of(func)):
+        if knows(name := name_of(func)) and self.chosen(name):
             check(func, args, kwargs, self.seen)
         torch.set_rng_state(state)
         return func(*args, **kwargs)
@@ -328,10 +337,10 @@ def check(func: Any, args: Any, kwargs: Any, seen: Seen) -> None:
 
 
 @contextmanager
-def watching(seen: Seen | None = None) -> Iterator[Seen]:
-    """Each call in here of a function that bptui knows is compared, value and gradients."""
+def watching(seen: Seen | None = None, every: int = 1) -> Iterator[Seen]:
+    """Calls in here of functions that bptui knows are compared, value and gradients: one in `every` of each."""
     seen = Seen() if seen is None else seen
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with _Watching(seen):
+        with _Watching(seen, every):
             yield seen
