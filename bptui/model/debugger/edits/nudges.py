@@ -12,7 +12,7 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import locations
 from bptui.model.debugger.edit import Edit, computed
-from bptui.model.debugger.edits import numbers
+from bptui.model.debugger.edits.numbers import numbers as edit_of
 from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.debugger.hidden import REASON
 
@@ -58,4 +58,4 @@ def parse(text: str, session: Session, sign: int) -> Edit:
             "a larger DELTA",
         )
     request = EditRequest(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
-    return numbers.numbers(request)
+    return edit_of(request)
