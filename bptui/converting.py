@@ -42,7 +42,7 @@ def convert(options: Namespace, write: Callable[[str], None]) -> int:
 def export_weights(network: Network, at: int, file: str | None, write: Callable[[str], None]) -> int:
     """Write the weights that training step `at` starts with to a file, as a PyTorch state_dict."""
     from bptui.model.base.spans import plain
-    from bptui.model.debugger.export import write as written
+    from bptui.model.debugger.answers.export import write as written
     from bptui.model.debugger.session import Session
     from bptui.printing import progress
 

@@ -19,7 +19,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.printable import clipped, json_text
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.base.types import Array
-from bptui.model.debugger.export import jsonable
+from bptui.model.debugger.answers.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
@@ -189,8 +189,8 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
 
 def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool, write: Write) -> None:
     """Each sample of training step `at` with what the network says of it, what it should say, and its loss."""
-    from bptui.model.debugger.prediction_lines import as_json as content
-    from bptui.model.debugger.prediction_lines import report as table
+    from bptui.model.debugger.answers.prediction_lines import as_json as content
+    from bptui.model.debugger.answers.prediction_lines import report as table
     from bptui.model.debugger.session import Session
 
     history = network.history()

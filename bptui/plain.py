@@ -17,12 +17,13 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.spans import plain as text_of
-from bptui.model.debugger import export, lines, path_lines
+from bptui.model.debugger import lines
+from bptui.model.debugger.answers import export, path_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.help import help_here
 from bptui.model.debugger.expectation import expect
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.progress import interruptible
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import MAX_LENGTH, ScriptLine

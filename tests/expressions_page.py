@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bptui.model.debugger.functions import FORMS, FUNCTIONS, NAMES
+from bptui.model.debugger.expressions.functions import FORMS, FUNCTIONS, NAMES
 
 HEAD = """\
 # Expressions
 
 What `print`, `display`, `watch`, `last` and the conditions of `break … if …` take. Made from the tables in
-`bptui/model/debugger/functions.py` by `python -m tests.expressions_page > docs/expressions.md`; a test compares.
+`debugger/expressions/functions.py` by `python -m tests.expressions_page > docs/expressions.md`; a test compares.
 
     print layer1.weight.grad - [[0.1, 0.2], [0.3, 0.4]]
     print argmax(abs(grad(layer1.weight)))

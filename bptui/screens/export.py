@@ -102,7 +102,7 @@ def written(session: Session, wanted: Asked, form: str, front: Surface) -> str:
 
 
 def _document(session: Session, wanted: Asked, service: Service) -> Document:
-    from bptui.model.debugger.why import asked as asked_number
+    from bptui.model.debugger.answers.why import asked as asked_number
     from bptui.symbolic.derivation import chain, moment, step
     from bptui.symbolic.derivation.document import Document
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, plain
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import located
 from bptui.model.debugger.commands.row import choice
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
@@ -318,7 +318,7 @@ class ScreenCommands(FrontEnd):
 
     def do_copy(self, form: str) -> None:
         session = self.loaded
-        from bptui.model.debugger.export import copied
+        from bptui.model.debugger.answers.export import copied
 
         self.copy(copied(session, form or "text"))
 

@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
 from bptui.model.base.spans import Line, line
-from bptui.model.debugger import expressions, locations
+from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.progress import Progress

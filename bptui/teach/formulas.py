@@ -17,8 +17,9 @@ import numpy as np
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions, grammar
-from bptui.model.debugger.functions import FUNCTIONS
+from bptui.model.debugger.expressions import expression as expressions
+from bptui.model.debugger.expressions import grammar
+from bptui.model.debugger.expressions.functions import FUNCTIONS
 from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.hidden import Target as Masked
 from bptui.model.debugger.lines import kind as kind_of

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from bptui.model.debugger.contributions import Contributed, contributed
+from bptui.model.debugger.answers.contributions import Contributed, contributed
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State

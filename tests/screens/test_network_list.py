@@ -9,7 +9,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, plain
 from bptui.model.debugger import locations
 from bptui.model.debugger.commands import registry
-from bptui.model.debugger.commands.front_end import FrontEnd
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.session import Session
 from bptui.model.engine.build import Builder
 from bptui.model.engine.optimizers import Optimizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bptui.model.debugger.answers.life import life
 from bptui.model.debugger.commands.registry import run
-from bptui.model.debugger.life import life
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from tests.records import blocks

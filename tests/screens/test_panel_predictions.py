@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger.predictions import Predictions, predictions
+from bptui.model.debugger.answers.predictions import Predictions, predictions
 from bptui.screens.panels import predictions as panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger import path_lines
+from bptui.model.debugger.answers import path_lines
 from bptui.model.debugger.view import Answer
 from bptui.screens.frame import scene_of
 from bptui.screens.panels import paths as paths_panel

@@ -145,7 +145,7 @@ def cancelled(total: float, exact: float, size: float, eps: float = EPS) -> bool
     `exact`, which its terms add up to? `size` is what they come to without their signs, `eps` the distance from 1 to
     the next number of what it was recorded in."""
     unit = max(eps, EPS) * size
-    if total == 0 or abs(total) > _SMALL * unit:
+    if total == 0 or not math.isfinite(size) or abs(total) > _SMALL * unit:
         return False
     return abs(total) <= _ROUNDINGS * unit or abs(total - exact) > abs(total) / 20
 

@@ -1,4 +1,4 @@
-"""An edit is a value: a branch is its network and its edits, replayed (`bptui.model.debugger.edits` says which)."""
+"""An edit is a value: a branch is its network and its edits, replayed; the room `edits` says which there are."""
 
 from __future__ import annotations
 

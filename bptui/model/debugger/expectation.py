@@ -12,7 +12,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
-from bptui.model.debugger import expressions
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.lines import evaluated
 
 if TYPE_CHECKING:

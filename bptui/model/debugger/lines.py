@@ -11,7 +11,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions, hidden
+from bptui.model.debugger import hidden
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.pairs import complex_nodes

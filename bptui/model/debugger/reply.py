@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span, plain
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
+    from bptui.model.debugger.front_end import FrontEnd
     from bptui.model.debugger.script import ScriptLine
 
 

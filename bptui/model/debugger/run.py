@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.spans import line
-from bptui.model.debugger import expressions
-from bptui.model.debugger.breakpoints import Breakpoint, UserStop, Watch, parse_watch
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.hidden import REASON
 from bptui.model.debugger.progress import Cancelled
-from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.stops import FINDINGS, Diagnosed, Hit, Stop
+from bptui.model.debugger.stops.breakpoints import Breakpoint, UserStop, Watch, parse_watch
+from bptui.model.debugger.stops.reading import Reading, Step
+from bptui.model.debugger.stops.stop import FINDINGS, Diagnosed, Hit, Stop
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session

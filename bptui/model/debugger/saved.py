@@ -18,13 +18,14 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text, this_format
 from bptui.model.base.spans import line, plain
-from bptui.model.debugger import edits, expressions
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.breakpoints import Breakpoint, UserStop, parse_break, parse_watch
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.edits import parse as edits
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark
+from bptui.model.debugger.stops.breakpoints import Breakpoint, UserStop, parse_break, parse_watch
 from bptui.model.source.network import Network, from_mapping
 
 if TYPE_CHECKING:

@@ -13,14 +13,15 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array, Index
-from bptui.model.debugger import expressions, hidden, locations
+from bptui.model.debugger import hidden, locations
 from bptui.model.debugger.branch import Branch, Unwanted
-from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.difference import Comparison
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import Scripts
+from bptui.model.debugger.stops.breakpoints import UserStops
 from bptui.model.debugger.trail import Place, Trail
 from bptui.model.debugger.view import WHAT_IF, Selection, View
 from bptui.model.debugger.walk import Walk

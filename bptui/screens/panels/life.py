@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger.life import Fact, life
+from bptui.model.debugger.answers.life import Fact, life
 from bptui.screens.panels.figures import marked
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import boxed, clip

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger import whatif
+from bptui.model.debugger.answers import whatif
 from bptui.screens.panels import graph_view, move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.cells import CELL

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger.paths import Path, Vertex
+from bptui.model.debugger.answers.paths import Path, Vertex
 from bptui.screens.plot import Plot
 
 BETWEEN = 5

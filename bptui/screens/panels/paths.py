@@ -13,9 +13,9 @@ from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.errors import UserError
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span, line, plain
-from bptui.model.debugger import path_lines
-from bptui.model.debugger.kept_answers import Later
-from bptui.model.debugger.paths import Edge, Path, Paths, Vertex
+from bptui.model.debugger.answers import path_lines
+from bptui.model.debugger.answers.kept import Later
+from bptui.model.debugger.answers.paths import Edge, Path, Paths, Vertex
 from bptui.screens.panels import path_graph
 from bptui.screens.panels.figures import kind_of, shown, symbol_of
 from bptui.screens.panels.path_graph import Label

@@ -11,8 +11,8 @@ import numpy as np
 
 from bptui.model.base.prose import counted, shorten
 from bptui.model.base.spans import Line, Span, plain
-from bptui.model.debugger.prediction_lines import NUMBER, Widths, head, row_line, summary, widths
-from bptui.model.debugger.predictions import Predictions, Row, predictions
+from bptui.model.debugger.answers.prediction_lines import NUMBER, Widths, head, row_line, summary, widths
+from bptui.model.debugger.answers.predictions import Predictions, Row, predictions
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, window
 from bptui.screens.panels.text import wrap

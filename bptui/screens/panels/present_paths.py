@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger import path_lines
-from bptui.model.debugger.paths import Path, Paths
+from bptui.model.debugger.answers import path_lines
+from bptui.model.debugger.answers.paths import Path, Paths
 from bptui.screens.panels import paths, presented
 from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.panels.figures import kind_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger import whatif
+from bptui.model.debugger.answers import whatif
 from bptui.model.debugger.difference import LISTED, Comparison, Differing
 from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.promise import Promise

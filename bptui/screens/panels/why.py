@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, joined, line
-from bptui.model.debugger import why
-from bptui.model.debugger.explained import Explained, name_of
-from bptui.model.debugger.kept_answers import Later
-from bptui.model.debugger.no_gradient import UNUSED, absent, given
+from bptui.model.debugger.answers import why
+from bptui.model.debugger.answers.explained import Explained, name_of
+from bptui.model.debugger.answers.kept import Later
+from bptui.model.debugger.answers.no_gradient import UNUSED, absent, given
 from bptui.model.engine.recording import NotRecorded
 from bptui.screens.panels import why_table
 from bptui.screens.panels.figures import kind_of, shown
@@ -22,8 +22,8 @@ from bptui.screens.render import boxed
 from bptui.symbolic.card.names import brief
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.answers.why import Asked
     from bptui.model.debugger.session import Session
-    from bptui.model.debugger.why import Asked
     from bptui.screens.scene import Scene
 
 RULE = len("━ 2 Why    ━ ")

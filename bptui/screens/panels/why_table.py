@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger import why_lines
-from bptui.model.debugger.explained import Explained, Row, label, percent
+from bptui.model.debugger.answers import why_lines
+from bptui.model.debugger.answers.explained import Explained, Row, label, percent
 from bptui.screens.bars import bar
 from bptui.screens.panels.figures import kind_of, shown, symbol_of, window
 from bptui.screens.panels.text import wrap

@@ -8,7 +8,7 @@ from functools import lru_cache
 from bptui.model.base.numbers import index, significant
 from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length, plain
-from bptui.model.debugger.paths import Edge, Path, Paths
+from bptui.model.debugger.answers.paths import Edge, Path, Paths
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.moment import Rules

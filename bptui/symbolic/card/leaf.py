@@ -8,7 +8,7 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Span, line
 from bptui.model.base.types import Index
-from bptui.model.debugger.no_gradient import GIVEN
+from bptui.model.debugger.answers.no_gradient import GIVEN
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State

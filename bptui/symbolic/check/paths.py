@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.answers.paths import between, paths
 from bptui.model.debugger.default_element import default_element
-from bptui.model.debugger.paths import between, paths
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.check.node import FAULTS
 from bptui.symbolic.types import CheckRow, Verdict

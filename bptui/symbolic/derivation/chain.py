@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Index
-from bptui.model.debugger.explained import Of, name_of
-from bptui.model.debugger.no_gradient import absent
+from bptui.model.debugger.answers.explained import Of, name_of
+from bptui.model.debugger.answers.no_gradient import absent
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import NotRecorded, Recording

@@ -1,6 +1,6 @@
 """The chain rule on one number: what it makes of each value on its way to the end, each slope, and what a nudge does.
 
-The slopes are local derivatives of the engine's own rules (`model/debugger/paths.py`), their formulas are derived by
+The slopes are local derivatives of the engine's own rules (`debugger/answers/paths.py`), their formulas are derived by
 SymPy, what a nudge really does is another run of the network.
 """
 
@@ -22,7 +22,7 @@ from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, length
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
-from bptui.model.debugger.paths import Edge, Path, Paths, Tick, Vertex, paths
+from bptui.model.debugger.answers.paths import Edge, Path, Paths, Tick, Vertex, paths
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.model.source import formula

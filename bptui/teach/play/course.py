@@ -18,9 +18,10 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.debugger import edit_settings, edits
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.edits import parse as edits
+from bptui.model.debugger.edits import settings as edit_settings
 from bptui.model.debugger.progress import Ask, Cancelled, Progress
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network

@@ -13,9 +13,9 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import bptui.torch  # noqa: E402
+from bptui.model.debugger.answers.life import life  # noqa: E402
 from bptui.model.debugger.commands import registry  # noqa: E402
 from bptui.model.debugger.findings.diagnose import diagnose  # noqa: E402
-from bptui.model.debugger.life import life  # noqa: E402
 from bptui.model.debugger.session import Session  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import network_of  # noqa: E402

@@ -252,6 +252,13 @@ SLIPS = {
         "    size = sum(p.square().sum() for p in model.parameters() if p.ndim > 1)\n"
         "    return F.cross_entropy(model(x), k) {0} 0.001 * size\n" + LOOP, ("-",), ("+",),
     ),
+    "a parameter made anew": Slip(
+        "frozen", "is made anew in the step", "class Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.f, self.w = nn.Linear(6, 16), nn.Parameter(torch.randn(5, 16))\n"
+        "    def forward(self, x):\n        w = F.normalize(self.w, dim=1)\n        {0}\n"
+        "        return 4 * torch.tanh(self.f(x)) @ w.T\nmodel = Net()\n" + SGD + CLASSES + LOOP,
+        ("w = self.w = nn.Parameter(w)",), ("",),
+    ),
     "one class": Slip("labels", "sorted and not shuffled", "k = k * {0}\n" + SGD + CLASSES + LOOP, ("0",), ("1",)),
     "thrown far": Slip(
         "learning-rate-high", "% of their size",

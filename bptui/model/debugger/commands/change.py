@@ -22,7 +22,9 @@ family = Family("Change")
 )  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
     """`NAME = VALUE`; NAME alone says what it is now."""
-    from bptui.model.debugger import edit_settings, edits, expressions
+    from bptui.model.debugger.edits import parse as edits
+    from bptui.model.debugger.edits import settings as edit_settings
+    from bptui.model.debugger.expressions import expression as expressions
     from bptui.model.debugger.lines import evaluated
 
     if "=" not in text:
@@ -41,7 +43,8 @@ def evaluation(session: Session, text: str) -> Reply:
     how many there are. From the branch of one it goes to another of the same update."""
     from dataclasses import replace
 
-    from bptui.model.debugger import edits, evaluations
+    from bptui.model.debugger.edits import evaluations
+    from bptui.model.debugger.edits import parse as edits
 
     step = session.cursor.step
     origin = evaluations.origin(session.branch, step)
@@ -65,7 +68,7 @@ def _edited(session: Session, edit: Edit) -> Reply:
     """Go on with an edit: what it promised of the loss, what it did, and what differs."""
     from dataclasses import replace
 
-    from bptui.model.debugger.whatif import lines_of
+    from bptui.model.debugger.answers.whatif import lines_of
 
     reply = session.edit(edit)
     session.view.show(Answer(WHAT_IF))
@@ -92,7 +95,7 @@ def nudge_back(session: Session, text: str) -> Reply:
 
 
 def _nudged(session: Session, text: str, sign: int) -> Reply:
-    from bptui.model.debugger import nudges
+    from bptui.model.debugger.edits import nudges
 
     if not text and session.node.op is not None:
         return say(f"{session.node.name} is computed: select a parameter or an input to nudge it", ok=False)
@@ -121,8 +124,8 @@ def redo(session: Session) -> Reply:
 
 @family.text("branch", "To a branch by its number, 0 for the original; alone: which one this is", usage="[N]")
 def branch(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import branches
-    from bptui.model.debugger.whatif import lines_of
+    from bptui.model.debugger.answers import branches
+    from bptui.model.debugger.answers.whatif import lines_of
 
     if not text:
         return say(branches.row(session, session.branch))
@@ -136,7 +139,7 @@ def branch(session: Session, text: str) -> Reply:
 
 @family.nothing("branches", "All branches: what was changed in each, and its loss at this training step")
 def branches_(session: Session) -> Reply:
-    from bptui.model.debugger import branches
+    from bptui.model.debugger.answers import branches
 
     return say(*(branches.row(session, each) for each in session.branches))
 
@@ -147,13 +150,13 @@ def branches_(session: Session) -> Reply:
     usage="[A [B]|column]",
 )  # fmt: skip
 def diff(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import branches
+    from bptui.model.debugger.answers import branches
 
     return branches.column(session) if text == "column" else branches.diff(session, text)
 
 
 @family.nothing("moved", "Which numbers of the parameters moved the loss most in this training step")
 def moved(session: Session) -> Reply:
-    from bptui.model.debugger.moved import moved as tell
+    from bptui.model.debugger.answers.moved import moved as tell
 
     return tell(session)

@@ -58,7 +58,7 @@ def _stops(session: Session) -> tuple[str, ...]:
 
 
 def _expressions(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger.functions import FUNCTIONS, NAMES
+    from bptui.model.debugger.expressions.functions import FUNCTIONS, NAMES
 
     return (*session.graph.called, *NAMES, *(f"{name}(" for name in FUNCTIONS))
 
@@ -68,13 +68,13 @@ def _inputs(session: Session) -> tuple[str, ...]:
 
 
 def _given(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import edit_settings
+    from bptui.model.debugger.edits import settings as edit_settings
 
     return edit_settings.given(session.branch)
 
 
 def _settings(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import edit_settings
+    from bptui.model.debugger.edits import settings as edit_settings
 
     return edit_settings.names(session.branch)
 

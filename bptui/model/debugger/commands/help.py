@@ -42,7 +42,7 @@ def help_here(session: Session | None, word: str) -> list[str]:
         return help_text(word)
     if own := session.scripts.words.get(word):
         return list(own)
-    from bptui.model.debugger.no_gradient import given
+    from bptui.model.debugger.answers.no_gradient import given
 
     graph = session.branch.graph
     node = graph.called.get(word)
@@ -83,7 +83,7 @@ def _nearest(word: str) -> str:
 
 def known() -> Iterator[str]:
     """Every word that has help."""
-    from bptui.model.debugger.functions import FUNCTIONS, NAMES
+    from bptui.model.debugger.expressions.functions import FUNCTIONS, NAMES
     from bptui.model.engine import ops
     from bptui.model.engine.optimizers import OPTIMIZERS
 
@@ -113,7 +113,7 @@ def _command(word: str) -> Iterator[str]:
 
 def _expressions() -> Iterator[str]:
     """What may stand in an expression."""
-    from bptui.model.debugger.functions import FORMS, FUNCTIONS, NAMES
+    from bptui.model.debugger.expressions.functions import FORMS, FUNCTIONS, NAMES
 
     for title, rows in (("names", NAMES), ("forms", FORMS), ("functions", {n: f.about for n, f in FUNCTIONS.items()})):
         yield f"  {title}"
@@ -155,7 +155,7 @@ def _word(word: str) -> Iterator[str]:
 
 def _function(word: str) -> Iterator[str]:
     """A function or a name of expressions."""
-    from bptui.model.debugger.functions import FUNCTIONS, NAMES
+    from bptui.model.debugger.expressions.functions import FUNCTIONS, NAMES
 
     if row := FUNCTIONS.get(word):
         several = ", …" if row.most > 1 else ""

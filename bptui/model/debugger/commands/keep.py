@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ family.front_end("copy-panel", "Copy the text of the panel", FrontEnd.do_copy_pa
     usage="FILE", needed=True,
 )  # fmt: skip
 def write(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import export
+    from bptui.model.debugger.answers import export
 
     return export.write(session, text)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
 from bptui.model.base.typed import whole
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family, choice
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import DRAWN, PREDICTIONS, VIEWS
 
@@ -26,15 +26,15 @@ MAX_DISPLAYS = 50
     keys=("i",), short="why", usage="[NODE[i,j]|grad(NODE[i,j])]", complete="node",
 )  # fmt: skip
 def why(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.why import why as tell
+    from bptui.model.debugger.answers.why import why as tell
 
     return tell(session, text)
 
 
 @family.nothing("producer", "To where the chosen number of the answer was made: in why and in paths enter does it")
 def producer(session: Session) -> Reply:
-    from bptui.model.debugger import path_lines
-    from bptui.model.debugger import why as reasons
+    from bptui.model.debugger.answers import path_lines
+    from bptui.model.debugger.answers import why as reasons
 
     answer = session.view.answer
     if answer is not None and answer.panel == "paths":
@@ -55,7 +55,7 @@ family.front_end(
     usage="[NODE[i,j]]", complete="node",
 )  # fmt: skip
 def paths(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.path_lines import tell
+    from bptui.model.debugger.answers.path_lines import tell
 
     return tell(session, text)
 
@@ -64,14 +64,14 @@ def paths(session: Session, text: str) -> Reply:
     "budget", "Where a captured step loses its digits: the rounding of each event, and what it does to the loss"
 )
 def budget(session: Session) -> Reply:
-    from bptui.model.debugger.budget import tell
+    from bptui.model.debugger.answers.budget import tell
 
     return tell(session)
 
 
 @family.text("print", "The number(s) of an expression", usage="EXPR", complete="expression", needed=True)
 def print_(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import expressions
+    from bptui.model.debugger.expressions import expression as expressions
     from bptui.model.debugger.lines import evaluated
 
     return say(*evaluated(session, expressions.parse(text, session.graph)))
@@ -82,7 +82,7 @@ def print_(session: Session, text: str) -> Reply:
     usage="[EXPR]", complete="expression",
 )  # fmt: skip
 def display(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import expressions
+    from bptui.model.debugger.expressions import expression as expressions
     from bptui.model.debugger.lines import displayed, evaluated
 
     if text:
@@ -124,7 +124,7 @@ def by(session: Session, text: str) -> Reply:
         answer.order += 1
         return Reply()
     if not text and view.focus == PREDICTIONS:
-        from bptui.model.debugger.predictions import sort
+        from bptui.model.debugger.answers.predictions import sort
 
         sort(session, not view.worst)
         return Reply()
@@ -173,8 +173,8 @@ def raw(session: Session) -> Reply:
 def predictions(session: Session, text: str) -> Reply:
     """A panel where there is a screen, else the table."""
     from bptui.model.base.printable import json_text
-    from bptui.model.debugger.prediction_lines import as_json, report
-    from bptui.model.debugger.predictions import sort
+    from bptui.model.debugger.answers.prediction_lines import as_json, report
+    from bptui.model.debugger.answers.predictions import sort
 
     form = choice(text, ("worst", "json"), "predictions") if text else ""
     if form == "json":
@@ -191,7 +191,7 @@ def predictions(session: Session, text: str) -> Reply:
     complete="all|mean",
 )
 def sample(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.why import follow
+    from bptui.model.debugger.answers.why import follow
 
     number = whole(text)
     if number is None and text not in ("", "all", "mean"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.front_end import FrontEnd
 
 family = Family("Other")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ def _own(session: Session, text: str) -> tuple[str, str] | None:
 def _of_a_name(session: Session, text: str, problem: UserError) -> UserError:
     """What is wrong with a line that begins with no command; one that begins with a name of the network, or with `lr`
     or `loss`, is asked for with print, and given with set."""
-    from bptui.model.debugger.functions import NAMES
+    from bptui.model.debugger.expressions.functions import NAMES
 
     line = text.strip().removeprefix(":").strip()
     name = re.match(r"[\w.]*", line)[0]  # type: ignore[index]  # it matches nothing at least

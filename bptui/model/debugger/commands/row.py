@@ -21,7 +21,7 @@ from bptui.model.base.typed import whole
 from bptui.model.debugger.reply import Reply
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
+    from bptui.model.debugger.front_end import FrontEnd
     from bptui.model.debugger.session import Session
 
 Takes = Literal["nothing", "count", "text"]

@@ -13,8 +13,8 @@ from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.breakpoints import Breakpoint, UserStop
     from bptui.model.debugger.session import Session
+    from bptui.model.debugger.stops.breakpoints import Breakpoint, UserStop
 
 family = Family("Stops")
 TOPICS = "breakpoints|watchpoints|display|marks|network"
@@ -26,7 +26,7 @@ TOPICS = "breakpoints|watchpoints|display|marks|network"
 )  # fmt: skip
 def break_(session: Session, text: str) -> Reply:
     """Add one; without a place, take away the plain one of the selected node or add it."""
-    from bptui.model.debugger.breakpoints import Breakpoint, parse_break
+    from bptui.model.debugger.stops.breakpoints import Breakpoint, parse_break
 
     rows = session.breakpoints.rows
     if not text:
@@ -43,7 +43,7 @@ def break_(session: Session, text: str) -> Reply:
     complete="stop",
 )  # fmt: skip
 def tbreak(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.breakpoints import parse_break
+    from bptui.model.debugger.stops.breakpoints import parse_break
 
     row = parse_break(text, session.branch, session.node)
     row.temporary = True
@@ -52,7 +52,7 @@ def tbreak(session: Session, text: str) -> Reply:
 
 def _set(session: Session, row: Breakpoint) -> Reply:
     """Set it, and say in which phases it stops."""
-    from bptui.model.debugger.breakpoints import phases
+    from bptui.model.debugger.stops.breakpoints import phases
 
     session.breakpoints.add(row)
     where = "" if row.phase else " and ".join(phases(row, session.branch))
@@ -66,7 +66,7 @@ def _set(session: Session, row: Breakpoint) -> Reply:
     needed=True,
 )  # fmt: skip
 def watch(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.breakpoints import parse_watch
+    from bptui.model.debugger.stops.breakpoints import parse_watch
 
     row = parse_watch(text, session.branch, session.node)
     session.breakpoints.add(row)
@@ -130,7 +130,7 @@ def ignore(session: Session, text: str) -> Reply:
     complete="expression",
 )  # fmt: skip
 def condition(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.breakpoints import recondition
+    from bptui.model.debugger.stops.breakpoints import recondition
 
     number, _, expression = text.partition(" ")
     (row,) = _rows(session, number, "condition")

@@ -8,11 +8,11 @@ from typing import Any
 from bptui.model.base.numbers import index, just_apart, scientific, significant
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import COLOURS, Line, Span, line
+from bptui.model.debugger.answers.export import jsonable
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.debugger.diff.runs import Runs
 from bptui.model.debugger.diff.why import Why, why
-from bptui.model.debugger.export import jsonable
 from bptui.model.engine.timeline import PHASES
 
 FORMAT = 1

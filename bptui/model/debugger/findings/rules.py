@@ -107,6 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
     Rule("cut off", "detached, frozen", "capture", untrained.cut),
     Rule("changed data", "data changed in place", "capture", captured.changed),
+    Rule("remade", "parameters made anew", "capture", weights.remade),
     Rule("overwritten", "parameters changed in place", "capture", weights.overwritten),
     Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12

@@ -1,10 +1,13 @@
 """Parameters of a captured step that are others than its program seems to think: one module in a list in place of
-copies, and numbers that are overwritten while a backward pass needs them."""
+copies, numbers that are overwritten while a backward pass needs them, and what is made anew in each step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import prod
+
+import numpy as np
 
 from bptui.model.debugger.findings.captured import at, of, rows
 from bptui.model.debugger.findings.finding import Finding, Measured
@@ -110,3 +113,53 @@ def _chained(step: Step, first: Event, second: Event) -> bool:
             return False
         waiting += maker.inputs
     return leads
+
+
+# ----------------------------------------------------------------------------------------------------- made anew
+def remade(subject: Subject) -> Iterator[Finding]:
+    """Parameters that the program makes anew, in the step, of what it computes of others: no optimizer has them."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    others = step.about.get("held")
+    known = {*(others if isinstance(others, list) else ()), *step.parameters.values(), *step.made_by}
+    known.update(row.value for _, row in rows(step))
+    came = dict.fromkeys(value for backward in step.backwards for value in backward.grads)
+    if not step.updates:
+        return
+    for value in came:
+        shape = step.values[value].shape
+        if value in known or value not in node_of or prod(shape) < 2:
+            continue
+        numbers_of = recording.record.array(value)
+        for event in step.events:
+            if event.phase != "forward" or not event.outs or step.values[event.outs[0]].shape != shape:
+                continue
+            made = recording.record.array(event.outs[0]) if _of_parameters(step, event) else None
+            if made is None or numbers_of is None or not np.ptp(made) or not np.array_equal(made, numbers_of):
+                continue
+            name = subject.graph.nodes[node_of[value]].name
+            yield Finding(
+                "frozen", "warning", ("optimizer", name),
+                f"a parameter is made anew in the step, of what {event.name.rpartition('.')[2]}{at(event.site)} gives: "
+                "the optimizer has another one, and nothing moves this",
+                node=name, phase="update", measured=Measured(0.0, 0.0, "exact: the same numbers, and a gradient"),
+                advice=("one nn.Parameter in __init__, and what is computed of it in forward",),
+            )  # fmt: skip
+            return
+
+
+def _of_parameters(step: Step, event: Event) -> bool:
+    """Is what it gives computed of parameters alone?"""
+    waiting, seen, found = list(event.inputs), set[int](), False
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if step.values[value].name:
+            found = found or step.values[value].wants_grad
+        elif (maker := step.made_by.get(value)) is not None:
+            waiting += maker.inputs
+        else:
+            return False
+    return found

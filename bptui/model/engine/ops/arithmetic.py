@@ -11,7 +11,13 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import bound, broadcast, full, literal, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
-from bptui.model.engine.trace import times_sign
+from bptui.model.engine.trace import Standin, times_sign
+
+
+def _rsqrt_vjp(g: Any, y: Any, x: Any) -> Any:
+    if isinstance(x, Standin):
+        return g * y / x * -0.5
+    return g * y * y * y * -0.5  # of nodes by the result alone, as autograd's (known/derivatives.py, BY_RESULT)
 
 
 def _winner(wins: Any) -> Any:
@@ -167,7 +173,7 @@ OPS = (
         "rsqrt",
         "y = 1/sqrt(x)",
         lambda x: np.reciprocal(np.sqrt(x)),
-        lambda g, y, x: g * y * y * y * -0.5,  # by the result alone, as autograd's (known/derivatives.py, BY_RESULT)
+        _rsqrt_vjp,
         "One over the square root.",
         hint="-y/(2*x)",
     ),

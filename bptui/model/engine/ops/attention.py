@@ -92,7 +92,7 @@ def _looked(queries: Shape) -> Array:
     return np.where(np.tri(queries[0], queries[1]) if queries else True, np.nan, 0)
 
 
-def _hidden_keys(x: Any, masks: Sequence[Any], causal: bool) -> Any:
+def _nothing(x: Any, masks: Sequence[Any], causal: bool) -> Any:
     """0 where nobody looks and NaN where somebody does: fmin with it writes 0 in the one, nothing in the other place,
     whatever stands there."""
     queries = x.shape[-2:] if causal else ()
@@ -106,28 +106,20 @@ def _hide(mask: Array, queries: Shape, out: Array) -> None:
     np.copyto(out, 0, where=mask == 0)
 
 
-def _seen(x: Any, masks: Sequence[Any], causal: bool) -> tuple[Any, Any, Any]:
-    """(x, -inf where nobody looks; the largest of each row; `_hidden_keys`, of a row that is -inf throughout, too)"""
-    hidden = _hidden_keys(x, masks, causal)
-    x = np.fmin(x, hidden - np.inf)
-    most = np.max(x, -1, keepdims=True)
-    return x, most, np.where(most == -np.inf, 0, hidden)
-
-
 def _masked(x: Any, *masks: Any, causal: bool) -> Any:
-    if 0 in np.broadcast_shapes(x.shape, *(mask.shape for mask in masks)):
+    """Where a row is -inf throughout, exp of anything less is 0, and so is the sum; any other sum has a 1 in it."""
+    nothing = _nothing(x, masks, causal)
+    y = np.fmin(x, nothing - np.inf)
+    if 0 in y.shape:
         return 0
-    x, most, nothing = _seen(x, masks, causal)
-    y = np.exp(x - most)
-    return np.fmin(y / np.sum(y, -1, keepdims=True), nothing)  # beside a NaN that is seen, too, and where all is hidden
+    y = np.exp(y - np.maximum(np.max(y, -1, keepdims=True), float(np.finfo(x.dtype).min)))
+    return np.fmin(y / np.maximum(np.sum(y, -1, keepdims=True), 1.0), nothing)  # beside a NaN that is seen, too
 
 
 def _masked_vjp(g: Any, y: Any, x: Any, *masks: Any, causal: bool) -> Any:
     """(g - Σ g·y)·y, over what is seen."""
-    if not g.size:
-        return 0
-    _, _, nothing = _seen(x, masks, causal)
-    return np.fmin((g - np.sum(np.fmin(g * y, nothing), -1, keepdims=True)) * y, nothing)
+    nothing = _nothing(x, masks, causal)
+    return np.fmin((g - np.sum(np.fmin(g * y, nothing), -1, keepdims=True)) * y, nothing) if g.size else 0
 
 
 _MASKED = Rule(_masked, _masked_vjp)

@@ -9,7 +9,7 @@ import pytest
 
 from bptui.model.base import hints, syntax
 from bptui.model.base.errors import UserError
-from bptui.model.debugger.expressions import parse as expression
+from bptui.model.debugger.expressions.expression import parse as expression
 from bptui.model.source.formula import parse
 from bptui.model.source.network import load
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bptui.model.base import numbers as n
 from bptui.model.base.spans import plain
-from bptui.model.debugger import lines, prediction_lines
+from bptui.model.debugger import lines
+from bptui.model.debugger.answers import prediction_lines
 from tests.paths import ROOT
 
 finite = st.floats(-1e307, 1e307)  # the last decade may round up to inf

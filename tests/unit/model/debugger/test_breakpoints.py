@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions
 from bptui.model.debugger.changes import Change
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, from_formula, load
 

@@ -15,9 +15,9 @@ from bptui.model.debugger import commands as package
 from bptui.model.debugger.commands import help as manual
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
-from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import COMMANDS, find, run
 from bptui.model.debugger.findings.diagnose import diagnose
+from bptui.model.debugger.front_end import FrontEnd
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import from_formula, load

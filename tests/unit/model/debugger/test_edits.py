@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import edit_settings as settable
-from bptui.model.debugger import edits
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.edits import parse as edits
+from bptui.model.debugger.edits import settings as settable
 from bptui.model.debugger.findings.diagnose import diagnose, trials
 from bptui.model.debugger.findings.trial import reached
 from bptui.model.debugger.session import Session

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions
 from bptui.model.debugger.commands.registry import run
-from bptui.model.debugger.functions import FORMS, FUNCTIONS, NAMES
+from bptui.model.debugger.expressions import expression as expressions
+from bptui.model.debugger.expressions.functions import FORMS, FUNCTIONS, NAMES
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from tests.expressions_page import page

@@ -14,8 +14,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger.commands.habits import HABITS, called_here
 from bptui.model.debugger.commands.help import PARTS_ALONE, help_text
 from bptui.model.debugger.commands.registry import COMMANDS, find
+from bptui.model.debugger.expressions.functions import FUNCTIONS, NAMES
 from bptui.model.debugger.findings.finding import Severity
-from bptui.model.debugger.functions import FUNCTIONS, NAMES
 from bptui.model.debugger.glossary import MARKS, WORDS
 from bptui.model.debugger.view import VIEWS
 from bptui.model.engine import ops

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.intervals import Interval, bounds, possible
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.progress import Progress
-from bptui.model.debugger.reading import Reading, Step
+from bptui.model.debugger.stops.intervals import Interval, bounds, possible
+from bptui.model.debugger.stops.reading import Reading, Step
 from bptui.model.engine.state import State
 from bptui.model.source.network import from_formula, load
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bptui.model.debugger import kept_answers
+from bptui.model.debugger.answers import kept as kept_answers
 from bptui.model.source.network import load
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.session import Session
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import load

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import path_lines
-from bptui.model.debugger import paths as paths_of
+from bptui.model.debugger.answers import path_lines
+from bptui.model.debugger.answers import paths as paths_of
+from bptui.model.debugger.answers.paths import SHOWN, paths
 from bptui.model.debugger.commands.registry import run
-from bptui.model.debugger.paths import SHOWN, paths
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import catalogue
 from bptui.model.source.network import from_formula, load

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from bptui.model.debugger.answers.prediction_lines import as_json
+from bptui.model.debugger.answers.predictions import Predictions, predictions
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.hidden import Target
-from bptui.model.debugger.prediction_lines import as_json
-from bptui.model.debugger.predictions import Predictions, predictions
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, from_formula, from_mapping, load
 
@@ -202,7 +202,7 @@ def test_a_followed_sample_is_that_of_every_element() -> None:
 
 
 def test_why_chooses_the_row_of_the_followed_sample() -> None:
-    from bptui.model.debugger import why
+    from bptui.model.debugger.answers import why
 
     session = Session(load("xor"))
     session.goto("end")

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions, progress
+from bptui.model.debugger import progress
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.progress import Progress
-from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.session import Session
+from bptui.model.debugger.stops.reading import Reading, Step
 from bptui.model.engine import training as trainings
 from bptui.model.source.network import Network, from_formula, load
 

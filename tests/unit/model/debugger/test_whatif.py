@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base import arithmetic
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import whatif
+from bptui.model.debugger.answers import whatif
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.difference import Row
 from bptui.model.debugger.session import Session

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import Row, Sum, printed_sum
 from bptui.model.base.crosstab import crosstab
-from bptui.model.debugger import contributions, why_lines
+from bptui.model.debugger.answers import contributions, why_lines
+from bptui.model.debugger.answers.contributions import shown_grad
+from bptui.model.debugger.answers.explained import Explained, gradient_of, value_of
 from bptui.model.debugger.commands.registry import run
-from bptui.model.debugger.contributions import shown_grad
-from bptui.model.debugger.explained import Explained, gradient_of, value_of
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import catalogue

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
-from bptui.model.debugger import prediction_lines
+from bptui.model.debugger.answers import prediction_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source.csv_table import Wanted, read_csv

@@ -7,7 +7,7 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
-from bptui.model.debugger import predictions
+from bptui.model.debugger.answers import predictions
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source.convert import keras

@@ -81,7 +81,7 @@ def test_what_the_debugger_changed_is_seen_when_it_is_left():
     made = course()
     at(made, 5)
     session = made.opening()
-    from bptui.model.debugger import edits
+    from bptui.model.debugger.edits import parse as edits
 
     session.edit(edits.parse("layer1.weight[0,0] = 2", session.branch, session.cursor))
     made.returned()

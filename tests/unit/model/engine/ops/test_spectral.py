@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
-from bptui.model.debugger import expressions
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.lines import evaluated
 from bptui.model.debugger.session import Session
 from bptui.model.engine import ops

@@ -21,7 +21,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import CONCEALED, concealed
 from bptui.model.base.places import ravel
 from bptui.model.base.types import Array, Index
-from bptui.model.debugger.contributions import locals_of, size_of, total
+from bptui.model.debugger.answers.contributions import locals_of, size_of, total
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Locals
 from bptui.model.engine.recording import Recording

@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.expressions import Expression, quoted
+from bptui.model.debugger.expressions.expression import Expression, quoted
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import Gradient
 from bptui.model.engine.timeline import Timeline

@@ -8,9 +8,9 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line
 from bptui.model.base.typed import whole
+from bptui.model.debugger.answers.whatif import name_of, seen, table
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.whatif import name_of, seen, table
 from bptui.model.engine.state import State
 
 if TYPE_CHECKING:

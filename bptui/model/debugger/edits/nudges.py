@@ -10,9 +10,10 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import edit_numbers, locations
+from bptui.model.debugger import locations
 from bptui.model.debugger.edit import Edit, computed
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits.numbers import numbers as edit_of
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.debugger.hidden import REASON
 
 if TYPE_CHECKING:
@@ -57,4 +58,4 @@ def parse(text: str, session: Session, sign: int) -> Edit:
             "a larger DELTA",
         )
     request = EditRequest(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
-    return edit_numbers.numbers(request)
+    return edit_of(request)

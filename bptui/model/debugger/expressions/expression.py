@@ -3,8 +3,8 @@
 For conditions of breakpoints, `print`, `display` and `watch`. The text is parsed through `ast`, walked over a whitelist
 and never executed; everything is float64 arithmetic on arrays, so nothing can grow without bound.
 
-What may stand in one: `bptui.model.debugger.functions`, and docs/expressions.md, which is made from it. `x.grad`, `x.T`
-and `x.sum()` are read as grad(x), transpose(x) and sum(x): after that there are calls, and no attributes.
+What may stand in one: `functions.py` beside this, and docs/expressions.md, which is made from it. `x.grad`, `x.T` and
+`x.sum()` are read as grad(x), transpose(x) and sum(x): after that there are calls, and no attributes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.prose import shorten
 from bptui.model.base.types import Array
-from bptui.model.debugger.functions import FUNCTIONS
-from bptui.model.debugger.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
+from bptui.model.debugger.expressions.functions import FUNCTIONS
+from bptui.model.debugger.expressions.grammar import BINARY, COMPARE, TRUTH, UNARY, Plain, check, dotted, spelled
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import Masked, kept_back
 from bptui.model.engine.state import Gradient

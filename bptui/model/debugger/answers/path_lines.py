@@ -11,12 +11,13 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, Span, joined, line
-from bptui.model.debugger import locations, why
+from bptui.model.debugger import locations
+from bptui.model.debugger.answers import why
+from bptui.model.debugger.answers.kept import kept
+from bptui.model.debugger.answers.no_gradient import absent
+from bptui.model.debugger.answers.paths import Edge, Path, Paths, Vertex, between, paths
 from bptui.model.debugger.hidden import covers
-from bptui.model.debugger.kept_answers import kept
 from bptui.model.debugger.lines import kind
-from bptui.model.debugger.no_gradient import absent
-from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer
 from bptui.model.engine.graph import Graph

@@ -15,7 +15,7 @@ from bptui.model.base.types import Array, Shape
 from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, computed, same
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
 from bptui.model.source.assemble import labels_inside

@@ -14,11 +14,13 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line, plain
-from bptui.model.debugger import conditions, expressions, locations
+from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.changes import Change, same
-from bptui.model.debugger.reading import Reading, Step
-from bptui.model.debugger.stops import Hit, Stop, first_of
+from bptui.model.debugger.expressions import expression as expressions
+from bptui.model.debugger.stops import conditions
+from bptui.model.debugger.stops.reading import Reading, Step
+from bptui.model.debugger.stops.stop import Hit, Stop, first_of
 from bptui.model.engine.graph import Node
 from bptui.model.engine.timeline import PHASES, Phase
 

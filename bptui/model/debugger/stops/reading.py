@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.debugger import conditions, expressions, intervals
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.stops import conditions, intervals
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import NOTHING, Gradient, State

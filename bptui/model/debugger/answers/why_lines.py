@@ -9,8 +9,8 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.crosstab import Crosstab, crosstab
 from bptui.model.base.printable import few
 from bptui.model.base.spans import Line, Span, joined, line
-from bptui.model.debugger.contributions import total
-from bptui.model.debugger.explained import Cell, Explained, Head, Row, heading, label, percent
+from bptui.model.debugger.answers.contributions import total
+from bptui.model.debugger.answers.explained import Cell, Explained, Head, Row, heading, label, percent
 
 
 def term_lines(found: Explained, most: int) -> list[Line]:

@@ -13,7 +13,7 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.schema import Table
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, Kind, computed, same
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import OPTIONS

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
-from bptui.model.debugger.grammar import dotted
+from bptui.model.debugger.expressions.grammar import dotted
 
 
 class Interval(NamedTuple):

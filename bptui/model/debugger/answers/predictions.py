@@ -13,9 +13,9 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
+from bptui.model.debugger.answers.shares import Shares, shares
 from bptui.model.debugger.findings.structure import LABELS, REGRESSION, Loss, Structure
 from bptui.model.debugger.hidden import REASON, covers
-from bptui.model.debugger.shares import Shares, shares
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.ops.labels import class_axis

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.edit import Edit, same
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op

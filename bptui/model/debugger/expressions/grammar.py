@@ -13,7 +13,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
-from bptui.model.debugger.functions import FUNCTIONS, NAMES
+from bptui.model.debugger.expressions.functions import FUNCTIONS, NAMES
 from bptui.model.debugger.locations import meant
 from bptui.model.engine.graph import Graph, Node
 

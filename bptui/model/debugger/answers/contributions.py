@@ -15,7 +15,7 @@ import numpy as np
 
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.types import Array, Index
-from bptui.model.debugger.zeros import Edge, why_zero
+from bptui.model.debugger.answers.zeros import Edge, why_zero
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Local, Locals
 from bptui.model.engine.recording import Recording, required

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import expressions
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.expressions import expression as expressions
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment

@@ -18,7 +18,15 @@ from bptui.model.base.arithmetic import cancelled
 from bptui.model.base.places import ravel, unravel
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array, Index
-from bptui.model.debugger.contributions import Contributed, Group, contributed, locals_of, shown_grad, size_of, total
+from bptui.model.debugger.answers.contributions import (
+    Contributed,
+    Group,
+    contributed,
+    locals_of,
+    shown_grad,
+    size_of,
+    total,
+)
 from bptui.model.debugger.lines import kind
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording

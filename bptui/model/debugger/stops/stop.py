@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptui.model.debugger.reading import Step
+from bptui.model.debugger.stops.reading import Step
 from bptui.model.engine.nonfinite import NonFinite
 
 NUMERIC = ("numeric", "numeric given")

@@ -15,7 +15,7 @@ from bptui.model.base.numbers import significant
 from bptui.model.base.typed import whole
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.engine.recording import Recording
 
 NAME = "evaluation"

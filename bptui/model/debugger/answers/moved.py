@@ -13,10 +13,10 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.places import unravel
 from bptui.model.base.spans import Line, line
 from bptui.model.base.types import Array
+from bptui.model.debugger.answers.whatif import DECIMALS, Texts, hides_loss, verdict
 from bptui.model.debugger.findings.probe import Prober
 from bptui.model.debugger.promise import Promise
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.whatif import DECIMALS, Texts, hides_loss, verdict
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording

@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import edit_numbers, edit_operation, edit_settings, evaluations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
-from bptui.model.debugger.edit_request import EditRequest
+from bptui.model.debugger.edits import evaluations, numbers, operation, settings
+from bptui.model.debugger.edits.request import EditRequest
 from bptui.model.engine.timeline import Moment
 from bptui.model.source.captured.network import CapturedNetwork
 
@@ -46,13 +46,13 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     if found is None and request.name == evaluations.NAME and not request.at:
         return evaluations.edit(request)
     if request.value == "default" and not request.at and document is not None and document.gives(request.name):
-        return edit_settings.setting(request)
+        return settings.setting(request)
     if request.at or (found is not None and found.op is None):
-        return edit_numbers.numbers(request)
+        return numbers.numbers(request)
     if isinstance(branch.network, CapturedNetwork) and found is not None:
-        return edit_operation.operation(request, found)
+        return operation.operation(request, found)
     if isinstance(branch.network, CapturedNetwork) and request.name == "dtype":
-        return edit_operation.dtype(request)
+        return operation.dtype(request)
     if found is not None and (document is None or request.name not in document.tables()):
-        return edit_settings.redefined(request, found)
-    return edit_settings.setting(request)
+        return settings.redefined(request, found)
+    return settings.setting(request)

@@ -11,19 +11,19 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, line
 from bptui.model.base.types import Index
 from bptui.model.debugger import locations
-from bptui.model.debugger.explained import (
+from bptui.model.debugger.answers.explained import (
     Explained,
     Of,
     gradient_of,
     value_of,
 )
+from bptui.model.debugger.answers.kept import Later, kept
+from bptui.model.debugger.answers.no_gradient import UNUSED, absent, given, unreached
+from bptui.model.debugger.answers.why_lines import reasons, skips, table_lines, table_texts, term_lines
 from bptui.model.debugger.hidden import covers
-from bptui.model.debugger.kept_answers import Later, kept
 from bptui.model.debugger.lines import extent, kind
-from bptui.model.debugger.no_gradient import UNUSED, absent, given, unreached
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer
-from bptui.model.debugger.why_lines import reasons, skips, table_lines, table_texts, term_lines
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import NotRecorded

@@ -11,8 +11,8 @@ from bptui.model.base import numbers
 from bptui.model.base.prose import shorten
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array, Shape
-from bptui.model.debugger.export import jsonable
-from bptui.model.debugger.predictions import NOT_YET, Predictions, Row, predictions
+from bptui.model.debugger.answers.export import jsonable
+from bptui.model.debugger.answers.predictions import NOT_YET, Predictions, Row, predictions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session

@@ -1,0 +1,1 @@
+"""Expressions over what is visible at a Moment: their grammar, their functions, their values."""
