@@ -311,10 +311,10 @@ async def test_a_model_in_a_module_of_its_own_has_the_columns_of_what_is_in_it()
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 async def test_the_status_line_keeps_its_places_at_every_moment(width: int) -> None:
-    async with debug(lambda: captured(count=20), width, 24) as screen:
+    async with debug(lambda: captured(count=60), width, 24) as screen:
         await screen.derived()
         places = set()
-        for line in ("goto start", "goto blocks.10", "goto backward blocks.19.up.linear.weight_t", "goto update"):
+        for line in ("goto start", "goto blocks.30", "goto backward blocks.59.up.linear.weight_t", "goto update"):
             await screen.run(line)
             row = screen.rows[0]
             places.add((row.index("bptui"), row.index("loss"), row.index("✓"), row.index("✗")))
