@@ -92,7 +92,7 @@ def told(wanted: Wanted, outcome: Outcome) -> str:
         what = f"training step{'s' * (len(outcome.written) > 1)} {steps} captured"
         if wanted.nan and last.finite:
             what = f"no loss was NaN or infinite in {last.step + 1:,} training steps; {what}"
-        return one_line(f"{what}, {last.events:,} operations: bptui run {last.path}", 300)
+        return one_line(f"{what}, {last.events:,} operations: bptui run {last.path}, bptui diagnose {last.path}", 300)
     if outcome.failed:
         return one_line(f"nothing was captured: {outcome.failed}", 300)
     if wanted.nan:
