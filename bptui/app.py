@@ -12,9 +12,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -30,24 +27,16 @@ from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
-from bptui.screens.home import Home
-from bptui.screens.home_items import items, picture
 from bptui.screens.signals import Signals
-from bptui.screens.stage import Stage
 from bptui.screens.theme import Theme, choose
 from bptui.surroundings import ALONE, Surroundings
 
 if TYPE_CHECKING:
     from textual.driver import Driver
 
-    from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
     from bptui.screens.player import Player
-
-Opens = Callable[[str], Callable[[Theme, bool], Screen[None]] | None]
-"""From a line to the screen that it opens, in some colours, with or without more than ASCII; None for a network, which
-the debugger opens."""
 
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
@@ -239,8 +228,9 @@ class BptuiApp(DiffMixin, App[None]):
     def _stop(self) -> None:
         """End what any screen computes."""
         for screen in (self.debugger, *self.screen_stack):
-            if isinstance(screen, Debugger | Stage):
-                screen.stop()
+            stop = getattr(screen, "stop", None)
+            if stop is not None:
+                stop()
 
     async def open_debugger(self, name: str, session: Session) -> None:
         """The debugger over this screen, on a session that is there already; `leave` comes back."""
@@ -291,79 +281,22 @@ def _nothing() -> Network:
     raise UserError("bptui", "there is no network yet")
 
 
-class HomeApp(BptuiApp):
-    """Home first, and again after each debugger. `opener` makes a name and a loader of what was chosen or typed."""
-
-    def __init__(
-        self, opener: Callable[[str], tuple[str, Callable[[], Network]]],
-        keeper_of: Callable[[str], Keeper | None] = lambda _: None, screen_of: Opens = lambda _: None,
-        around: Surroundings = ALONE,
-    ) -> None:  # fmt: skip
-        super().__init__("", self._open, around=around)
-        self._keeper_of, self._screen_of = keeper_of, screen_of
-        self.home = Home(items, self._ask, self.colours, self.unicode, picture)
-        self._opener, self._asked, self._title = opener, "", ""
-
-    def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
-        """The screen under the debugger."""
-        return self.home
-
-    def _begin(self) -> None:
-        """After the first frame: what every network needs, so that the chosen one opens at once."""
-        self.run_worker(
-            partial(import_module, "bptui.model.debugger.session"), thread=True, exit_on_error=False, name="warm"
-        )
-
-    def _ask(self, text: str) -> None:
-        self._asked = text
-        try:
-            screen = self._screen_of(text)
-        except UserError as error:
-            self.home.refuse(error)
-            return
-        if screen is None:
-            super()._begin()
-            return
-        self.home.opened()
-        self.push_screen(screen(self.colours, self.unicode))
-
-    def _open(self) -> Network:
-        self._title, load = self._opener(self._asked)
-        network = load()
-        self._keeper, self._around = self._keeper_of(self._asked), replace(self._around, opens=self._asked)
-        return network
-
-    def _fail(self, error: UserError) -> None:
-        self.home.refuse(error)
-
-    def _opened(self, session: Session) -> Awaitable[None]:
-        self.home.opened()
-        return self.open_debugger(self._title, session)
-
-
 def run(
     name: str, load: Callable[[], Network], *, start: Sequence[str] = (), around: Surroundings = ALONE,
     size: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     """Debug what `load` returns on the screen, or, where it has a `size` of its own, where nobody sees it; returns the
     exit code (2 after a UserError, told in one line)."""
-    return _on_screen(BptuiApp(name, load, start=start, around=around), size)
-
-
-def home(
-    opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None],
-    screen_of: Opens, around: Surroundings,
-) -> int:  # fmt: skip
-    """Home on the screen; returns the exit code."""
-    return _on_screen(HomeApp(opener, keeper_of, screen_of, around))
+    return on_screen(BptuiApp(name, load, start=start, around=around), size)
 
 
 def screen(first: Callable[[Theme, bool], Screen[None]], around: Surroundings) -> int:
     """A screen of its own (a lesson); returns the exit code."""
-    return _on_screen(ScreenApp(first, around))
+    return on_screen(ScreenApp(first, around))
 
 
-def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:
+def on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:
+    """Run an App until it is left; returns the exit code. With a `size` nobody sees it."""
     sys.setswitchinterval(SWITCH)
     gc.set_threshold(*COLLECT)
     with app.signals:

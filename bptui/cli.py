@@ -149,7 +149,7 @@ def _home(argv: list[str]) -> int:
         print(f"{arguments.usage()}\n\nexamples")
         return _examples(Namespace(ascii=options.ascii, rest=[]))
     fits()
-    from bptui import app
+    from bptui import home_app
 
     config = configured(options)
 
@@ -158,7 +158,7 @@ def _home(argv: list[str]) -> int:
         command, target, *_ = home_line.opened(text)
         return None if options.no_save else keeper(*identity_of(command, target))
 
-    return app.home(_opened, keeper_of, showing.screen_of, around_of(options, config, None))
+    return home_app.home(_opened, keeper_of, showing.screen_of, around_of(options, config, None))
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from bptui import cli, home_line
-from bptui.app import HomeApp
+from bptui.home_app import HomeApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, plain
 from bptui.model.source.examples import catalogue

@@ -12,7 +12,8 @@ import pytest
 from textual.pilot import Pilot
 
 from bptui import cli, showing
-from bptui.app import HomeApp, ScreenApp
+from bptui.app import ScreenApp
+from bptui.home_app import HomeApp
 from bptui.model.base.spans import plain
 from bptui.screens.lesson import LessonScreen
 from bptui.screens.panels import LESSON as PANEL

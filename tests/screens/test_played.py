@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bptui import cli, showing
-from bptui.app import HomeApp
+from bptui.home_app import HomeApp
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress

@@ -11,7 +11,8 @@ from textual.app import App
 from textual.events import Key
 
 from bptui import cli, replay, showing
-from bptui.app import HomeApp, ScreenApp
+from bptui.app import ScreenApp
+from bptui.home_app import HomeApp
 from bptui.model.base.spans import plain
 from bptui.screens.canvas import Canvas
 from bptui.screens.lesson import LessonScreen
