@@ -22,7 +22,6 @@ from textual.screen import Screen
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import plain
 from bptui.model.debugger.reply import say
-from bptui.recent import remember
 from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
@@ -204,6 +203,8 @@ class BptuiApp(DiffMixin, App[None]):
         """Keep the session for the next start, once; what went wrong, if anything, here or in recording."""
         session, self.session = self.session, None
         if self._around.opens and session is not None:
+            from bptui.recent import remember
+
             remember(self._around.opens, plain(session.where()))
         if self._around.typed is not None and session is not None:
             self._around.typed.keep(self.debugger.command_line.history)

@@ -29,8 +29,12 @@ from bptui.terminal import SMALLEST, check_theme, fits, glyphs, has_screen, utf8
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
 
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
+    "TEXTUAL_FPS": "250",
+}  # fmt: skip
+"""Variables that NumPy and Textual read when they are imported: small matrices are slower on two threads, and their
+bits depend on it; with Textual's 60 looks a second the first frame would wait for one."""
 
 INTERRUPTED = 130
 """The exit code of SIGINT, as in a shell."""
@@ -42,10 +46,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code. Never raises for anything that a user did."""
     given = list(sys.argv[1:] if argv is None else argv)
-    for name in (
-        THREADS if given[:1] != ["capture"] else ()
-    ):  # before NumPy: small matrices are slower on two threads, and their bits depend on it
-        os.environ.setdefault(name, "1")
+    if given[:1] != ["capture"]:  # that is another program's process
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
     try:
         code = _main(given)
         if sys.stdout is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bptui.model.base import files, folders
 from bptui.model.base.documents import toml
@@ -23,8 +22,7 @@ MAX_FILE = 2**16
 MAX_KEYS = 200
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """theme     of the screen, None for the one that fits the terminal
     ascii     no other characters;  color  False: as NO_COLOR
     save      keep sessions and what was typed
@@ -99,7 +97,7 @@ def read(path: Path) -> Config:
         problems.append(str(error))
     keys, keymap = found.pop("keys"), found.pop("keymap")
     over = _keys(keys, keymap, table.at("keys"), problems)
-    return replace(Config(**found), bindings=Bindings(over), problems=tuple(problems))
+    return Config(**found)._replace(bindings=Bindings(over), problems=tuple(problems))
 
 
 def _keys(table: Any, keymap: str, where: str, problems: list[str]) -> Mapping[str, str]:

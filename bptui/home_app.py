@@ -4,7 +4,6 @@ without."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -67,7 +66,7 @@ class HomeApp(BptuiApp):
     def _open(self) -> Network:
         self._title, load = self._opener(self._asked)
         network = load()
-        self._keeper, self._around = self._keeper_of(self._asked), replace(self._around, opens=self._asked)
+        self._keeper, self._around = self._keeper_of(self._asked), self._around._replace(opens=self._asked)
         return network
 
     def _fail(self, error: UserError) -> None:

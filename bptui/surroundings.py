@@ -6,22 +6,20 @@ import os
 import shlex
 import shutil
 from argparse import Namespace
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui import config, keeper
 from bptui.keeper import Keeper, Typed
-from bptui.recorder import Recorder
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.terminal import check_theme, glyphs
 
 if TYPE_CHECKING:
+    from bptui.recorder import Recorder
     from bptui.screens.player import Player
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """keeper   of the session of this target; None where none is kept or offered
     recorder writes down what is done;  player  plays what was written down
     bindings which key does what;  typed  what was typed in the `:` line in earlier sessions
@@ -71,6 +69,8 @@ def around_of(options: Namespace, wished: config.Config, identity: tuple[str, st
     recorder = None
     if options.record is not None:
         size = shutil.get_terminal_size()
+        from bptui.recorder import Recorder
+
         recorder = Recorder(options.record, words_of(options), (size.columns, size.lines))
     return Surroundings(
         keeper=keeper.keeper(*identity) if identity is not None and recorder is None and not options.no_save else None,

@@ -5,7 +5,6 @@ The footers, `?`, home's help and docs/keys.md are made from both; a test presse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -19,8 +18,7 @@ VERTICAL, HORIZONTAL = ((-1, 0), (1, 0)), ((0, -1), (0, 1))
 TOP, SIDES = ((-FAR, 0), (FAR, 0)), ((0, -FAR), (0, FAR))
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """One row: what some keys do in one place.
 
     word     what the place calls it

@@ -8,7 +8,7 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,8 +22,7 @@ LEAST = 8
 SMALLEST = (24, 6)  # columns, rows: below, one line says what is wrong
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """The place of one panel: its rows, and the row of its title."""
 
     panel: int
@@ -157,7 +156,7 @@ def _side(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus:
     boxes.append(Box(lesson.number, left + 1, 2, column, bottom - 2 - figure, 1))
     if figure:
         boxes.append(Box(extra[0].number, left + 1, bottom - figure + 1, column, figure - 1, bottom - figure))
-    boxes += [replace(box, width=width) for box in inner.boxes if box.rule == bottom]
+    boxes += [box._replace(width=width) for box in inner.boxes if box.rule == bottom]
     return Grid(tuple(boxes), (*inner.dividers, (left, 1, bottom)), False)
 
 

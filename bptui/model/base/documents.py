@@ -1,15 +1,14 @@
 """TOML and JSON that others wrote: bounded before they are parsed, so that no text of a few bytes takes gigabytes.
 
 Python's own parsers have no limits: a dotted key of 60,000 parts takes tomllib 14 GB, a whole number of many digits has
-no float. What is bounded here is what the depth and the count of the parsed tables and numbers come from.
+no float. What is bounded here is what the depth and the count of the parsed tables and numbers come from. They are
+imported when there is something to parse: the first frame does without them.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -41,11 +40,15 @@ _BRACKETS = re.compile(r"[^\[\]{}]++")
 
 def toml(text: str, where: str) -> Any:
     """What a TOML text says; a UserError where it is not TOML or is beyond a limit."""
+    import tomllib
+
     return _parsed(partial(tomllib.loads, parse_float=partial(_number, where, "inf")), "TOML", text, where, "=")
 
 
 def from_json(text: str, where: str) -> Any:
     """What a JSON text says; a UserError where it is not JSON or is beyond a limit."""
+    import json
+
     return _parsed(partial(json.loads, parse_float=partial(_number, where, "Infinity")), "JSON", text, where, ":")
 
 
@@ -54,6 +57,8 @@ def strict_json(content: bytes, where: str) -> Any:
     twice in a table, or a number is none (`NaN`). For files of programs, with very many rows. How deep lists may lie in
     each other is left to Python's limit: whoever reads the rows follows them no further than it needs.
     """
+    import json
+
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_table, parse_constant=_no_number)
     except UnicodeDecodeError:

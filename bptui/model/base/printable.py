@@ -7,7 +7,6 @@ that is not there; a lone surrogate cannot be encoded. Such characters are shown
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,4 +55,6 @@ def few(items: Sequence[str], most: int = 3) -> str:
 
 def json_text(value: Any) -> str:
     """JSON in one line of printable ASCII. A ValueError for numbers that JSON has not."""
+    import json  # here: the first frame does without it
+
     return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")

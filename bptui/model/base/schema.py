@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.numbers import significant
@@ -13,8 +12,7 @@ from bptui.model.base.printable import printable
 MAX_TEXT = 10_000
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A key of a table: its check (returns the value normalised or raises ValueError), default, and what it is for."""
 
     check: Callable[[Any], Any]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.spans import Line, Span, plain
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.script import ScriptLine
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to a command.
 
     lines   what it says; the first line fits the command line of a screen

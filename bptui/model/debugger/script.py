@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -32,8 +32,7 @@ _NAME = re.compile(r"[a-zA-Z][\w-]{0,39}", re.ASCII)
 _ARGUMENT = re.compile(r"\$arg(c|\d{1,3})\b")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a command line stands: a line, from 1, of a file or of a command of one's own, which `caller` ran."""
 
     name: str
@@ -167,4 +166,4 @@ class Scripts:
         if self._run > MAX_RUN:
             raise UserError(name, "too many lines", f"at most {MAX_RUN:,} in one go")
         origin = Origin(name, 0, self.at)
-        return tuple(ScriptLine(text, replace(origin, line=i)) for i, text in enumerate(texts, 1))
+        return tuple(ScriptLine(text, origin._replace(line=i)) for i, text in enumerate(texts, 1))

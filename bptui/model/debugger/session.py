@@ -8,7 +8,6 @@ history, where it stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
@@ -206,7 +205,7 @@ class Session(Selecting):
             self.switch(place.branch, "")
         reply = self.move(place.stop)
         self.selection.pinned, self.selection.element = place.pinned, place.element
-        return replace(reply, moved=True)
+        return reply._replace(moved=True)
 
     # branches
 

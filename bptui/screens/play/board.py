@@ -62,7 +62,7 @@ class Playground(Board):
         """The keys, with the stride in the footer."""
         stride = self.course.setup.stride
         shorts = {"run": "pause" if self.course.running else "run", "steps": f"{stride:,} step{'s'[: stride != 1]}"}
-        return Place(PLAY.name, tuple(replace(row, short=shorts.get(row.word, row.short)) for row in PLAY.rows))
+        return Place(PLAY.name, tuple(row._replace(short=shorts.get(row.word, row.short)) for row in PLAY.rows))
 
     @property
     def asks(self) -> Ask | None:

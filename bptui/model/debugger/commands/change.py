@@ -41,7 +41,6 @@ def set_(session: Session, text: str) -> Reply:
 def evaluation(session: Session, text: str) -> Reply:
     """Forward, loss and backward pass with the parameters that evaluation K had, 0 for the step's own pass; without K
     how many there are. From the branch of one it goes to another of the same update."""
-    from dataclasses import replace
 
     from bptui.model.debugger.edits import evaluations
     from bptui.model.debugger.edits import parse as edits
@@ -61,12 +60,11 @@ def evaluation(session: Session, text: str) -> Reply:
     known = evaluations.made(session.branches, origin, edit)
     reply = _edited(session, edit) if known is None else session.switch(known, edit.text)
     began = session.goto("start")
-    return replace(reply, lines=(*began.lines, *reply.lines[1:]))
+    return reply._replace(lines=(*began.lines, *reply.lines[1:]))
 
 
 def _edited(session: Session, edit: Edit) -> Reply:
     """Go on with an edit: what it promised of the loss, what it did, and what differs."""
-    from dataclasses import replace
 
     from bptui.model.debugger.answers.whatif import lines_of
 
@@ -74,7 +72,7 @@ def _edited(session: Session, edit: Edit) -> Reply:
     session.view.show(Answer(WHAT_IF))
     if edit.name:
         session.select(edit.name, edit.at or None)
-    return replace(reply, lines=(*reply.lines, *lines_of(session)), seen=True)
+    return reply._replace(lines=(*reply.lines, *lines_of(session)), seen=True)
 
 
 @family.text(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
@@ -81,7 +80,7 @@ def remedy(session: Session, text: str) -> Reply:
         return reply
     loss = numbers.significant(chosen.loss_after, 3)
     tried = f"; after {diagnosis.steps:,} training steps its loss was {loss}: train {diagnosis.steps} goes there"
-    return replace(reply, lines=(*reply.lines[:-1], line(*reply.lines[-1], tried)))
+    return reply._replace(lines=(*reply.lines[:-1], line(*reply.lines[-1], tried)))
 
 
 def _number(text: str, count: int, where: str) -> int:

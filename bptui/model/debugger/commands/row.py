@@ -13,8 +13,7 @@ Lowercase goes forward, UPPERCASE does the same backward; nothing needs ctrl, al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.typed import whole
@@ -43,8 +42,7 @@ class Parts(TypedDict, total=False):
     needed: bool
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One row.
 
     word     what one types after `:`; gdb's word where gdb has it
