@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -128,7 +127,7 @@ async def debug(
     else:
         name, make = "test", target
     looks = {option: options.pop(option) for option in ("theme", "no_color", "unicode") if option in options}
-    around = replace(options.pop("around", ALONE), **looks)
+    around = options.pop("around", ALONE)._replace(**looks)
     app = BptuiApp(name, make, around=around, **options)
     async with piloted(app, width, height) as pilot:
         screen = Screen(app, pilot)

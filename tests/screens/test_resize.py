@@ -52,10 +52,10 @@ def test_the_grid_is_that_of_the_style() -> None:
     wide, small = layout.grid(120, 36, standing("main")), layout.grid(80, 24, standing("main"))
     assert wide is not None
     assert small is not None
-    assert [tuple(vars(b).values()) for b in wide.boxes] == [
+    assert list(wide.boxes) == [
         (1, 0, 2, 51, 29, 1), (2, 52, 2, 68, 18, 1), (3, 52, 21, 68, 10, 20), (4, 0, 32, 120, 3, 31),
     ]  # fmt: skip
-    assert [tuple(vars(b).values()) for b in small.boxes] == [
+    assert list(small.boxes) == [
         (1, 0, 2, 42, 17, 1), (2, 43, 2, 37, 13, 1), (3, 43, 16, 37, 3, 15), (4, 0, 20, 80, 3, 19),
     ]  # fmt: skip
 

@@ -180,7 +180,7 @@ def test_ctrl_l_draws_all_of_a_screen_on_which_something_else_has_written(comman
     with Terminal([*RUN, *command]) as terminal:
         terminal.until(known)
         terminal.write("\x1b[C")  # what comes after it is drawn as changes
-        terminal.read(0.3)
+        terminal.quiet(0.3)
         before = terminal.text()
         terminal.screen.reset()
         assert known not in terminal.text()
